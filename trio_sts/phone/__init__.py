@@ -1,0 +1,1 @@
+"""A stand-in for AVR Core and for avr-ami, to place calls from a terminal."""

@@ -1,0 +1,1 @@
+"""Typed messages of both wires and the codecs that know their JSON."""
