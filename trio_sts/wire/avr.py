@@ -71,3 +71,10 @@ class Failure:
 
 
 ToCore = AgentAudio | Interruption | Transcript | Failure
+
+
+@frozen
+class UnknownToCore:
+    """A message type that our side of the wire does not have; a caller ignores it."""
+
+    type: str
