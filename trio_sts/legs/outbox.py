@@ -1,0 +1,144 @@
+"""Messages on their way to one socket: posted by anyone, taken by one writer.
+
+Posting never waits, so neither leg can hold up the other. What a slow peer makes
+pile up is bounded: audio in milliseconds, where the oldest is the least missed, and
+control messages in number, where none can be missed and too many end the leg.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+import trio
+from attrs import define, field
+
+_M = TypeVar("_M")
+
+
+@define(eq=False)
+class Outbox(Generic[_M]):
+    """A bounded queue between synchronous posters and one writer task.
+
+    The writer's work on a message ends with its next `take`; a writer that gives up
+    closes the outbox, or `drained` would wait for it.
+
+    Attributes:
+        audio_ms: How much audio a message holds, in ms; 0 makes it a control message.
+        max_audio_ms: How much audio may wait; beyond it the oldest is dropped.
+        max_controls: How many control messages may wait; one more is an overflow.
+        dropped_ms: Audio dropped so far because too much of it waited.
+        waiting_ms: Audio that waits.
+        overflowed: Too many control messages waited: the leg is past saving.
+        closed: Nothing is accepted any more.
+    """
+
+    audio_ms: Callable[[_M], float]
+    max_audio_ms: float = field(kw_only=True)
+    max_controls: int = field(kw_only=True)
+    dropped_ms: float = field(default=0.0, init=False)
+    waiting_ms: float = field(default=0.0, init=False)
+    overflowed: bool = field(default=False, init=False)
+    closed: bool = field(default=False, init=False)
+    _waiting: deque[tuple[float, _M]] = field(
+        factory=deque[tuple[float, _M]], init=False
+    )
+    _controls: int = field(default=0, init=False)
+    _busy_since: float | None = field(default=None, init=False)
+    _writer: trio.lowlevel.ParkingLot = field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
+    _idle: trio.lowlevel.ParkingLot = field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
+    _over: trio.Event = field(factory=trio.Event, init=False)
+
+    def post(self, *messages: _M) -> None:
+        """Queue messages in order; ignored once closed or overflowed."""
+        for message in messages:
+            if self._over.is_set():
+                return
+            audio_ms = self.audio_ms(message)
+            if not audio_ms and self._controls >= self.max_controls:
+                self.overflowed = True
+                self._over.set()
+                return
+            self._put(audio_ms, message)
+        self._writer.unpark()
+
+    def clear_audio(self) -> None:
+        """Forget the audio that waits; control messages keep their order."""
+        kept = [entry for entry in self._waiting if not entry[0]]
+        self._waiting.clear()
+        self._waiting.extend(kept)
+        self.waiting_ms = 0.0
+
+    async def take(self) -> _M:
+        """The next message; waits for one, and gives way only then.
+
+        Raises:
+            trio.ClosedResourceError: The outbox is closed.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._busy_since = None
+        while not self._waiting and not self.closed:
+            self._idle.unpark_all()
+            await self._writer.park()
+        if self.closed:
+            raise trio.ClosedResourceError
+        audio_ms, message = self._waiting.popleft()
+        if audio_ms:
+            self.waiting_ms -= audio_ms
+        else:
+            self._controls -= 1
+        self._busy_since = trio.current_time()
+        return message
+
+    async def drained(self) -> None:
+        """Return once nothing waits and the writer is idle, or it is closed."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        while not self.closed and (self._waiting or self._busy_since is not None):
+            await self._idle.park()
+
+    async def stuck(self, stall_s: float) -> None:
+        """Return once the writer has spent ``stall_s`` on one message.
+
+        Returns at once when the outbox is closed or has overflowed.
+        """
+        # An idle writer cannot be late before a whole stall from now, so this
+        # wakes once in a stall and not once a message.
+        while not self._over.is_set():
+            now = trio.current_time()
+            due = (now if self._busy_since is None else self._busy_since) + stall_s
+            if due <= now:
+                return
+            with trio.move_on_at(due):
+                await self._over.wait()
+
+    def close(self) -> None:
+        """Forget what waits, accept nothing more and wake everyone up."""
+        self.closed = True
+        self.clear_audio()
+        self._waiting.clear()
+        self._controls = 0
+        self._over.set()
+        self._writer.unpark()
+        self._idle.unpark_all()
+
+    def _put(self, audio_ms: float, message: _M) -> None:
+        self._waiting.append((audio_ms, message))
+        if not audio_ms:
+            self._controls += 1
+            return
+        self.waiting_ms += audio_ms
+        while self.waiting_ms > self.max_audio_ms and self._drop_oldest_audio():
+            pass
+
+    def _drop_oldest_audio(self) -> bool:
+        # At most `max_controls` entries are looked at: all before it are controls.
+        for index, (audio_ms, _) in enumerate(self._waiting):
+            if audio_ms:
+                del self._waiting[index]
+                self.waiting_ms -= audio_ms
+                self.dropped_ms += audio_ms
+                return True
+        return False
