@@ -1,0 +1,114 @@
+"""Between caller-side PCM and the audio formats of the model leg.
+
+Formats are named as in the settings: ``pcm`` is PCM16LE at 24 kHz, ``pcmu`` and
+``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling and no numpy.
+"""
+
+from typing import TYPE_CHECKING, Final, Literal, Protocol
+
+from attrs import define, frozen
+
+from .g711 import A_LAW, MU_LAW, Law
+
+if TYPE_CHECKING:
+    from .resample import Resampler
+
+AudioFormat = Literal["pcm", "pcmu", "pcma"]
+
+
+class Encoder(Protocol):
+    """The caller's voice for the model, one continuous stream."""
+
+    def encode(self, pcm8k: bytes) -> bytes:
+        """Convert whole samples of PCM16LE, 8 kHz; nothing is held back."""
+        ...
+
+
+class Decoder(Protocol):
+    """The agent's voice for the caller, one stream for each item."""
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        """Convert any number of bytes; an odd one is kept for the next call.
+
+        Returns:
+            PCM16LE, 8 kHz: whole samples, for ``pcm`` a third as many as came in.
+        """
+        ...
+
+    def flush(self) -> bytes:
+        """End the item, or give it up.
+
+        Returns:
+            Its last sound, at most 3.75 ms, which for ``pcm`` come on top of the
+            item's own length. The next ``decode`` begins a new item.
+        """
+        ...
+
+
+@define
+class _PcmEncoder:
+    _up: "Resampler"
+
+    def encode(self, pcm8k: bytes) -> bytes:
+        return self._up.push(pcm8k)
+
+
+@define
+class _PcmDecoder:
+    _down: "Resampler"
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        return self._down.push(model_bytes)
+
+    def flush(self) -> bytes:
+        return self._down.flush()
+
+
+@frozen
+class _G711:
+    """Both ways: without memory, a stream has no state and no tail."""
+
+    _law: Law
+
+    def encode(self, pcm8k: bytes) -> bytes:
+        return self._law.encode(pcm8k)
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        return self._law.decode(model_bytes)
+
+    def flush(self) -> bytes:
+        return b""
+
+
+_MU_LAW: Final = _G711(MU_LAW)
+_A_LAW: Final = _G711(A_LAW)
+
+
+def encoder(audio_format: AudioFormat) -> Encoder:
+    """An encoder for one call.
+
+    The first one for ``pcm`` loads numpy and builds the filter, a tenth of a second: make one
+    when the process starts.
+    """
+    match audio_format:
+        case "pcm":
+            from .resample import upsampler  # noqa: PLC0415 (G.711 needs no numpy)
+
+            return _PcmEncoder(upsampler())
+        case "pcmu":
+            return _MU_LAW
+        case "pcma":
+            return _A_LAW
+
+
+def decoder(audio_format: AudioFormat) -> Decoder:
+    """A decoder for one item; as for ``encoder``, the first for ``pcm`` takes long."""
+    match audio_format:
+        case "pcm":
+            from .resample import downsampler  # noqa: PLC0415 (G.711 needs no numpy)
+
+            return _PcmDecoder(downsampler())
+        case "pcmu":
+            return _MU_LAW
+        case "pcma":
+            return _A_LAW
