@@ -10,6 +10,7 @@
     ├── ModelError           the model's side
     │   ├── ModelRefused     it said no for good: key, quota, model, format; never retried
     │   └── ModelUnreachable it could not be reached within the budget
+    ├── ToolFault            the operator: a tool's file is wrong, so it is not offered
     └── ToolError            a tool could not do its work; the text may be told to the model
 """
 
@@ -82,6 +83,10 @@ class ModelRefused(ModelError):
 
 class ModelUnreachable(ModelError):
     """The model could not be reached, or not set up, within the budget."""
+
+
+class ToolFault(StsError):
+    """A tool's file or definition is wrong; the text is for the operator."""
 
 
 class ToolError(StsError):

@@ -1,0 +1,276 @@
+import sys
+from collections.abc import Generator, Mapping
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from hypothesis import given
+from hypothesis import strategies as st
+from structlog.testing import capture_logs
+
+from tests.tools.calls import a_call, a_tool, error_of, run_one
+from trio_sts.errors import ToolError, ToolFault
+from trio_sts.tools.registry import CUT_MARK, Registry, ToolOutcome, cut_to
+from trio_sts.tools.tool import CallContext, Kind, make_tool
+from trio_sts.wire.realtime.session import FunctionTool
+
+ONE_NUMBER = {
+    "type": "object",
+    "properties": {"order": {"type": "integer"}},
+    "required": ["order"],
+}
+
+
+async def echo(args: Mapping[str, Any], context: CallContext) -> str:
+    await trio.lowlevel.checkpoint()
+    return f"{context.uuid} {dict(args)}"
+
+
+async def test_a_tool_gets_its_arguments_and_its_call() -> None:
+    assert await run_one(echo, '{"order": 7}', ONE_NUMBER) == ToolOutcome(
+        "call-1 {'order': 7}", ok=True
+    )
+
+
+async def test_the_model_is_offered_name_description_and_schema() -> None:
+    registry = Registry([a_tool(echo, ONE_NUMBER), a_tool(echo, name="other")])
+
+    assert registry.offered() == (
+        FunctionTool("look_up", "Looks things up.", ONE_NUMBER),
+        FunctionTool("other", "Looks things up.", {"type": "object", "properties": {}}),
+    )
+
+
+@pytest.mark.parametrize("raw", ["", "  \n", "{}", '\n {"a": "two\nlines"}\r\n'])
+async def test_arguments_that_models_really_send_are_understood(raw: str) -> None:
+    assert (await run_one(echo, raw)).ok
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("{", "The arguments are not valid JSON."),
+        ("[" * 100_000, "The arguments are not valid JSON."),
+        ("9" * 10_000, "The arguments are not valid JSON."),
+        ("[1]", "The arguments must be a JSON object."),
+        ("null", "The arguments must be a JSON object."),
+        ("{}", "'order' is a required property"),
+        ('{"order": "seven"}', "order: 'seven' is not of type 'integer'"),
+    ],
+)
+async def test_wrong_arguments_are_explained_to_the_model(
+    raw: str, reason: str
+) -> None:
+    assert error_of(await run_one(echo, raw, ONE_NUMBER)) == reason
+
+
+async def test_an_unknown_tool_is_an_error_for_the_model() -> None:
+    outcome = await Registry([]).run("fly", "{}", a_call())
+
+    assert error_of(outcome) == "There is no tool named 'fly'."
+
+
+async def test_a_schema_that_refers_to_nothing_fails_without_a_look_at_the_network() -> (
+    None
+):
+    schema = {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}}
+
+    outcome = await run_one(echo, '{"a": 1}', schema)
+
+    assert error_of(outcome) == "The arguments cannot be checked."
+
+
+async def crash(args: Mapping[str, Any], context: CallContext) -> str:
+    await trio.lowlevel.checkpoint()
+    raise ValueError("password 1234 is wrong")
+
+
+async def leave(args: Mapping[str, Any], context: CallContext) -> str:
+    await trio.lowlevel.checkpoint()
+    sys.exit(3)
+
+
+async def crash_in_a_nursery(args: Mapping[str, Any], context: CallContext) -> str:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        nursery.start_soon(crash, args, context)
+    return ""
+
+
+@pytest.mark.parametrize("handler", [crash, leave, crash_in_a_nursery])
+async def test_what_a_handler_raises_goes_to_the_log_and_not_to_the_model(
+    handler: Any,
+) -> None:
+    with capture_logs() as logs:
+        outcome = await run_one(handler)
+
+    assert error_of(outcome) == "The tool failed."
+    assert [entry["event"] for entry in logs] == ["tool failed"]
+    assert logs[0]["tool"] == "look_up"
+    assert logs[0]["exc_info"] is not None
+
+
+async def test_a_tool_error_is_told_in_its_own_words() -> None:
+    async def refuse(args: Mapping[str, Any], context: CallContext) -> str:
+        async with trio.open_nursery():
+            raise ToolError("The shop is closed.") from OSError("db1 is down")
+
+    with capture_logs() as logs:
+        outcome = await run_one(refuse)
+
+    assert error_of(outcome) == "The shop is closed."
+    assert "db1" in logs[0]["cause"]
+
+
+async def test_a_slow_handler_is_stopped_at_the_limit(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def hang(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.sleep(3600)
+        return ""
+
+    registry = Registry([a_tool(hang), a_tool(hang, name="quick", timeout_s=2)])
+
+    outcome = await registry.run("look_up", "{}", a_call())
+    assert error_of(outcome) == "The tool took too long."
+    assert trio.current_time() == 15
+
+    await registry.run("quick", "{}", a_call())
+    assert trio.current_time() == 17
+
+
+async def test_a_cancelled_call_ends_its_tool_even_if_that_fails_meanwhile() -> None:
+    async def fail_on_the_way_out() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("on the way out")
+
+    async def spoil(args: Mapping[str, Any], context: CallContext) -> str:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(fail_on_the_way_out)
+        return ""
+
+    with trio.CancelScope() as scope:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(run_one, spoil)
+            await trio.testing.wait_all_tasks_blocked()
+            scope.cancel()
+
+    assert scope.cancelled_caught
+
+
+@pytest.mark.parametrize("value", [7, b"bytes", {"a": 1}, ["text"]])
+async def test_only_text_is_a_result(value: object) -> None:
+    async def give(args: Mapping[str, Any], context: CallContext) -> object:
+        await trio.lowlevel.checkpoint()
+        return value
+
+    assert error_of(await run_one(give)) == "The tool gave no usable answer."
+
+
+async def test_a_tool_that_has_nothing_to_say_did_its_work() -> None:
+    async def act(args: Mapping[str, Any], context: CallContext) -> None:
+        await trio.lowlevel.checkpoint()
+
+    assert await run_one(act) == ToolOutcome("", ok=True)
+
+
+async def test_a_long_result_is_cut_with_a_mark() -> None:
+    async def talk(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
+        return "ä" * 1000
+
+    outcome = await run_one(talk)
+
+    assert outcome.ok
+    assert outcome.output.startswith("ää")
+    assert outcome.output.endswith(CUT_MARK)
+    assert len(outcome.output.encode()) <= 64
+
+
+@given(st.text(st.characters()), st.integers(20, 80))
+def test_a_cut_text_fits_and_begins_as_the_whole_one(text: str, limit: int) -> None:
+    cut = cut_to(text, limit)
+
+    assert len(cut.encode()) <= limit
+    whole = text.encode(errors="replace").decode()
+    assert cut == whole or whole.startswith(cut.removesuffix(CUT_MARK))
+
+
+async def test_a_foreign_event_loop_in_a_handler_costs_that_call_only() -> None:
+    class AsyncioLike:
+        def __await__(self) -> Generator[str, None, None]:
+            yield "a future of another library"
+
+    async def wait(args: Mapping[str, Any], context: CallContext) -> str:
+        async with trio.open_nursery():
+            await AsyncioLike()
+        return ""
+
+    assert error_of(await run_one(wait)) == "The tool failed."
+
+
+async def test_a_handler_that_holds_the_event_loop_is_named(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    async def compute(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
+        mock_clock.jump(0.25)
+        await trio.lowlevel.checkpoint()
+        return "done"
+
+    with capture_logs() as logs:
+        outcome = await run_one(compute)
+
+    assert outcome.ok
+    assert [(e["event"], e["tool"], e["held_ms"]) for e in logs] == [
+        ("tool held the event loop", "look_up", 250)
+    ]
+
+
+async def test_waiting_is_not_holding(autojump_clock: trio.testing.MockClock) -> None:
+    async def wait(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.sleep(3)
+        return "done"
+
+    with capture_logs() as logs:
+        await run_one(wait)
+
+    assert logs == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"name": "two words"}, "name 'two words' must be"),
+        ({"name": None}, "name None must be"),
+        ({"description": 7}, "description must be a string"),
+        ({"input_schema": [1]}, "input_schema must be an object"),
+        ({"input_schema": {"type": "string"}}, "must have the type 'object'"),
+        ({"input_schema": {"type": "object", "a": {1}}}, "is not JSON"),
+        ({"input_schema": {"required": "x"}}, "is no JSON Schema"),
+    ],
+)
+def test_a_wrong_definition_is_a_fault_in_one_sentence(
+    fields: dict[str, object], said: str
+) -> None:
+    with pytest.raises(ToolFault, match=said):
+        make_tool(
+            name=fields.get("name", "look_up"),
+            description=fields.get("description"),
+            input_schema=fields.get("input_schema"),
+            handler=echo,
+            kind=Kind.PYTHON,
+        )
+
+
+def test_a_schema_is_a_copy_that_its_file_cannot_change() -> None:
+    schema: dict[str, Any] = {"properties": {}}
+    tool = a_tool(echo, schema)
+
+    schema["properties"]["late"] = {}
+
+    assert tool.input_schema == {"type": "object", "properties": {}}

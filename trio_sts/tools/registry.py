@@ -1,0 +1,175 @@
+"""The tools of the service: what is offered to the model, and running one of them."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+import trio
+from attrs import field, frozen
+
+from trio_sts.errors import ToolError
+from trio_sts.wire.realtime.session import FunctionTool
+
+from .step_watch import watch_steps
+from .tool import CallContext, Tool
+
+CUT_MARK = " … [cut]"
+
+# A model repairs its arguments from one sentence; a schema can make very long ones.
+_REASON_CHARS = 300
+
+
+@frozen
+class ToolOutcome:
+    """How a tool call ended: the text for the model, and whether it did its work."""
+
+    output: str = field(repr=False)
+    ok: bool
+
+
+def _by_name(tools: Iterable[Tool]) -> Mapping[str, Tool]:
+    return MappingProxyType({tool.name: tool for tool in tools})
+
+
+@frozen
+class Registry:
+    """Every tool of the service, shared by its calls; it never changes.
+
+    Attributes:
+        tools: By name.
+        problems: One line for each tool file that is not, or not fully, in use.
+        tool_timeout_s: How long a handler may take, unless its tool says otherwise.
+        tool_result_bytes: How much of a result the model is given, as UTF-8.
+    """
+
+    tools: Mapping[str, Tool] = field(converter=_by_name)
+    tool_timeout_s: float = 15
+    tool_result_bytes: int = 32 * 1024
+    problems: tuple[str, ...] = ()
+
+    def offered(self) -> tuple[FunctionTool, ...]:
+        """Return what the model is told about the tools."""
+        return tuple(tool.offer() for tool in self.tools.values())
+
+    async def run(
+        self, name: str, arguments_raw: str, context: CallContext
+    ) -> ToolOutcome:
+        """Run a tool with the model's raw JSON arguments.
+
+        Error handling: Whatever goes wrong in a tool is an outcome: a JSON object with
+        the key ``error`` for the model to explain. Only a cancellation passes through.
+        """
+        log = context.logger.bind(tool=name[:64])
+        try:
+            tool = self._named(name)
+            arguments = _checked(tool, arguments_raw)
+        except ToolError as exc:
+            log.warning("tool call refused", cause=_cause(exc))
+            return _failed(str(exc))
+        return await self._answered(tool, arguments, context)
+
+    def _named(self, name: str) -> Tool:
+        try:
+            return self.tools[name]
+        except KeyError:
+            reason = f"There is no tool named {name[:64]!r}."
+            raise ToolError(reason) from None
+
+    async def _answered(
+        self, tool: Tool, arguments: Mapping[str, Any], context: CallContext
+    ) -> ToolOutcome:
+        log = context.logger.bind(tool=tool.name, source=tool.source)
+        limit_s = self.tool_timeout_s if tool.timeout_s is None else tool.timeout_s
+        result: object = None
+        failure: BaseExceptionGroup[BaseException] | None = None
+        scope = trio.CancelScope()
+        try:
+            with scope:
+                scope.deadline = trio.current_time() + limit_s
+                result = await watch_steps(tool.handler(arguments, context), log)
+        # Whatever a tool does is its own outcome; sys.exit() must not end the service.
+        except* (Exception, SystemExit) as group:  # noqa: BLE001
+            failure = group
+        if failure is not None:
+            return _failed(_told(failure, log))
+        if scope.cancelled_caught:
+            log.warning("tool took too long", limit_s=limit_s)
+            return _failed("The tool took too long.")
+        return self._result(result, log)
+
+    def _result(self, result: object, log: Any) -> ToolOutcome:
+        if result is None:
+            return ToolOutcome("", ok=True)
+        if not isinstance(result, str):
+            log.warning("tool gave no string", result_type=type(result).__name__)
+            return _failed("The tool gave no usable answer.")
+        output = cut_to(result, self.tool_result_bytes)
+        if output.endswith(CUT_MARK) and output != result:
+            log.warning("tool result cut", limit_bytes=self.tool_result_bytes)
+        return ToolOutcome(output, ok=True)
+
+
+def cut_to(text: str, limit_bytes: int) -> str:
+    """Return ``text`` in at most ``limit_bytes`` of UTF-8, with a mark where it was cut.
+
+    Lone surrogates, which no peer can be sent, become question marks.
+    """
+    data = text.encode(errors="replace")
+    if len(data) <= limit_bytes:
+        return data.decode()
+    mark = CUT_MARK.encode()
+    kept = data[: max(0, limit_bytes - len(mark))]
+    return kept.decode(errors="ignore") + CUT_MARK
+
+
+def _checked(tool: Tool, arguments_raw: str) -> Mapping[str, Any]:
+    """Return the arguments as an object that fits the tool's schema.
+
+    Raises:
+        ToolError: Naming the fault for the model, which made it.
+    """
+    try:
+        # Not strict: models put bare line ends into their strings.
+        arguments: object = json.loads(arguments_raw.strip() or "{}", strict=False)
+    except (ValueError, RecursionError) as exc:
+        raise ToolError("The arguments are not valid JSON.") from exc
+    if not isinstance(arguments, dict):
+        raise ToolError("The arguments must be a JSON object.")
+    checked = cast("dict[str, Any]", arguments)
+    try:
+        violation = tool.violation(checked)
+    except Exception as exc:  # the operator's schema: a $ref to nothing, a bad pattern
+        raise ToolError("The arguments cannot be checked.") from exc
+    if violation is not None:
+        raise ToolError(violation[:_REASON_CHARS])
+    return checked
+
+
+def _told(failure: BaseExceptionGroup[BaseException], log: Any) -> str:
+    """Log a handler's failure and return what the model may know of it."""
+    refusals, others = failure.split(ToolError)
+    if refusals is None or others is not None:
+        log.error("tool failed", exc_info=failure)
+        return "The tool failed."
+    refusal = next(_leaves(refusals))
+    log.warning("tool refused", reason=str(refusal), cause=_cause(refusal))
+    return str(refusal)[:_REASON_CHARS]
+
+
+def _leaves(group: BaseExceptionGroup[ToolError]) -> Iterator[ToolError]:
+    for inner in group.exceptions:
+        if isinstance(inner, BaseExceptionGroup):
+            yield from _leaves(inner)
+        else:
+            yield inner
+
+
+def _cause(exc: ToolError) -> str | None:
+    """Return what is behind a failure, for the log."""
+    return None if exc.__cause__ is None else repr(exc.__cause__)[:200]
+
+
+def _failed(reason: str) -> ToolOutcome:
+    reason = reason.encode(errors="replace").decode()
+    return ToolOutcome(json.dumps({"error": reason}, ensure_ascii=False), ok=False)

@@ -1,0 +1,152 @@
+"""What a tool is: its name, its schema, its handler, and the call that it serves."""
+
+import json
+import re
+from collections.abc import Callable, Coroutine, Mapping
+from enum import StrEnum
+from typing import Any, cast
+
+import httpx
+from attrs import evolve, field, frozen
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import SchemaError
+from jsonschema.protocols import Validator
+from jsonschema.validators import validator_for
+from referencing import Registry as References
+from structlog.typing import FilteringBoundLogger
+
+from trio_sts.errors import ToolFault
+from trio_sts.wire.realtime.session import FunctionTool
+
+BUILT_IN = "built in"
+
+# The Realtime API's own rule for the name of a function.
+_NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+
+
+class Kind(StrEnum):
+    """How a tool is run; call control also waits for the goodbye, whoever runs it."""
+
+    CALL_CONTROL = "call control"
+    PYTHON = "Python"
+    JAVASCRIPT = "JavaScript"
+    HTTP = "HTTP"
+
+
+@frozen
+class CallContext:
+    """The call on whose behalf a tool runs.
+
+    ``metadata`` is what AVR Core told about the call; ``http`` lives with the service.
+    """
+
+    uuid: str
+    metadata: Mapping[str, str] = field(repr=False)
+    logger: FilteringBoundLogger = field(repr=False)
+    http: httpx.AsyncClient = field(repr=False)
+
+
+Handler = Callable[[Mapping[str, Any], CallContext], Coroutine[Any, Any, object]]
+
+
+@frozen
+class Tool:
+    """One tool, checked and ready to be offered and run; see `make_tool`.
+
+    Attributes:
+        source: The file that it comes from, or `BUILT_IN`.
+        timeout_s: Its own limit instead of the general one.
+    """
+
+    name: str
+    description: str
+    input_schema: Mapping[str, Any]
+    handler: Handler = field(repr=False)
+    validator: Validator = field(repr=False, eq=False)
+    kind: Kind
+    source: str = BUILT_IN
+    timeout_s: float | None = None
+
+    def offer(self) -> FunctionTool:
+        """Return what the model is told about it."""
+        return FunctionTool(self.name, self.description, self.input_schema)
+
+    def for_call_control(self) -> "Tool":
+        """Return it as the operator's own version of a call control tool."""
+        return evolve(self, kind=Kind.CALL_CONTROL)
+
+    def violation(self, arguments: Mapping[str, Any]) -> str | None:
+        """Return what is wrong with ``arguments``, fit for the model, or None."""
+        errors = list(self.validator.iter_errors(arguments))
+        if not errors:
+            return None
+        # The deepest message names the one argument that is wrong.
+        worst = max(errors, key=lambda error: len(error.absolute_path))
+        where = ".".join(str(step) for step in worst.absolute_path)
+        return f"{where}: {worst.message}" if where else worst.message
+
+
+def make_tool(
+    *,
+    name: object,
+    description: object,
+    input_schema: object,
+    handler: Handler,
+    kind: Kind,
+    source: str = BUILT_IN,
+    timeout_s: float | None = None,
+) -> Tool:
+    """Check what an operator wrote and compile its schema.
+
+    ``description`` and ``input_schema`` may be None: no words, no arguments.
+
+    Raises:
+        ToolFault: Saying which part is wrong and what is allowed.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        fault = f"name {name!r:.80} must be 1 to 64 of a-z A-Z 0-9 _ -"
+        raise ToolFault(fault)
+    if description is None:
+        description = ""
+    if not isinstance(description, str):
+        raise ToolFault("description must be a string")
+    schema = _object_schema(input_schema)
+    return Tool(
+        name=name,
+        description=description,
+        input_schema=schema,
+        handler=handler,
+        validator=_compiled(schema),
+        kind=kind,
+        source=source,
+        timeout_s=timeout_s,
+    )
+
+
+def _object_schema(written: object) -> dict[str, Any]:
+    """Return a JSON copy of a schema, which nobody else can change."""
+    if written is None:
+        written = {}
+    try:
+        copy: object = json.loads(json.dumps(written, allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as exc:
+        fault = f"input_schema is not JSON: {exc}"
+        raise ToolFault(fault) from exc
+    if not isinstance(copy, dict):
+        raise ToolFault("input_schema must be an object")
+    schema = cast("dict[str, Any]", copy)
+    if schema.setdefault("type", "object") != "object":
+        raise ToolFault("input_schema must have the type 'object'")
+    schema.setdefault("properties", {})
+    return schema
+
+
+def _compiled(schema: dict[str, Any]) -> Validator:
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+    except SchemaError as exc:
+        fault = f"input_schema is no JSON Schema: {exc.message:.200}"
+        raise ToolFault(fault) from exc
+    # An empty registry: by default a foreign $ref would be fetched, blocking.
+    return kind(schema, registry=References())
