@@ -1,0 +1,1 @@
+"""Independent peers: they share no code with what they test."""

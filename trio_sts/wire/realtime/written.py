@@ -1,0 +1,95 @@
+"""The JSON objects of the events that go to the model, in either dialect."""
+
+from typing import Any, assert_never
+
+from .requests import (
+    CancelResponse,
+    ClearAudio,
+    CreateFunctionCall,
+    CreateFunctionOutput,
+    CreateMessage,
+    CreateResponse,
+    DeleteItem,
+    TruncateItem,
+    UpdateSession,
+)
+from .session import Dialect
+
+_Item = CreateMessage | CreateFunctionCall | CreateFunctionOutput
+_Control = (
+    UpdateSession
+    | ClearAudio
+    | TruncateItem
+    | DeleteItem
+    | CreateResponse
+    | CancelResponse
+)
+
+
+def written(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
+    """The event as a JSON object; what is None is left out."""
+    if isinstance(event, _Item):
+        fields: dict[str, Any] = {
+            "type": "conversation.item.create",
+            "item": _item(event, dialect),
+        }
+    else:
+        fields = _control(event)
+    fields["event_id"] = None if isinstance(event, ClearAudio) else event.event_id
+    return {key: value for key, value in fields.items() if value is not None}
+
+
+def _control(event: _Control) -> dict[str, Any]:
+    match event:
+        case UpdateSession(session):
+            return {"type": "session.update", "session": session}
+        case ClearAudio():
+            return {"type": "input_audio_buffer.clear"}
+        case TruncateItem(item_id, audio_end_ms, content_index):
+            return {
+                "type": "conversation.item.truncate",
+                "item_id": item_id,
+                "content_index": content_index,
+                "audio_end_ms": audio_end_ms,
+            }
+        case DeleteItem(item_id):
+            return {"type": "conversation.item.delete", "item_id": item_id}
+        case CreateResponse():
+            return {"type": "response.create", "response": _response(event)}
+        case CancelResponse(response_id):
+            return {"type": "response.cancel", "response_id": response_id}
+        case _:
+            assert_never(event)
+
+
+def _item(event: _Item, dialect: Dialect) -> dict[str, Any]:
+    match event:
+        case CreateMessage(role, text):
+            content = [{"type": _content_type(role, dialect), "text": text}]
+            return {"type": "message", "role": role, "content": content}
+        case CreateFunctionCall(call_id, name, arguments):
+            return {
+                "type": "function_call",
+                "call_id": call_id,
+                "name": name,
+                "arguments": arguments,
+            }
+        case CreateFunctionOutput(call_id, output):
+            return {
+                "type": "function_call_output",
+                "call_id": call_id,
+                "output": output,
+            }
+        case _:
+            assert_never(event)
+
+
+def _content_type(role: str, dialect: Dialect) -> str:
+    if role != "assistant":
+        return "input_text"
+    return "text" if dialect is Dialect.BETA else "output_text"
+
+
+def _response(event: CreateResponse) -> dict[str, Any] | None:
+    asked = {"instructions": event.instructions, "metadata": event.metadata}
+    return {key: value for key, value in asked.items() if value is not None} or None
