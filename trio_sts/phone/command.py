@@ -1,0 +1,228 @@
+"""``trio-sts call``: place a call to any AVR STS service from a terminal."""
+
+import signal
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import click
+import trio
+from attrs import frozen
+from rich.console import Console
+
+from trio_sts.wire.avr import DTMF_DIGITS
+
+from .ami import AmiStandIn
+from .core import MAX_CALL_S, place_call
+from .events import View
+from .exchange import Exchange
+from .live import LiveView, show_lines
+from .report import CallReport, Outcome
+from .script import Script, conversation
+from .target import parse_target
+from .wav import BadWav, read_wav
+
+LONGEST_CALL_S = 7200.0
+
+
+@frozen(kw_only=True)
+class _Order:
+    """A call as the operator ordered it."""
+
+    url: str
+    script: Script
+    uuid: str | None
+    metadata: dict[str, str]
+    token: str | None
+    record: Path | None
+    seconds: float
+    ami_port: int | None
+
+
+def _checked_url(_: click.Context, __: click.Parameter, url: str) -> str:
+    try:
+        parse_target(url, {})
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    return url
+
+
+def _voices(
+    _: click.Context, __: click.Parameter, paths: tuple[Path, ...]
+) -> list[bytes]:
+    try:
+        return [read_wav(path) for path in paths]
+    except BadWav as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+def _keys(_: click.Context, __: click.Parameter, digits: str) -> str:
+    digits = digits.upper()
+    if set(digits) - DTMF_DIGITS:
+        raise click.BadParameter("keys are 0-9, *, # and A-D")
+    return digits
+
+
+def _metadata(
+    _: click.Context, __: click.Parameter, pairs: tuple[str, ...]
+) -> dict[str, str]:
+    if not all("=" in pair for pair in pairs):
+        raise click.BadParameter("write it as name=value")
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
+
+
+@click.command()
+@click.argument("url", callback=_checked_url)
+@click.option(
+    "voices",
+    "--wav",
+    type=click.Path(path_type=Path, dir_okay=False),
+    multiple=True,
+    callback=_voices,
+    help="What the caller says, as a WAV file of any usual kind. Give it again for the "
+    "next turn: each one waits for the answer to the one before.",
+)
+@click.option(
+    "--dtmf",
+    metavar="KEYS",
+    default="",
+    callback=_keys,
+    help="Keys to press at the end: 0-9, *, # and A-D.",
+)
+@click.option(
+    "--talk-over",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 60),
+    help="Interrupt: speak this long after the agent began, the greeting included, "
+    "instead of waiting until it is quiet.",
+)
+@click.option(
+    "--greeting",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 60),
+    default=10.0,
+    show_default=True,
+    help="How long to wait for the agent to begin; 0 for one that lets callers begin.",
+)
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Record the call to a WAV file: the caller is left, the agent is right.",
+)
+@click.option(
+    "--meta",
+    "metadata",
+    metavar="NAME=VALUE",
+    multiple=True,
+    callback=_metadata,
+    help="The call's metadata, as AVR Core appends it to the URL; may be repeated.",
+)
+@click.option("--uuid", help="The call's id.  [default: a random UUID]")
+@click.option(
+    "--token",
+    envvar="STS_TOKEN",
+    help="The secret that the service wants. Better set STS_TOKEN: a command line can "
+    "be read by every user of the machine.",
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(1, LONGEST_CALL_S),
+    default=MAX_CALL_S,
+    show_default=True,
+    help="The longest call; then the caller hangs up.",
+)
+@click.option(
+    "--ami-port",
+    type=click.IntRange(0, 65535),
+    help="Also stand in for avr-ami on this port of 127.0.0.1, where the service's "
+    "AMI_URL must point: a hangup or transfer that it asks for then ends this call.",
+)
+def call(  # noqa: PLR0917 - click passes every option by its name
+    url: str,
+    voices: list[bytes],
+    dtmf: str,
+    talk_over: float | None,
+    greeting: float,
+    record: Path | None,
+    metadata: dict[str, str],
+    uuid: str | None,
+    token: str | None,
+    seconds: float,
+    ami_port: int | None,
+) -> None:
+    """Call an STS service as AVR Core does, and hold a conversation.
+
+    URL is the service, such as ws://127.0.0.1:6030. The caller waits for the greeting to
+    end, says each --wav, waits until the agent has answered and is quiet, presses the
+    keys of --dtmf and hangs up. Ctrl-C hangs up too.
+
+    Shown are the transcripts as they come, the time from the end of what the caller said
+    to the first of the answer heard, interruptions and errors; on a terminal also who
+    speaks, and how loud.
+
+    The exit code is 0 when a conversation took place (the agent was heard, and answered
+    whatever the caller did), 1 when not, and 2 for wrong usage.
+    """
+    script = conversation(
+        voices, digits=dtmf, talk_over_after_s=talk_over, greeting_s=greeting
+    )
+    order = _Order(
+        url=url,
+        script=script,
+        uuid=uuid,
+        metadata=metadata,
+        token=token,
+        record=record,
+        seconds=seconds,
+        ami_port=ami_port,
+    )
+    raise SystemExit(0 if _place(order).conversed else 1)
+
+
+def _place(order: _Order) -> CallReport:
+    console = Console()
+    shown = LiveView(console) if console.is_terminal else nullcontext(show_lines)
+    report = None
+    told = ""
+    try:
+        with shown as view:
+            report = trio.run(_hold, order, view)
+    except* OSError as group:
+        told = str(group.exceptions[0])
+    if report is None:
+        # The recording cannot be written, or avr-ami's port is taken.
+        raise click.UsageError(told)
+    return report
+
+
+async def _hold(order: _Order, view: View) -> CallReport:
+    exchange = Exchange()
+    async with trio.open_nursery() as nursery:
+        if order.ami_port is not None:
+            ami = AmiStandIn(exchange)
+            await nursery.start(partial(ami.serve, port=order.ami_port))
+        await nursery.start(_hang_up_on_signal, exchange)
+        report = await place_call(
+            order.url,
+            order.script,
+            uuid=order.uuid,
+            metadata=order.metadata,
+            token=order.token,
+            record_path=order.record,
+            view=view,
+            max_call_s=order.seconds,
+            exchange=exchange,
+        )
+        nursery.cancel_scope.cancel(reason="the call is over")
+    return report
+
+
+async def _hang_up_on_signal(
+    exchange: Exchange, *, task_status: trio.TaskStatus[None]
+) -> None:
+    """The first signal hangs up; the next one kills, as it always does."""
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            break
+    exchange.drop_all(Outcome.CALLER_HUNG_UP)
