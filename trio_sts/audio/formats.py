@@ -80,35 +80,26 @@ class _G711:
         return b""
 
 
-_MU_LAW: Final = _G711(MU_LAW)
-_A_LAW: Final = _G711(A_LAW)
+_G711_FORMATS: Final = {"pcmu": _G711(MU_LAW), "pcma": _G711(A_LAW)}
 
 
 def encoder(audio_format: AudioFormat) -> Encoder:
     """An encoder for one call.
 
-    The first one for ``pcm`` loads numpy and builds the filter, a tenth of a second: make one
-    when the process starts.
+    The first one for ``pcm`` loads numpy and builds the filter, a tenth of a second:
+    make one when the process starts.
     """
-    match audio_format:
-        case "pcm":
-            from .resample import upsampler  # noqa: PLC0415 (G.711 needs no numpy)
+    if audio_format == "pcm":
+        from .resample import upsampler  # noqa: PLC0415 (G.711 needs no numpy)
 
-            return _PcmEncoder(upsampler())
-        case "pcmu":
-            return _MU_LAW
-        case "pcma":
-            return _A_LAW
+        return _PcmEncoder(upsampler())
+    return _G711_FORMATS[audio_format]
 
 
 def decoder(audio_format: AudioFormat) -> Decoder:
     """A decoder for one item; as for ``encoder``, the first for ``pcm`` takes long."""
-    match audio_format:
-        case "pcm":
-            from .resample import downsampler  # noqa: PLC0415 (G.711 needs no numpy)
+    if audio_format == "pcm":
+        from .resample import downsampler  # noqa: PLC0415 (G.711 needs no numpy)
 
-            return _PcmDecoder(downsampler())
-        case "pcmu":
-            return _MU_LAW
-        case "pcma":
-            return _A_LAW
+        return _PcmDecoder(downsampler())
+    return _G711_FORMATS[audio_format]

@@ -128,6 +128,8 @@ class Resampler:
         pcm = self._kept + pcm
         units = (len(pcm) // _SAMPLE.itemsize - plan.reach) // plan.unit_in
         self._kept = pcm[units * plan.unit_in * _SAMPLE.itemsize :]
+        if units <= _SLAB:
+            return _convert(plan, pcm, 0, units)
         return b"".join(
             _convert(plan, pcm, done * plan.unit_in, min(_SLAB, units - done))
             for done in range(0, units, _SLAB)
