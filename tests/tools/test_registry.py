@@ -33,7 +33,7 @@ async def test_a_tool_gets_its_arguments_and_its_call() -> None:
     )
 
 
-async def test_the_model_is_offered_name_description_and_schema() -> None:
+def test_the_model_is_offered_name_description_and_schema() -> None:
     registry = Registry([a_tool(echo, ONE_NUMBER), a_tool(echo, name="other")])
 
     assert registry.offered() == (

@@ -1,0 +1,101 @@
+"""Tools in Python: importing the operator's files and taking their tools out."""
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import trio
+from attrs import frozen
+from typing_extensions import override
+
+from trio_sts.errors import ToolFault
+
+from .python_outline import read_outline
+from .threads import call_either_way
+from .tool import CallContext, Handler, Kind, Tool, make_tool
+
+
+@frozen
+class LoadedFile:
+    """The tools of one file, and what is wrong with the rest of it."""
+
+    tools: tuple[Tool, ...] = ()
+    faults: tuple[str, ...] = ()
+
+
+def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
+    """Import a file if its text shows that it defines tools.
+
+    ``threads`` bounds the handlers that are plain functions: they run in threads. What
+    is wrong with a file costs that file only, whatever it is.
+    """
+    try:
+        outline = read_outline(path)
+        if outline.missing and not outline.decorated:
+            return LoadedFile(faults=(f"no {outline.missing!r} at its top level",))
+        if not outline.is_plain:
+            return LoadedFile()
+        module = _imported(path)
+        return LoadedFile((_plain_tool(module, path, threads),))
+    except ToolFault as fault:
+        return LoadedFile(faults=(str(fault),))
+
+
+class _UncachedLoader(SourceFileLoader):
+    """Leaves no compiled files in a folder that is not ours."""
+
+    @override
+    def set_data(self, path: str, data: Any, *, _mode: int = 0o666) -> None:
+        del path, data
+
+
+def _imported(path: Path) -> ModuleType:
+    # Last in line: a tool's helper beside it can be imported, and can shadow nothing.
+    folder = str(path.parent)
+    if folder not in sys.path:
+        sys.path.append(folder)
+    name = f"_trio_sts_tools.{path.parent.name}.{path.stem}"
+    loader = _UncachedLoader(name, str(path))
+    spec = importlib.util.spec_from_file_location(name, path, loader=loader)
+    if spec is None:
+        raise ToolFault("cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        loader.exec_module(module)
+    except (Exception, SystemExit) as exc:  # a foreign file may raise anything
+        del sys.modules[name]
+        fault = f"cannot be imported: {type(exc).__name__}: {exc}"
+        raise ToolFault(fault) from exc
+    return module
+
+
+def _plain_tool(module: ModuleType, path: Path, threads: trio.CapacityLimiter) -> Tool:
+    handler: object = getattr(module, "handler", None)
+    if not callable(handler):
+        raise ToolFault("handler must be a function of (uuid, args)")
+    return make_tool(
+        name=getattr(module, "name", None),
+        description=getattr(module, "description", None),
+        input_schema=getattr(module, "input_schema", None),
+        handler=_adapted(handler, threads),
+        kind=Kind.PYTHON,
+        source=str(path),
+    )
+
+
+def _adapted(handler: Callable[..., object], threads: trio.CapacityLimiter) -> Handler:
+    try:
+        inspect.signature(handler).bind("uuid", {})
+    except TypeError as exc:
+        raise ToolFault("handler must take (uuid, args)") from exc
+
+    async def run(args: Mapping[str, Any], context: CallContext) -> object:
+        return await call_either_way(threads, handler, context.uuid, args)
+
+    return run
