@@ -1,0 +1,162 @@
+"""The caller leg: AVR Core's WebSocket, in typed messages."""
+
+from collections.abc import Callable
+from typing import NoReturn, Self
+from urllib.parse import parse_qs
+
+import trio
+from attrs import define, field
+from trio_websocket import ConnectionClosed
+
+from trio_sts.errors import BadMessage, PeerFault
+from trio_sts.wire.avr import AgentAudio, FromCore, Interruption, ToCore
+from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_to_core
+
+from .link import TOO_BIG, Link, Wrap, accept_link, as_it_is
+from .outbox import Outbox
+
+MAX_MESSAGE_BYTES = 64 * 1024
+# Above this the library closes by itself, without our words before it.
+_MAX_MESSAGE_CHARS = 4 * MAX_MESSAGE_BYTES
+# Words to the caller: a call has a few in a minute, and each is a transcript at most.
+_MAX_CONTROLS = 256
+_BYTES_PER_MS = 16
+
+
+@define(eq=False)
+class CallerLeg:
+    """One call's WebSocket from AVR Core; made by `accept`, ended by `aclose`.
+
+    Attributes:
+        path: The path of the request, without its query string.
+        query: The query string as it came: the call's metadata and perhaps a token.
+    """
+
+    path: str = field(repr=False)
+    query: str = field(repr=False)
+    _link: Link[ToCore]
+    _stall_s: float
+
+    @classmethod
+    async def accept(
+        cls,
+        nursery: trio.Nursery,
+        stream: trio.abc.Stream,
+        *,
+        stall_s: float = 5.0,
+        wrap: Wrap = as_it_is,
+    ) -> Self:
+        """Answer the WebSocket handshake.
+
+        Args:
+            nursery: Where the leg's own task lives. It has to outlive whatever uses
+                the leg, or the closing handshake is cut off with it.
+            stream: The socket, from the first byte of the request; the leg closes it.
+            stall_s: For how long the peer may read nothing.
+            wrap: What is put between the socket and the WebSocket library.
+
+        Raises:
+            LegClosed: There was no handshake, or none within 5 s.
+        """
+        link = await accept_link(
+            nursery,
+            stream,
+            # A peer that stops reading is given up before more audio than this waits.
+            outbox=Outbox(
+                _audio_ms, max_audio_ms=stall_s * 1000, max_controls=_MAX_CONTROLS
+            ),
+            texts=_texts,
+            max_chars=_MAX_MESSAGE_CHARS,
+            wrap=wrap,
+        )
+        path, _, query = link.target.partition("?")
+        return cls(path, query, link, stall_s)
+
+    @property
+    def uuid(self) -> str | None:
+        """The call id that a routing webhook may have put into the query string."""
+        return parse_qs(self.query).get("uuid", [None])[0]
+
+    @property
+    def dropped_ms(self) -> float:
+        """Agent audio that a slow peer has lost so far."""
+        return self._link.outbox.dropped_ms
+
+    async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
+        """Read until the leg ends; ``handle`` gets each message, or its fault.
+
+        Raises:
+            LegClosed: The peer closed, or the connection broke.
+            PeerFault: A binary message (1003), or one over 64 KiB (1009).
+        """
+        while True:
+            try:
+                text = await self._link.receive()
+            except ConnectionClosed as exc:
+                raise (_too_big() if self._link.overrun else self._link.why) from exc
+            handle(_read(text))
+
+    def post(self, *messages: ToCore) -> None:
+        """Send soon, in order; an interruption overtakes the audio that waits.
+
+        AVR Core would throw that audio away on seeing the interruption.
+        """
+        outbox = self._link.outbox
+        for message in messages:
+            if isinstance(message, Interruption):
+                outbox.clear_audio()
+            outbox.post(message)
+
+    async def write(self) -> NoReturn:
+        """Watch over the sending of what was posted.
+
+        Raises:
+            LegClosed: The socket is gone.
+            PeerFault: The peer has not read for ``stall_s`` (1008). The audio that
+                still waited is dropped, so that words about it come next.
+        """
+        outbox = self._link.outbox
+        await outbox.stuck(self._stall_s)
+        if outbox.closed:
+            raise self._link.why
+        outbox.clear_audio()
+        raise PeerFault(1008, "what is sent here is not being read")
+
+    async def aclose(self, code: int, reason: str = "") -> None:
+        """Send what is posted, close with this code, and close the socket.
+
+        Waits for the peer to read and to answer: the caller bounds it. The socket is
+        closed however this ends, and nothing but a cancellation is raised.
+        """
+        await self._link.aclose(code, reason)
+
+
+def _audio_ms(message: ToCore) -> float:
+    return len(message.pcm) / _BYTES_PER_MS if isinstance(message, AgentAudio) else 0
+
+
+def _texts(message: ToCore) -> list[str]:
+    if isinstance(message, AgentAudio):
+        return encode_frames(message.pcm)
+    return [encode_to_core(message)]
+
+
+def _read(text: str | bytes) -> FromCore | BadMessage:
+    if isinstance(text, bytes):
+        raise PeerFault(1003, "a binary message; messages here are JSON text")
+    if _is_too_big(text):
+        raise _too_big()
+    try:
+        return decode_from_core(text)
+    except BadMessage as fault:
+        return fault
+
+
+def _is_too_big(text: str) -> bool:
+    if len(text) > MAX_MESSAGE_BYTES:
+        return True
+    return not text.isascii() and len(text.encode()) > MAX_MESSAGE_BYTES
+
+
+def _too_big() -> PeerFault:
+    return PeerFault(TOO_BIG, f"a message is longer than {MAX_MESSAGE_BYTES} bytes")

@@ -1,0 +1,195 @@
+"""One accepted WebSocket, and the task that keeps it.
+
+trio-websocket does the wire. Its reader and our sender run in a task of their own,
+beside the call and not under it: cancelling a call must not tear a message that a
+slow peer has half received, for nothing could follow it, not even the close frame.
+"""
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Generic, NoReturn, TypeVar
+
+import trio
+from attrs import define, field
+from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from wsproto.utilities import ProtocolError
+
+from trio_sts.errors import LegClosed
+
+from .outbox import Outbox
+
+_M = TypeVar("_M")
+
+Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
+
+TOO_BIG = 1009
+_TOO_BIG_WORDS = "Exceeded maximum message size"
+_HANDSHAKE_S = 5.0
+# Complete messages that wait for a pump, which itself never waits for anything.
+_QUEUE_MESSAGES = 8
+# RFC 6455, 5.5: a control frame holds 125 bytes, and the close code takes two.
+_MAX_REASON_BYTES = 123
+
+
+def as_it_is(stream: trio.abc.Stream) -> trio.abc.Stream:
+    """Put nothing between the socket and the WebSocket library."""
+    return stream
+
+
+@define(eq=False)
+class Link(Generic[_M]):
+    """An open WebSocket with an outbox in front of it.
+
+    Attributes:
+        outbox: What is posted here is sent; closed when the WebSocket is gone.
+    """
+
+    outbox: Outbox[_M]
+    _texts: Callable[[_M], Iterable[str]]
+    _ws: WebSocketConnection
+    _stream: trio.abc.Stream
+    _scope: trio.CancelScope
+    _ended: trio.Event = field(factory=trio.Event, init=False)
+
+    @property
+    def target(self) -> str:
+        """The request's path and query string."""
+        return self._ws.path or "/"
+
+    @property
+    def why(self) -> LegClosed:
+        """How the WebSocket ended."""
+        closed = self._ws.closed
+        if closed is None:
+            return LegClosed(1006)
+        return LegClosed(closed.code, closed.reason or "")
+
+    @property
+    def overrun(self) -> bool:
+        """A message was so long that the library stopped reading and closed."""
+        why = self.why
+        return why.code == TOO_BIG and why.reason.startswith(_TOO_BIG_WORDS)
+
+    async def receive(self) -> str | bytes:
+        """The next message.
+
+        Raises:
+            ConnectionClosed: There is none any more; `why` tells the code.
+        """
+        try:
+            return await self._ws.get_message()
+        except ConnectionClosed:
+            self.outbox.close()
+            raise
+
+    async def keep(self) -> NoReturn:
+        """Send what is posted, then hold the socket until `aclose`."""
+        try:
+            while True:
+                for text in self._texts(await self.outbox.take()):
+                    await self._ws.send_message(text)
+        except (ConnectionClosed, trio.ClosedResourceError):
+            self.outbox.close()
+        # Not over yet: `aclose` may have a goodbye to wait for.
+        await trio.sleep_forever()
+
+    async def aclose(self, code: int, reason: str) -> None:
+        """Send what is posted, shake hands on the end, close the socket."""
+        brief = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._say_goodbye, code, brief)
+            await self._ended.wait()
+            nursery.cancel_scope.cancel(reason="the leg is closed")
+
+    async def _say_goodbye(self, code: int, reason: str) -> None:
+        try:
+            await self.outbox.drained()
+            await self._ws.aclose(code, reason)
+            if self.overrun:
+                await self._discard()
+        finally:
+            self._scope.cancel(reason="the goodbye is over")
+
+    def end(self) -> None:
+        """The keeper's last word: the socket is closed."""
+        self.outbox.close()
+        self._ended.set()
+
+    async def _discard(self) -> None:
+        # Closing a socket with unread bytes resets it, and the close frame is lost.
+        try:
+            async for _ in self._stream:
+                pass
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            pass
+
+
+async def accept_link(
+    nursery: trio.Nursery,
+    stream: trio.abc.Stream,
+    *,
+    outbox: Outbox[_M],
+    texts: Callable[[_M], Iterable[str]],
+    max_chars: int,
+    wrap: Wrap,
+) -> Link[_M]:
+    """Answer a WebSocket handshake; the link owns ``stream`` from now on.
+
+    Args:
+        nursery: Where the keeper lives, until `Link.aclose` or a cancellation.
+        stream: The socket, from the first byte of the request.
+        outbox: Where the link's messages will be posted.
+        texts: The WebSocket messages that a posted message becomes.
+        max_chars: A longer message is not received; see `Link.overrun`.
+        wrap: What to put between the socket and the WebSocket library.
+
+    Raises:
+        LegClosed: There was no handshake, or none within 5 s.
+    """
+    make = partial(Link[_M], outbox, texts)
+    link: Link[_M] | None = await nursery.start(_keep, stream, wrap, max_chars, make)
+    if link is None:
+        raise LegClosed(1006, "no WebSocket handshake")
+    return link
+
+
+async def _keep(
+    stream: trio.abc.Stream,
+    wrap: Wrap,
+    max_chars: int,
+    make: Callable[[WebSocketConnection, trio.abc.Stream, trio.CancelScope], Link[_M]],
+    *,
+    task_status: trio.TaskStatus[Link[_M] | None],
+) -> None:
+    link: Link[_M] | None = None
+    try:
+        # The scope is outside the socket: when it is cancelled, the socket's closing
+        # does not wait for a peer either.
+        with trio.CancelScope() as scope:
+            async with stream, wrap(stream) as wrapped:
+                async with trio.open_nursery() as nursery:
+                    with trio.fail_after(_HANDSHAKE_S):
+                        ws = await _shake_hands(nursery, wrapped, max_chars)
+                    link = make(ws, wrapped, scope)
+                    task_status.started(link)
+                    await link.keep()
+    # The library's reader raises when nonsense meets a closing socket.
+    except* (ConnectionClosed, ProtocolError, trio.TooSlowError):
+        pass
+    finally:
+        if link is not None:
+            link.end()
+    if link is None:
+        task_status.started(None)
+
+
+async def _shake_hands(
+    nursery: trio.Nursery, stream: trio.abc.Stream, max_chars: int
+) -> WebSocketConnection:
+    request = await wrap_server_stream(
+        nursery,
+        stream,
+        message_queue_size=_QUEUE_MESSAGES,
+        max_message_size=max_chars,
+    )
+    return await request.accept()
