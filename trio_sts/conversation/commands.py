@@ -10,6 +10,13 @@ from trio_sts.wire.realtime import requests
 
 
 @frozen
+class Begin:
+    """AVR Core's ``init`` is here: dial the model for this call id."""
+
+    uuid: str
+
+
+@frozen
 class ToCaller:
     """Send one message on the caller leg."""
 
@@ -56,4 +63,12 @@ class Note:
     fields: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
-Command = ToCaller | ToModel | RunTool | EndCall | Note
+@frozen
+class Record:
+    """An entry for the call's transcript file, if one is kept."""
+
+    kind: str
+    fields: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
+
+
+Command = Begin | ToCaller | ToModel | RunTool | EndCall | Note | Record

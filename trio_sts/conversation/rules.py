@@ -1,8 +1,8 @@
 """How a conversation is held: the part of the settings that the core knows."""
 
-from typing import Literal
-
 from attrs import frozen
+
+from trio_sts.audio.formats import AudioFormat
 
 
 @frozen
@@ -13,7 +13,8 @@ class Rules:
     the call.
     """
 
-    audio_format: Literal["pcm", "pcmu", "pcma"] = "pcm"
+    audio_format: AudioFormat = "pcm"
+    caller_transcripts: bool = True
     playout_lead_ms: int = 400
     playout_delay_ms: int = 60
     playout_max_s: float = 300

@@ -1,0 +1,92 @@
+"""What an error of the model's side means for the call.
+
+The classes follow the Realtime API's codes; what is not known to be fatal or worth
+a retry goes on, because error events are documented as mostly recoverable.
+"""
+
+import re
+
+from attrs import frozen
+
+from trio_sts.wire.realtime.items import ErrorDetail
+
+# What an operator has to mend; the words are for people.
+_FATAL = {
+    "invalid_api_key": "the API key was refused",
+    "account_deactivated": "the account of the API key is deactivated",
+    "insufficient_quota": "the quota of the account is used up",
+    "billing_hard_limit_reached": "the billing limit of the account is reached",
+    "model_not_found": "the model does not exist or may not be used",
+    "beta_api_shape_disabled": "the endpoint no longer speaks the beta API",
+}
+_TRANSIENT = {
+    "rate_limit_exceeded",
+    "inference_rate_limit_exceeded",
+    "server_error",
+    "internal_error",
+}
+# Races and clamps that do no harm; they are logged at debug.
+_BENIGN = {
+    "response_cancel_not_active",
+    "input_audio_buffer_commit_empty",
+    "item_truncate_invalid_item_id",
+    "item_delete_invalid_item_id",
+    "unsupported_content_type",
+}
+ACTIVE_RESPONSE = "conversation_already_has_active_response"
+
+_MOST_RETRIES = 3
+_MOST_DELAY_S = 10.0
+_DELAY = re.compile(
+    r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s)", re.IGNORECASE
+)
+
+
+@frozen
+class Fatal:
+    """The call cannot go on."""
+
+    told: str
+
+
+@frozen
+class Retry:
+    """Worth asking again after ``delay_s``, or after a back-off if it is None."""
+
+    delay_s: float | None
+
+
+@frozen
+class Harmless:
+    """The call goes on; ``expected`` ones are not worth a warning."""
+
+    expected: bool
+
+
+def judge(error: ErrorDetail) -> Fatal | Retry | Harmless:
+    """Sort an error by its code, or by its type where it has no code."""
+    code = error.code or error.type or ""
+    if code in _FATAL:
+        return Fatal(_FATAL[code])
+    if code in _TRANSIENT:
+        return Retry(_named_delay_s(error.message))
+    ours = (error.event_id or "").startswith(("truncate", "cancel", "delete"))
+    return Harmless(expected=code in _BENIGN or ours)
+
+
+def backoff_s(attempt: int, named_s: float | None) -> float | None:
+    """Seconds before retry ``attempt`` (from 0); None when there are no more.
+
+    The delay that the endpoint named is kept, 10 s at most; otherwise 1, 2, 4 s.
+    """
+    if attempt >= _MOST_RETRIES:
+        return None
+    return min(named_s, _MOST_DELAY_S) if named_s is not None else 2.0**attempt
+
+
+def _named_delay_s(message: str) -> float | None:
+    found = _DELAY.search(message)
+    if found is None:
+        return None
+    amount = float(found[1])
+    return amount / 1000 if found[2].lower() == "ms" else amount

@@ -1,0 +1,174 @@
+"""What was said, by item and in conversation order.
+
+Transcripts arrive when they like; they leave in the order of the conversation, the
+agent's cut to what the caller heard. What has left is kept, bounded, so that a new
+session can be told it.
+"""
+
+from collections import deque
+from typing import Literal
+
+from attrs import define, field
+
+# What a new session is told at most.
+KEPT_ENTRIES = 200
+KEPT_BYTES = 64 * 1024
+# A transcription that has not come by then does not hold back what follows.
+TRANSCRIPTION_PATIENCE_S = 10.0
+NEVER = float("inf")
+
+Kind = Literal["user", "agent", "keys", "call", "output"]
+
+
+@define(eq=False)
+class Entry:
+    """One thing said or done.
+
+    ``text`` is the words, the digits, a call's arguments or its output; ``name`` is the
+    tool's. ``heard_ms`` is set for the agent's items once they are closed.
+    """
+
+    kind: Kind
+    item_id: str
+    text: str = field(default="", repr=False)
+    name: str = ""
+    heard_ms: float | None = None
+    closed: bool = False
+    # The agent's text is whole: no more deltas come.
+    final: bool = False
+    # When it stops holding back what follows.
+    expires_at: float = NEVER
+
+
+@define
+class History:
+    """The entries of a call: first those still open, then the kept ones."""
+
+    caller_transcripts: bool = True
+    _open: deque[Entry] = field(factory=deque[Entry])
+    _kept: deque[Entry] = field(factory=deque[Entry])
+    _kept_bytes: int = 0
+    _by_item: dict[str, Entry] = field(factory=dict[str, Entry])
+
+    @property
+    def kept(self) -> tuple[Entry, ...]:
+        """What a new session is to be told, oldest first."""
+        return (*self._kept, *(e for e in self._open if e.text))
+
+    @property
+    def deadline(self) -> float:
+        """When an entry stops being waited for."""
+        return self._open[0].expires_at if self._open else NEVER
+
+    def caller_turn(self, item_id: str, now: float) -> None:
+        """The caller's turn has its place; its words come later, if at all."""
+        if self._find(item_id) is None:
+            entry = self._append(Entry("user", item_id))
+            if self.caller_transcripts:
+                entry.expires_at = now + TRANSCRIPTION_PATIENCE_S
+            else:
+                entry.closed = True
+
+    def caller_said(self, item_id: str, text: str) -> None:
+        """The caller's words; empty if they could not be transcribed."""
+        entry = self._find(item_id) or self._append(Entry("user", item_id))
+        if entry.kind == "user" and not entry.text:
+            entry.text = text.strip()
+            if entry.closed and entry.text and entry not in self._open:
+                self._kept_bytes += len(entry.text.encode())
+                self._open.append(entry)
+            entry.closed = True
+
+    def agent_item(self, item_id: str) -> Entry:
+        """An item of the agent's, known from now on."""
+        return self._find(item_id) or self._append(Entry("agent", item_id))
+
+    def agent_says(self, item_id: str, delta: str) -> None:
+        """More of the agent's words; they run ahead of the audio."""
+        entry = self.agent_item(item_id)
+        if not (entry.final or entry.closed):
+            entry.text += delta
+
+    def agent_said(self, item_id: str, text: str) -> None:
+        """All of the agent's words."""
+        entry = self.agent_item(item_id)
+        if not (entry.final or entry.closed):
+            entry.text = text
+            entry.final = True
+
+    def heard(self, item_id: str, heard_ms: float) -> None:
+        """The caller has heard an item to its end."""
+        entry = self.agent_item(item_id)
+        if not entry.closed:
+            entry.heard_ms = heard_ms
+            entry.closed = True
+
+    def cut(self, item_id: str, heard_ms: float, received_ms: float) -> None:
+        """The caller has heard an item to ``heard_ms`` of ``received_ms`` only."""
+        entry = self.agent_item(item_id)
+        if not entry.closed:
+            share = heard_ms / received_ms if received_ms else 0.0
+            entry.text = first_words(entry.text, share)
+            self.heard(item_id, heard_ms)
+
+    def keys(self, digits: str) -> None:
+        """The caller pressed keys."""
+        self._append(Entry("keys", "", digits, closed=True))
+
+    def called(self, call_id: str, name: str, arguments: str) -> None:
+        """The model called a tool."""
+        self._append(Entry("call", call_id, arguments, name, closed=True))
+
+    def answered(self, call_id: str, output: str) -> None:
+        """A tool's output was sent."""
+        self._append(Entry("output", call_id, output, closed=True))
+
+    def take(self, now: float) -> list[Entry]:
+        """The entries that are closed and have none open before them, once each."""
+        taken: list[Entry] = []
+        while self._open:
+            entry = self._open[0]
+            if not entry.closed and now < entry.expires_at:
+                break
+            self._open.popleft()
+            entry.closed = True
+            taken.append(entry)
+            self._keep(entry)
+        return taken
+
+    def take_rest(self) -> list[Entry]:
+        """The call is over: what is left, as far as it got."""
+        for entry in self._open:
+            if entry.kind == "agent" and not entry.closed:
+                entry.text = ""
+            entry.closed = True
+        return self.take(NEVER)
+
+    def _find(self, item_id: str) -> Entry | None:
+        return self._by_item.get(item_id)
+
+    def _append(self, entry: Entry) -> Entry:
+        self._open.append(entry)
+        if entry.item_id and entry.kind in {"user", "agent"}:
+            self._by_item[entry.item_id] = entry
+        return entry
+
+    def _keep(self, entry: Entry) -> None:
+        if entry in self._kept:
+            return
+        self._kept.append(entry)
+        self._kept_bytes += len(entry.text.encode())
+        while len(self._kept) > KEPT_ENTRIES or self._kept_bytes > KEPT_BYTES:
+            old = self._kept.popleft()
+            self._kept_bytes -= len(old.text.encode())
+            self._by_item.pop(old.item_id, None)
+
+
+def first_words(text: str, share: float) -> str:
+    """The first ``share`` (0 to 1) of a text, whole words only."""
+    if share >= 1:
+        return text
+    end = int(len(text) * max(share, 0.0))
+    if end < len(text) and not text[end].isspace():
+        end = max(text.rfind(" ", 0, end), 0)
+    return text[:end].rstrip()

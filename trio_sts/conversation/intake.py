@@ -1,0 +1,106 @@
+"""Caller audio on its way to the model: kept, metered, mended."""
+
+from collections import deque
+
+from attrs import define, field
+
+from trio_sts.audio.formats import Encoder
+from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+
+KEPT_MS = 10_000
+# More than this in one second is a flood; it is let through at this rate.
+_BURST_MS = 5_000
+# After a protected greeting: faster than life, but no faster than the VAD can follow.
+_CATCH_UP_RATE = 4.0
+# AVR Core sends a frame every 20 ms; after this it has stopped.
+_GAP_S = 0.2
+_MOST_SILENCE_MS = 2_000
+_MEND_MS = 100
+NEVER = float("inf")
+_MS_PER_BYTE = 1 / 16
+
+
+@define
+class Intake:
+    """A ring of caller PCM (8 kHz) in front of the model, and the meter that empties it."""
+
+    _encoder: Encoder = field(repr=False)
+    open: bool = False
+    withheld: bool = False
+    heard_at: float = float("-inf")
+    _ring: deque[bytes] = field(factory=deque[bytes], repr=False)
+    _ring_ms: float = 0
+    _allowance_ms: float = _BURST_MS
+    _rate: float = float(_BURST_MS) / 1000
+    _metered_at: float = float("-inf")
+    _mended_ms: float = 0
+    _mend_at: float = NEVER
+
+    def add(self, pcm: bytes, now: float) -> float:
+        """Keep caller audio.
+
+        Returns:
+            Milliseconds of older audio that were dropped to make room.
+        """
+        self.heard_at = now
+        self._mended_ms = 0
+        self._ring.append(pcm)
+        self._ring_ms += len(pcm) * _MS_PER_BYTE
+        dropped_ms = 0.0
+        while self._ring_ms > KEPT_MS and len(self._ring) > 1:
+            ms = len(self._ring.popleft()) * _MS_PER_BYTE
+            self._ring_ms -= ms
+            dropped_ms += ms
+        return dropped_ms
+
+    def catch_up(self, now: float) -> None:
+        """Let go what was withheld, at no more than four times real time."""
+        self.withheld = False
+        self._rate = _CATCH_UP_RATE
+        self._allowance_ms = 0
+        self._metered_at = now
+
+    def take(self, now: float) -> bytes:
+        """What may go to the model now, in its format; empty if nothing may."""
+        if not self.open or self.withheld or not self._ring:
+            return b""
+        self._refill(now)
+        taken: list[bytes] = []
+        while self._ring and self._allowance_ms > 0:
+            pcm = self._ring.popleft()
+            ms = len(pcm) * _MS_PER_BYTE
+            self._ring_ms -= ms
+            self._allowance_ms -= ms
+            taken.append(pcm)
+        if not self._ring:
+            self._rate = _BURST_MS / 1000
+        return self._encoder.encode(b"".join(taken)) if taken else b""
+
+    def mend(self, now: float, *, model_hears_speech: bool) -> bytes:
+        """Silence, in the model's format, where caller audio stopped in mid-speech."""
+        if not (self.open and model_hears_speech) or self.withheld:
+            self._mend_at = NEVER
+            return b""
+        if self._mended_ms == 0:
+            self._mend_at = self.heard_at + _GAP_S
+        if now < self._mend_at or self._mended_ms >= _MOST_SILENCE_MS:
+            return b""
+        self._mended_ms += _MEND_MS
+        done = self._mended_ms >= _MOST_SILENCE_MS
+        self._mend_at = NEVER if done else self._mend_at + _MEND_MS / 1000
+        return self._encoder.encode(bytes(FRAME_BYTES * (_MEND_MS // FRAME_MS)))
+
+    @property
+    def deadline(self) -> float:
+        """When `take` or `mend` has something to do."""
+        if not self.open or self.withheld:
+            return NEVER
+        if self._ring and self._allowance_ms <= 0:
+            owed_s = (FRAME_MS - self._allowance_ms) / (self._rate * 1000)
+            return min(self._mend_at, self._metered_at + owed_s)
+        return self._mend_at
+
+    def _refill(self, now: float) -> None:
+        gained_ms = (now - self._metered_at) * 1000 * self._rate
+        self._allowance_ms = min(self._allowance_ms + gained_ms, _BURST_MS)
+        self._metered_at = now

@@ -1,0 +1,60 @@
+"""Keys that the caller presses become one message."""
+
+from attrs import define, field
+
+# More keys than any number, account or code that callers are asked for.
+MAX_DIGITS = 32
+# How long a message waits for the end of the response that the first key cancelled.
+_CANCEL_PATIENCE_S = 2.0
+NEVER = float("inf")
+
+
+@define
+class Keypad:
+    """Gathers digits until ``#``, a pause or the bound."""
+
+    timeout_ms: int
+    _digits: str = field(default="", repr=False)
+    _gathered_at: float = NEVER
+    _ready: list[str] = field(factory=list[str], repr=False)
+    _patience_at: float = NEVER
+
+    @property
+    def busy(self) -> bool:
+        """Whether keys are being gathered or wait to be sent."""
+        return bool(self._digits or self._ready)
+
+    def press(self, digit: str, now: float) -> bool:
+        """One key; True if it is the first of a message and so a barge-in."""
+        first = not self.busy
+        if digit == "#":
+            self._close(now, self._digits or "#")
+            return first
+        self._digits += digit
+        self._gathered_at = now + self.timeout_ms / 1000
+        if len(self._digits) >= MAX_DIGITS:
+            self._close(now, self._digits)
+        return first
+
+    def take(self, now: float, *, response_active: bool) -> list[str]:
+        """The messages that may be sent now, as strings of digits."""
+        if self._digits and now >= self._gathered_at:
+            self._close(now, self._digits)
+        if response_active and now < self._patience_at:
+            return []
+        ready, self._ready = self._ready, []
+        self._patience_at = NEVER
+        return ready
+
+    @property
+    def deadline(self) -> float:
+        """When `take` has to be asked again."""
+        gathered_at = self._gathered_at if self._digits else NEVER
+        return min(gathered_at, self._patience_at if self._ready else NEVER)
+
+    def _close(self, now: float, digits: str) -> None:
+        self._ready.append(digits)
+        self._digits = ""
+        self._gathered_at = NEVER
+        if self._patience_at == NEVER:
+            self._patience_at = now + _CANCEL_PATIENCE_S

@@ -1,0 +1,307 @@
+"""Agent audio on its way to the caller's ear: queued here, then in AVR Core, then heard.
+
+AVR Core sends no playback marks. It plays what it was sent in real time, so what the
+caller has heard follows from what was sent and when; ``delay_ms`` covers the way from
+AVR Core to the ear.
+"""
+
+from collections import deque
+
+from attrs import define, field, frozen
+
+from trio_sts.audio.formats import AudioFormat, Decoder, decoder
+from trio_sts.audio.framing import FRAME_MS, Framer
+
+# Several frames go out in one write; more than this would make an interruption late.
+BATCH_FRAMES = 100 // FRAME_MS
+FRAME_S = FRAME_MS / 1000
+# Milliseconds per byte of the model's format: PCM16 at 24 kHz, G.711 at 8 kHz.
+_MS_PER_BYTE = {"pcm": 1 / 48, "pcmu": 1 / 8, "pcma": 1 / 8}
+_EPSILON_S = 1e-6
+# Items that are over are remembered this long, so that stragglers are known.
+_REMEMBERED_TRACKS = 64
+
+
+@define(eq=False)
+class Track:
+    """The audio of one item: how much was received, sent and heard, in milliseconds."""
+
+    item_id: str
+    response_id: str
+    content_index: int
+    _ms_per_byte: float
+    _decoder: Decoder = field(repr=False)
+    _framer: Framer = field(factory=Framer, repr=False)
+    received_ms: float = 0
+    waiting_ms: float = 0
+    _frames_sent_ms: float = 0
+    _frames_heard_ms: float = 0
+    complete: bool = False
+    cut: bool = False
+
+    @property
+    def sent_ms(self) -> float:
+        """Without the padding of the last frame."""
+        return min(self._frames_sent_ms, self.received_ms)
+
+    @property
+    def heard_ms(self) -> float:
+        """By the playout clock when it was last settled or interrupted."""
+        return min(self._frames_heard_ms, self.sent_ms)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been heard to its end, the padding of its last frame too."""
+        return self.complete and self._frames_heard_ms >= self._frames_sent_ms + (
+            self.waiting_ms
+        )
+
+    def take(self, audio: bytes) -> list[bytes]:
+        """Frames that are whole now; ``audio`` is in the model's format."""
+        self.received_ms += len(audio) * self._ms_per_byte
+        return self._waiting(self._framer.push(self._decoder.decode(audio)))
+
+    def finish(self) -> list[bytes]:
+        """The last frames: the resampler's tail and what did not fill a frame."""
+        self.complete = True
+        tail = self._framer.push(self._decoder.flush())
+        return self._waiting([*tail, *self._framer.flush()])
+
+    def _waiting(self, frames: list[bytes]) -> list[bytes]:
+        self.waiting_ms += len(frames) * FRAME_MS
+        return frames
+
+    def sent(self) -> None:
+        """One more frame left for AVR Core."""
+        self.waiting_ms -= FRAME_MS
+        self._frames_sent_ms += FRAME_MS
+
+    def played(self, ms: float) -> None:
+        """AVR Core has played ``ms`` more, and the caller has heard it."""
+        self._frames_heard_ms += ms
+
+
+@frozen
+class Cut:
+    """An item that the caller did not hear to its end."""
+
+    item_id: str
+    content_index: int
+    heard_ms: float
+    received_ms: float
+
+
+@define
+class _Stretch:
+    """Frames of one item that AVR Core plays without a gap from ``starts_at`` on."""
+
+    track: Track
+    starts_at: float
+    duration_ms: float
+
+
+@define
+class Playout:
+    """The queue and the clock of one call's agent audio.
+
+    Times are seconds of the conversation's clock.
+    """
+
+    audio_format: AudioFormat
+    lead_ms: int
+    delay_ms: int
+    max_ms: float
+    _queue: deque[tuple[Track, bytes]] = field(factory=deque[tuple[Track, bytes]])
+    _stretches: deque[_Stretch] = field(factory=deque[_Stretch])
+    _tracks: dict[str, Track] = field(factory=dict[str, Track])
+    # Those of them that are neither cut nor heard to their end.
+    _live: dict[str, Track] = field(factory=dict[str, Track])
+    _latest: Track | None = None
+    _ends_at: float = float("-inf")
+
+    @property
+    def queued_ms(self) -> float:
+        """What waits here, in milliseconds."""
+        return len(self._queue) * FRAME_MS
+
+    def track(self, item_id: str) -> Track | None:
+        """The track of an item, if it is known."""
+        return self._tracks.get(item_id)
+
+    def expect(self, item_id: str, response_id: str, content_index: int = 0) -> Track:
+        """Track an item from now on; no event is required to come first."""
+        track = self._tracks.get(item_id)
+        if track is None:
+            track = Track(
+                item_id,
+                response_id,
+                content_index,
+                _MS_PER_BYTE[self.audio_format],
+                decoder(self.audio_format),
+            )
+            self._tracks[item_id] = self._live[item_id] = track
+            self._forget_old_tracks()
+        return track
+
+    def add(
+        self, item_id: str, response_id: str, audio: bytes, content_index: int = 0
+    ) -> bool:
+        """Queue audio of an item, in the model's format.
+
+        Returns:
+            False if it was dropped because the item was cut.
+        """
+        track = self.expect(item_id, response_id, content_index)
+        if track.cut:
+            return False
+        if self._latest is not None and self._latest is not track:
+            self._finish(self._latest)
+        self._latest = track
+        self._queue.extend((track, frame) for frame in track.take(audio))
+        return True
+
+    def finish(self, item_id: str) -> None:
+        """No more audio comes for this item: its last partial frame is padded."""
+        track = self._tracks.get(item_id)
+        if track is not None:
+            self._finish(track)
+
+    def finish_response(self, response_id: str) -> None:
+        """No more audio comes for any item of this response."""
+        for track in self.live_of(response_id):
+            self._finish(track)
+
+    def live_of(self, response_id: str) -> list[Track]:
+        """The items of a response that are neither cut nor heard to their end."""
+        return [t for t in self._live.values() if t.response_id == response_id]
+
+    def drop(self, track: Track) -> None:
+        """Nothing of this item will be played: it was cancelled before its audio."""
+        self._cut(track, track.heard_ms)
+
+    def feed(self, now: float) -> list[bytes]:
+        """The batches that are due: at most 100 ms each, never above the lead."""
+        batches: list[bytes] = []
+        batch: list[bytes] = []
+        limit = now + self.lead_ms / 1000 + _EPSILON_S
+        if self._queue:
+            self._ends_at = max(self._ends_at, now)
+        while self._queue and self._ends_at + FRAME_S <= limit:
+            track, frame = self._queue.popleft()
+            track.sent()
+            self._play(track)
+            batch.append(frame)
+            if len(batch) == BATCH_FRAMES:
+                batches.append(b"".join(batch))
+                batch = []
+        if batch:
+            batches.append(b"".join(batch))
+        return batches
+
+    def settle(self, now: float) -> list[Track]:
+        """Move what has been heard by now from playing to heard.
+
+        Returns:
+            The items that have been heard to their end by this.
+        """
+        while self._stretches:
+            stretch = self._stretches[0]
+            if self._heard_at(stretch) > now + _EPSILON_S:
+                break
+            self._stretches.popleft()
+            stretch.track.played(stretch.duration_ms)
+        over = [track for track in self._live.values() if track.over]
+        for track in over:
+            del self._live[track.item_id]
+        return over
+
+    def audible(self, now: float) -> bool:
+        """Whether something is, or may still be, on its way to the caller's ear."""
+        return bool(self._queue) or now < self._ends_at + self.delay_ms / 1000
+
+    @property
+    def drained_at(self) -> float:
+        """When the caller will have heard all that was sent to AVR Core."""
+        return self._ends_at + self.delay_ms / 1000
+
+    @property
+    def deadline(self) -> float:
+        """When `feed` or `settle` has something to do; infinity if never."""
+        at = float("inf")
+        if self._queue:
+            # Wait until a whole batch has room, so that batches stay batches.
+            batch_ms = min(len(self._queue), BATCH_FRAMES) * FRAME_MS
+            room_ms = max(self.lead_ms - min(batch_ms, self.lead_ms), 0)
+            at = self._ends_at - room_ms / 1000
+        if self._stretches:
+            at = min(at, self._heard_at(self._stretches[0]))
+        return at
+
+    def interrupt(self, now: float) -> list[Cut]:
+        """Throw away what the caller has not heard, here and (by its clock) in AVR Core.
+
+        Returns:
+            The items that were not heard to their end, in the order of playing; an item
+            with ``received_ms`` 0 was announced and has no audio yet.
+        """
+        self.settle(now)
+        for stretch in self._stretches:
+            since_ms = (now - stretch.starts_at) * 1000 - self.delay_ms
+            stretch.track.played(min(max(since_ms, 0.0), stretch.duration_ms))
+        self._queue.clear()
+        self._stretches.clear()
+        self._latest = None
+        self._ends_at = now - self.delay_ms / 1000
+        return [self._cut(track, track.heard_ms) for track in [*self._live.values()]]
+
+    def overflow(self, arriving_response_id: str) -> tuple[str, list[Cut]] | None:
+        """Make room if the queue is over its bound: the oldest response is cut.
+
+        What was sent of it is still played. If it is the one that is arriving, it ends
+        where the queue is full, so that the caller hears no gap in the middle.
+
+        Returns:
+            The response that was cut and its items, to be truncated at ``heard_ms``
+            (here: what will have been heard), or None if there is room.
+        """
+        if self.queued_ms < self.max_ms:
+            return None
+        oldest = self._queue[0][0].response_id
+        unheard = self.live_of(oldest)
+        if oldest == arriving_response_id:
+            return oldest, [self._cut(t, t.received_ms) for t in unheard]
+        self._queue = deque(e for e in self._queue if e[0].response_id != oldest)
+        return oldest, [self._cut(t, t.sent_ms) for t in unheard]
+
+    def _finish(self, track: Track) -> None:
+        if self._latest is track:
+            self._latest = None
+        if not track.complete and not track.cut:
+            self._queue.extend((track, frame) for frame in track.finish())
+
+    def _play(self, track: Track) -> None:
+        last = self._stretches[-1] if self._stretches else None
+        starts_at = self._ends_at
+        self._ends_at += FRAME_S
+        if last is not None and last.track is track:
+            gap_s = starts_at - (last.starts_at + last.duration_ms / 1000)
+            if gap_s < _EPSILON_S:
+                last.duration_ms += FRAME_MS
+                return
+        self._stretches.append(_Stretch(track, starts_at, FRAME_MS))
+
+    def _heard_at(self, stretch: _Stretch) -> float:
+        return stretch.starts_at + (stretch.duration_ms + self.delay_ms) / 1000
+
+    def _cut(self, track: Track, at_ms: float) -> Cut:
+        track.cut = True
+        self._live.pop(track.item_id, None)
+        return Cut(track.item_id, track.content_index, at_ms, track.received_ms)
+
+    def _forget_old_tracks(self) -> None:
+        if len(self._tracks) <= _REMEMBERED_TRACKS:
+            return
+        for item_id in self._tracks:
+            if item_id not in self._live:
+                del self._tracks[item_id]
+                return

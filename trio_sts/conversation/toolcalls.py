@@ -1,0 +1,135 @@
+"""The answer protocol of function calls.
+
+A call is announced three times and acted on once. Its output goes out after the parent's
+``response.done``, because an earlier one makes the model repeat the call. When all calls
+of one response have answered, one response is wanted.
+"""
+
+from attrs import define, field
+
+from trio_sts.wire.realtime.events import ArgumentsDone
+from trio_sts.wire.realtime.items import Item, Response
+from trio_sts.wire.realtime.requests import CreateFunctionOutput
+
+# Far above what any call holds; beyond it the oldest ids are forgotten.
+_REMEMBERED_CALLS = 4096
+
+
+@define(eq=False)
+class ToolCall:
+    """One function call of the model."""
+
+    call_id: str
+    name: str
+    arguments: str = field(repr=False)
+    response_id: str
+    output: str | None = field(default=None, repr=False)
+    owes_answer: bool = True
+    sent: bool = False
+    dropped: bool = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is to be sent for it any more."""
+        return self.sent or self.dropped
+
+
+@define
+class _Parent:
+    calls: list[ToolCall] = field(factory=list[ToolCall])
+    done: bool = False
+
+
+@define
+class ToolCalls:
+    """All function calls of a conversation, by the response that made them."""
+
+    _seen: dict[str, ToolCall] = field(factory=dict[str, ToolCall])
+    _parents: dict[str, _Parent] = field(factory=dict[str, _Parent])
+    _names: dict[str, str] = field(factory=dict[str, str])
+
+    @property
+    def pending(self) -> bool:
+        """Whether a call has not got its result yet."""
+        return any(
+            call.output is None and not call.dropped
+            for parent in self._parents.values()
+            for call in parent.calls
+        )
+
+    def parent_done(self, response_id: str) -> bool:
+        """Whether the response that made a call has ended."""
+        parent = self._parents.get(response_id)
+        return parent is None or parent.done
+
+    def named(self, item: Item) -> None:
+        """Remember a call's name: not every endpoint repeats it with the arguments."""
+        if item.type == "function_call" and item.name:
+            self._names[item.id] = item.name
+
+    def announced(self, event: ArgumentsDone) -> ToolCall | None:
+        """A call is complete.
+
+        Returns:
+            The call if it is to be acted on: it is new and its name is known.
+        """
+        name = event.name or self._names.get(event.item_id)
+        if event.call_id in self._seen or not event.call_id or name is None:
+            return None
+        self._names.pop(event.item_id, None)
+        call = ToolCall(event.call_id, name, event.arguments, event.response_id)
+        self._seen[call.call_id] = call
+        self._parents.setdefault(call.response_id, _Parent()).calls.append(call)
+        if len(self._seen) > _REMEMBERED_CALLS:
+            del self._seen[next(iter(self._seen))]
+        return call
+
+    def finished(
+        self, call_id: str, output: str, *, owes_answer: bool = True
+    ) -> ToolCall | None:
+        """A call has its result; ``owes_answer`` says whether the model is to speak."""
+        call = self._seen.get(call_id)
+        if call is None or call.output is not None or call.dropped:
+            return None
+        call.output = output
+        call.owes_answer = owes_answer
+        return call
+
+    def response_done(self, response: Response) -> list[ToolCall]:
+        """A parent has ended.
+
+        Returns:
+            The calls that are dropped by this: the response was cancelled, and they are
+            not completed items of it.
+        """
+        parent = self._parents.get(response.id)
+        if parent is None:
+            return []
+        parent.done = True
+        if response.status != "cancelled":
+            return []
+        completed = {
+            item.call_id
+            for item in response.output
+            if item.type == "function_call" and item.status in {"completed", None}
+        }
+        dropped = [c for c in parent.calls if c.call_id not in completed]
+        for call in dropped:
+            call.dropped = True
+        return dropped
+
+    def due(self) -> tuple[list[CreateFunctionOutput], bool]:
+        """The outputs that may be sent now, and whether they want a response."""
+        outputs: list[CreateFunctionOutput] = []
+        wanted = False
+        for response_id, parent in list(self._parents.items()):
+            if not parent.done:
+                continue
+            for call in parent.calls:
+                if call.output is not None and not call.settled:
+                    call.sent = True
+                    outputs.append(CreateFunctionOutput(call.call_id, call.output))
+            if all(call.settled for call in parent.calls):
+                del self._parents[response_id]
+                wanted |= any(c.sent and c.owes_answer for c in parent.calls)
+        return outputs, wanted
