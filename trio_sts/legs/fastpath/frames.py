@@ -1,0 +1,112 @@
+"""WebSocket frames as bytes: how long one is, and how a text frame is written.
+
+Numbers and rules are those of RFC 6455, sections 5.2 (frames) and 5.3 (masking).
+"""
+
+import os
+from typing import Final
+
+import numpy as np
+
+CONTINUATION: Final = 0x00
+LAST_CONTINUATION: Final = 0x80
+TEXT_BEGINS: Final = 0x01
+BINARY_BEGINS: Final = 0x02
+TEXT: Final = 0x81
+BINARY: Final = 0x82
+CLOSE: Final = 0x88
+PING: Final = 0x89
+PONG: Final = 0x8A
+
+MASK_BYTES: Final = 4
+_SHORTEST_HEADER: Final = 2
+MAX_CONTROL_BYTES: Final = 125
+_MASKED: Final = 0x80
+_TWO_MORE: Final = 126
+_EIGHT_MORE: Final = 127
+_MAX_TWO_MORE: Final = 0xFFFF
+_NO_SIZE: Final = 1 << 63
+
+# How many masks are drawn from the system at once: its call costs more than its bytes.
+_MASKS_AT_ONCE: Final = 64
+
+ODD: Final = (0, 0)
+
+
+def measure(
+    data: bytes | bytearray, at: int, *, masked: bool
+) -> tuple[int, int] | None:
+    """Measure the frame that begins at ``at``.
+
+    Args:
+        data: What has arrived.
+        at: Where the frame begins.
+        masked: Whether the peer has to mask its frames: a client has, a server may not.
+
+    Returns:
+        The bytes of its header, mask included, and of its payload; None while the
+        header is incomplete; `ODD` if mask or length break the rules.
+    """
+    arrived = len(data) - at
+    if arrived < _SHORTEST_HEADER:
+        return None
+    size = data[at + 1]
+    if (size >= _MASKED) is not masked:
+        return ODD
+    header = _SHORTEST_HEADER
+    if masked:
+        size -= _MASKED
+        header += MASK_BYTES
+    if size >= _TWO_MORE:
+        more, least = (2, _TWO_MORE) if size == _TWO_MORE else (8, _MAX_TWO_MORE + 1)
+        header += more
+        if arrived < header:
+            return None
+        size = int.from_bytes(data[at + 2 : at + 2 + more])
+        if not least <= size < _NO_SIZE:
+            return ODD
+    return (header, size) if arrived >= header else None
+
+
+def xor_mask(data: bytes | bytearray | memoryview, mask: bytes) -> bytes:
+    """Put a mask on a payload, or take it off.
+
+    numpy's loop over single bytes is as fast as Python's own long integers at 500
+    bytes, and six times as fast at the size of a model's audio delta.
+    """
+    size = len(data)
+    key = np.frombuffer(mask * (size // MASK_BYTES + 1), np.uint8, size)
+    return (key ^ np.frombuffer(data, np.uint8)).tobytes()
+
+
+def text_frame(payload: bytes, mask: bytes = b"") -> bytes:
+    """Write one unfragmented text frame, masked if there is a mask."""
+    size = len(payload)
+    bit = _MASKED if mask else 0
+    if size < _TWO_MORE:
+        header = bytes((TEXT, bit | size))
+    elif size <= _MAX_TWO_MORE:
+        header = bytes((TEXT, bit | _TWO_MORE, size >> 8, size & 0xFF))
+    else:
+        header = bytes((TEXT, bit | _EIGHT_MORE)) + size.to_bytes(8)
+    if mask:
+        return header + mask + xor_mask(payload, mask)
+    return header + payload
+
+
+class Masks:
+    """Fresh unpredictable masks, drawn from the system in batches (section 10.3)."""
+
+    __slots__ = ("_at", "_drawn")
+
+    def __init__(self) -> None:
+        self._drawn = b""
+        self._at = 0
+
+    def draw(self) -> bytes:
+        """The next mask; none is ever used twice."""
+        if self._at == len(self._drawn):
+            self._drawn = os.urandom(_MASKS_AT_ONCE * MASK_BYTES)
+            self._at = 0
+        self._at += MASK_BYTES
+        return self._drawn[self._at - MASK_BYTES : self._at]

@@ -1,0 +1,205 @@
+"""What arrives on one WebSocket, sifted: text messages out, every other byte on.
+
+Pure bytes, no I/O. The rule that keeps it honest: what is not plainly a complete,
+unfragmented, valid text frame in its place is passed on untouched, and after anything
+that ends a connection or breaks a rule everything is. Passing on is never wrong, only
+slower.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from attrs import define, field
+
+from .frames import (
+    BINARY,
+    BINARY_BEGINS,
+    CLOSE,
+    CONTINUATION,
+    LAST_CONTINUATION,
+    MASK_BYTES,
+    MAX_CONTROL_BYTES,
+    ODD,
+    PING,
+    PONG,
+    TEXT,
+    TEXT_BEGINS,
+    measure,
+    xor_mask,
+)
+from .opening import Opening
+
+_CONTROLS: Final = (PING, PONG)
+_CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
+_UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
+_DATA: Final = (*_CONTINUATIONS, *_UNFINISHED, TEXT, BINARY)
+# A peer that sends thousands of tiny messages at once must not hold up other calls.
+_TAKEN_AT_ONCE: Final = 64
+
+
+@define(eq=False)
+class Sieve:
+    """The receiving side of one connection.
+
+    Attributes:
+        server: We are the server: the peer masks its frames.
+        max_payload_bytes: A longer frame is passed on, for trio-websocket to judge.
+        on_text: Gets a message's UTF-8 and returns whether it took it; what it raises
+            comes out of `sift`, which may then be called again and goes on behind that
+            message. None passes all on.
+        on_the_way: Messages passed on that their reader has not dealt with. Nothing
+            is taken meanwhile: it would overtake them.
+        close_seen: A close frame arrived.
+    """
+
+    server: bool
+    max_payload_bytes: int
+    on_text: Callable[[bytes], bool] | None = field(default=None, init=False)
+    on_the_way: int = field(default=0, init=False)
+    close_seen: bool = field(default=False, init=False)
+    _opening: Opening | None = field(init=False)
+    _held: bytes | bytearray = field(default=b"", init=False)
+    # From here on nothing of `_held` is passed on or taken yet; ...
+    _at: int = field(default=0, init=False)
+    # ... so many bytes from there are the rest of a frame that is passed on, ...
+    _passing: int = field(default=0, init=False)
+    # ... and with fewer than these there is nothing to decide.
+    _enough: int = field(default=1, init=False)
+    # Header and payload bytes of the text frame ahead.
+    _frame: tuple[int, int] = field(default=ODD, init=False)
+    _fragmented: bool = field(default=False, init=False)
+    _blind: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._opening = Opening(server=self.server)
+
+    @property
+    def opened(self) -> bool:
+        """Whether the head of the handshake has been passed on."""
+        return self._opening is None
+
+    @property
+    def holds(self) -> bool:
+        """Whether bytes are held for which nothing more need arrive."""
+        return len(self._held) - self._at >= self._enough
+
+    def feed(self, data: bytes) -> None:
+        """Add what arrived."""
+        if self._at == len(self._held):
+            self._held = data
+        elif isinstance(self._held, bytearray) and not self._at:
+            self._held += data
+        else:
+            self._held = bytearray(memoryview(self._held)[self._at :])
+            self._held += data
+        self._at = 0
+
+    def sift(self) -> bytes:
+        """Hand the text messages at the front to `on_text`.
+
+        Returns:
+            The bytes to pass on before anything else is taken; none if there is nothing
+            to do before more arrives, or if so much was done that others should have
+            their turn, when `holds` says that there is more.
+        """
+        if not self.holds:
+            return b""
+        if self._opening is not None:
+            return self._pass_opening(self._opening)
+        start = self._at
+        taken = 0
+        while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
+            if self._blind:
+                self._at = len(self._held)
+            elif self._passing:
+                step = min(self._passing, len(self._held) - self._at)
+                self._passing -= step
+                self._at += step
+            elif not self._judge():
+                if self._at > start or not self.holds:
+                    break
+                start = self._take()
+                taken += 1
+        return bytes(memoryview(self._held)[start : self._at])
+
+    def rest(self) -> bytes:
+        """All that is held, when nothing more will arrive."""
+        self._blind = True
+        self._enough = 1
+        return self.sift()
+
+    def _pass_opening(self, opening: Opening) -> bytes:
+        end = opening.end_in(self._held)
+        self._blind = not opening.plain
+        if end is not None or self._blind:
+            self._opening = None
+        self._at = len(self._held) if end is None else end
+        return bytes(memoryview(self._held)[: self._at])
+
+    def _judge(self) -> bool:
+        """Whether the frame ahead is passed on; if not, it is for us, once complete."""
+        self._enough = 1
+        frame = measure(self._held, self._at, masked=self.server)
+        if frame is None:
+            self._enough = len(self._held) - self._at + 1
+            return False
+        header, payload = frame
+        first = self._held[self._at]
+        if frame == ODD:
+            self._blind = True
+        elif (
+            first == TEXT
+            and self.on_text is not None
+            and not self.on_the_way
+            and not self._fragmented
+            and payload <= self.max_payload_bytes
+        ):
+            self._frame = frame
+            self._enough = header + payload
+            return False
+        else:
+            self._follow(first, payload)
+            self._passing = header + payload
+        return True
+
+    def _follow(self, first: int, payload: int) -> None:
+        """Keep count of what is passed on, as trio-websocket will understand it."""
+        if first in _CONTROLS:
+            self._blind = payload > MAX_CONTROL_BYTES
+        elif first == CLOSE:
+            self._blind = self.close_seen = True
+        elif self._fragmented is (first in _CONTINUATIONS):
+            self._fragmented = first in _UNFINISHED
+            self.on_the_way += not self._fragmented
+            self._blind = first not in _DATA
+        else:
+            self._blind = True
+
+    def _take(self) -> int:
+        """Offer the text frame ahead to `on_text`; from where on to pass on."""
+        header, payload = self._frame
+        begin = self._at + header
+        text = bytes(memoryview(self._held)[begin : begin + payload])
+        if self.server:
+            text = xor_mask(text, bytes(self._held[begin - MASK_BYTES : begin]))
+        self._enough = 1
+        if not _is_utf8(text):
+            self._blind = True
+            return self._at
+        # Behind it before the call: an error of the callback leaves all in order.
+        self._at = begin + payload
+        if self.on_text is None or not self.on_text(text):
+            self._at = begin - header
+            self._passing = header + payload
+            self.on_the_way += 1
+        return self._at
+
+
+def _is_utf8(text: bytes) -> bool:
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

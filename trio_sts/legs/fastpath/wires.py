@@ -1,0 +1,139 @@
+"""The ways to the peer below the tap: a socket, or any other stream of Trio's."""
+
+import errno
+import os
+from typing import Final, Protocol
+
+import trio
+
+# A model's audio delta of 100 ms is 6.6 kB; twice that in one read costs nothing more.
+READ_BYTES: Final = 64 * 1024
+_CLOSED_HERE: Final = (errno.EBADF, errno.ENOTSOCK)
+
+
+class Wire(Protocol):
+    """Bytes to and from the peer.
+
+    Every method raises `trio.BrokenResourceError` when the connection is gone and
+    `trio.ClosedResourceError` when it was closed on this side.
+    """
+
+    async def read(self) -> bytes:
+        """What arrived, at least a byte; empty at the end. Always gives way."""
+        ...
+
+    def write_now(self, data: bytes | memoryview) -> int:
+        """Write what goes without waiting; how many bytes went.
+
+        After less than all, the next call must begin with what was left.
+        """
+        ...
+
+    async def write(self, data: bytes | memoryview) -> int:
+        """Wait until some may be written and write it; how many bytes went."""
+        ...
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        ...
+
+
+class SocketWire:
+    """A socket of Trio's, read and written without a pass through the scheduler.
+
+    Trio's sockets are non-blocking, and `trio.lowlevel` waits for descriptors that
+    others read and write: that is all that is used. `trio.SocketStream` guards
+    `send_all` against a second sender, whose bytes would land between two halves of the
+    first's; nobody calls it here, for this wire is the only one to write, and it does
+    so in one synchronous step or in one task at a time. The descriptor is asked for each
+    time: a closed socket says -1, where a number kept might be another connection's.
+    """
+
+    __slots__ = ("_socket", "_stream")
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self._stream = stream
+        self._socket = stream.socket
+
+    async def read(self) -> bytes:
+        """See `Wire`. Waits first: a read that fails costs more than the waiting."""
+        while True:
+            await trio.lowlevel.wait_readable(self._descriptor())
+            try:
+                return os.read(self._descriptor(), READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as exc:
+                raise _translated(exc) from exc
+
+    def write_now(self, data: bytes | memoryview) -> int:
+        """See `Wire`."""
+        try:
+            return os.write(self._descriptor(), data)
+        except BlockingIOError:
+            return 0
+        except OSError as exc:
+            raise _translated(exc) from exc
+
+    async def write(self, data: bytes | memoryview) -> int:
+        """See `Wire`."""
+        await trio.lowlevel.wait_writable(self._descriptor())
+        return self.write_now(data)
+
+    async def aclose(self) -> None:
+        """See `Wire`."""
+        await self._stream.aclose()
+
+    def _descriptor(self) -> int:
+        number = self._socket.fileno()
+        if number < 0:
+            raise trio.ClosedResourceError
+        return number
+
+
+class StreamWire:
+    """Any other stream of Trio's; it writes only where there is time to wait.
+
+    A `send_all` that was cancelled may have sent any part of its bytes, so nothing is
+    ever sent behind one.
+    """
+
+    __slots__ = ("_cut", "_stream")
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._cut = False
+
+    async def read(self) -> bytes:
+        """See `Wire`."""
+        return bytes(await self._stream.receive_some(READ_BYTES))
+
+    def write_now(self, data: bytes | memoryview) -> int:  # noqa: ARG002  a Wire's
+        """See `Wire`. Nothing ever goes without waiting."""
+        return 0
+
+    async def write(self, data: bytes | memoryview) -> int:
+        """See `Wire`."""
+        if self._cut:
+            raise trio.BrokenResourceError("a send was cut short")
+        self._cut = True
+        await self._stream.send_all(data)
+        self._cut = False
+        return len(data)
+
+    async def aclose(self) -> None:
+        """See `Wire`."""
+        await self._stream.aclose()
+
+
+def wire_for(stream: trio.abc.Stream) -> Wire:
+    """The fastest way that there is through this stream."""
+    if isinstance(stream, trio.SocketStream) and os.name == "posix":
+        return SocketWire(stream)
+    return StreamWire(stream)
+
+
+def _translated(exc: OSError) -> Exception:
+    if exc.errno in _CLOSED_HERE:
+        return trio.ClosedResourceError("this socket was already closed")
+    return trio.BrokenResourceError(f"socket connection broken: {exc}")
