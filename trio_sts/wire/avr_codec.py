@@ -12,7 +12,7 @@ import orjson
 import pybase64
 from attrs import AttrsInstance
 from cattrs import ClassValidationError, Converter, transform_error
-from cattrs.gen import make_dict_structure_fn, override
+from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 
 from trio_sts.errors import BadMessage
 
@@ -208,6 +208,13 @@ def _strict_converter() -> Converter:
             converter,
             uuid=override(struct_hook=_as_sent),
             provider_config=override(struct_hook=_object_or_nothing),
+        ),
+    )
+    # AVR Core leaves out what it has nothing to say about.
+    converter.register_unstructure_hook(
+        Init,
+        make_dict_unstructure_fn(
+            Init, converter, provider_config=override(omit_if_default=True)
         ),
     )
     converter.register_structure_hook(
