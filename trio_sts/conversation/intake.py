@@ -87,7 +87,8 @@ class Intake:
             return b""
         self._mended_ms += _MEND_MS
         done = self._mended_ms >= _MOST_SILENCE_MS
-        self._mend_at = NEVER if done else self._mend_at + _MEND_MS / 1000
+        next_at = max(self._mend_at, now) + _MEND_MS / 1000
+        self._mend_at = NEVER if done else next_at
         return self._encoder.encode(bytes(FRAME_BYTES * (_MEND_MS // FRAME_MS)))
 
     @property

@@ -21,7 +21,6 @@ class Rules:
     barge_in: bool = True
     greeting: bool = True
     greeting_protected: bool = False
-    welcome_message: str | None = None
     goodbye_timeout_s: float = 15
     dtmf_timeout_ms: int = 1500
     dead_air_s: float = 8

@@ -106,8 +106,16 @@ class Conversation:
                 self._unknown_type(kind)
         return self._finish_pass(now)
 
-    def model_ready(self, info: SessionInfo, now: float) -> list[Command]:
-        """The session is set up: greet, then send the caller's audio that was kept."""
+    def model_ready(
+        self, info: SessionInfo, now: float, *, welcome_message: str | None = None
+    ) -> list[Command]:
+        """The session is set up: greet, then send the caller's audio that was kept.
+
+        Args:
+            info: What the model's side says of its session.
+            now: The time.
+            welcome_message: The greeting, word for word; None leaves it to the model.
+        """
         state = self._state
         state.ready = True
         state.intake.open = True
@@ -115,7 +123,7 @@ class Conversation:
         if state.rules.greeting and state.greeting is Greeting.NONE:
             state.greeting = Greeting.ASKED
             welcome = state.rules.welcome_message
-            say = f"{_SAY_EXACTLY}“{welcome}”" if welcome else None
+            say = f"{_SAY_EXACTLY}“{welcome_message}”" if welcome_message else None
             state.sequencer.want(instructions=say)
             state.patience.owe()
             if state.rules.greeting_protected:
