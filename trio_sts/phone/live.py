@@ -111,8 +111,8 @@ def _told(
         case Interrupted(at_ms, flushed_ms):
             spared = f"interruption: {flushed_ms} ms of speech thrown away"
             told = at_ms, spared, "yellow"
-        case Failed(at_ms, message):
-            told = at_ms, f"error: {message}", "bold red"
+        case _:
+            told = event.at_ms, f"error: {event.message}", "bold red"
     return told
 
 
