@@ -18,12 +18,16 @@ def in_folder(base: Path, files: Mapping[str, str]) -> str:
     return str(base / "tools")
 
 
+def left_compiled(base: Path) -> list[Path]:
+    return list(base.rglob("*.pyc"))
+
+
 def opened(
-    tools_dir: str, *, tool_timeout_s: float = 5
+    tools_dir: str | Path, *, tool_timeout_s: float = 5
 ) -> AbstractAsyncContextManager[Registry]:
     return open_registry(
         ami_url="http://ami:6006",
-        tools_dir=tools_dir,
+        tools_dir=Path(tools_dir),
         tool_timeout_s=tool_timeout_s,
         tool_result_kib=32,
     )

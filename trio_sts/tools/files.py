@@ -8,7 +8,7 @@ from attrs import frozen
 
 from .tool import Kind
 
-DEFAULT_FOLDER = "tools"
+DEFAULT_FOLDER = Path("tools")
 AVR_FOLDER = "avr_tools"
 
 _KINDS = {".py": Kind.PYTHON, ".js": Kind.JAVASCRIPT, ".toml": Kind.HTTP}
@@ -34,17 +34,18 @@ class FoundFiles:
         return tuple(file.path for file in self.files if file.kind is kind)
 
 
-def find_files(tools_dir: str) -> FoundFiles:
+def find_files(asked: Path) -> FoundFiles:
     """Look for tool files without opening one.
 
     A missing folder that was asked for is a problem, and ``tools`` is read in its place.
     Files whose names begin with ``_`` or ``.`` are helpers and left alone.
     """
-    asked = Path(tools_dir)
     folder, problems = asked, list[str]()
-    if not asked.is_dir() and tools_dir != DEFAULT_FOLDER:
-        problems.append(f"{asked}: no such folder; reading {DEFAULT_FOLDER!r} instead")
-        folder = Path(DEFAULT_FOLDER)
+    if not asked.is_dir() and asked != DEFAULT_FOLDER:
+        problems.append(
+            f"{asked}: no such folder; reading {str(DEFAULT_FOLDER)!r} instead"
+        )
+        folder = DEFAULT_FOLDER
     folders = [_beside(asked, folder), folder]
     files: list[ToolFile] = []
     for each in folders:

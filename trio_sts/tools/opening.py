@@ -27,7 +27,7 @@ log: FilteringBoundLogger = structlog.get_logger()
 async def open_registry(
     *,
     ami_url: str,
-    tools_dir: str,
+    tools_dir: Path,
     tool_timeout_s: float,
     tool_result_kib: int,
 ) -> AsyncGenerator[Registry]:
@@ -81,7 +81,7 @@ class Listing:
     problems: tuple[str, ...]
 
 
-def list_tools(tools_dir: str) -> Listing:
+def list_tools(tools_dir: Path) -> Listing:
     """Read names and descriptions from the files' text; none of them is run."""
     found = find_files(tools_dir)
     candidates = [

@@ -3,11 +3,12 @@
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import trio
 from attrs import frozen
@@ -15,6 +16,7 @@ from typing_extensions import override
 
 from trio_sts.errors import ToolFault
 
+from .decorated import ToolFunction, build_tool
 from .python_outline import read_outline
 from .threads import call_either_way
 from .tool import CallContext, Handler, Kind, Tool, make_tool
@@ -38,12 +40,26 @@ def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
         outline = read_outline(path)
         if outline.missing and not outline.decorated:
             return LoadedFile(faults=(f"no {outline.missing!r} at its top level",))
-        if not outline.is_plain:
+        if not outline.is_plain and not outline.decorated:
             return LoadedFile()
         module = _imported(path)
-        return LoadedFile((_plain_tool(module, path, threads),))
     except ToolFault as fault:
         return LoadedFile(faults=(str(fault),))
+    builders = [*_decorated(module, path, threads)]
+    if outline.is_plain:
+        builders.insert(0, partial(_plain_tool, module, path, threads))
+    return _built(builders)
+
+
+def _built(builders: Iterable[Callable[[], Tool]]) -> LoadedFile:
+    tools: list[Tool] = []
+    faults: list[str] = []
+    for build in builders:
+        try:
+            tools.append(build())
+        except ToolFault as fault:
+            faults.append(str(fault))
+    return LoadedFile(tuple(tools), tuple(faults))
 
 
 class _UncachedLoader(SourceFileLoader):
@@ -73,6 +89,18 @@ def _imported(path: Path) -> ModuleType:
         fault = f"cannot be imported: {type(exc).__name__}: {exc}"
         raise ToolFault(fault) from exc
     return module
+
+
+def _decorated(
+    module: ModuleType, path: Path, threads: trio.CapacityLimiter
+) -> Iterator[Callable[[], Tool]]:
+    for value in vars(module).values():
+        # Not those that it only imported.
+        if not isinstance(value, ToolFunction):
+            continue
+        offered = cast("ToolFunction[..., Any]", value)
+        if offered.function.__module__ == module.__name__:
+            yield partial(build_tool, offered, str(path), threads)
 
 
 def _plain_tool(module: ModuleType, path: Path, threads: trio.CapacityLimiter) -> Tool:

@@ -1,0 +1,278 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.tools.calls import a_call, error_of
+from tests.tools.folders import in_folder, opened
+from trio_sts.tools.docstrings import Docstring, read_docstring
+from trio_sts.tools.opening import list_tools
+
+HEAD = """
+import threading
+from enum import Enum
+from typing import Annotated, Any, Literal
+import attrs
+from trio_sts.tools import Call, tool
+
+class Size(Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+@attrs.frozen
+class Item:
+    '''One line of an order.
+
+    Attributes:
+        article: What it is.
+    '''
+    article: str
+    count: int = 1
+    _note: str | None = None
+"""
+
+
+async def tools_of(tmp_path: Path, text: str, name: str = "shown") -> Any:
+    """Load one file and return the parameters of one of its tools."""
+    async with opened(in_folder(tmp_path, {"tools/own.py": HEAD + text})) as registry:
+        assert registry.problems == ()
+        return registry.tools[name].input_schema
+
+
+async def test_hints_and_docstring_become_the_offer(tmp_path: Path) -> None:
+    text = '''
+@tool
+async def order(
+    call: Call,
+    customer: str,
+    size: Size,
+    way: Literal["post", "pickup"] = "post",
+    rush: Annotated[bool, "Whether it is urgent."] = False,
+    note: str | None = None,
+) -> str:
+    """Places an order,
+    after it was confirmed.
+
+    Never without a yes.
+
+    Args:
+        customer: The customer's
+            number.
+        size (Size): How big.
+    """
+    return ""
+'''
+    async with opened(in_folder(tmp_path, {"tools/own.py": HEAD + text})) as registry:
+        offer = registry.offered()[-1]
+
+    assert (offer.name, offer.description) == (
+        "order",
+        "Places an order, after it was confirmed.\n\nNever without a yes.",
+    )
+    assert offer.parameters == {
+        "type": "object",
+        "properties": {
+            "customer": {"type": "string", "description": "The customer's number."},
+            "size": {"type": "string", "enum": ["s", "l"], "description": "How big."},
+            "way": {"type": "string", "enum": ["post", "pickup"], "default": "post"},
+            "rush": {
+                "type": "boolean",
+                "description": "Whether it is urgent.",
+                "default": False,
+            },
+            "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        },
+        "required": ["customer", "size"],
+        "additionalProperties": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("hint", "schema"),
+    [
+        ("int", {"type": "integer"}),
+        ("float", {"type": "number"}),
+        ("Any", {}),
+        ("list", {"type": "array"}),
+        ("list[int]", {"type": "array", "items": {"type": "integer"}}),
+        (
+            "dict[str, float]",
+            {"type": "object", "additionalProperties": {"type": "number"}},
+        ),
+        ("int | str", {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
+        ("Literal[1, 'a']", {"enum": [1, "a"]}),
+        (
+            "Item",
+            {
+                "type": "object",
+                "properties": {
+                    "article": {"type": "string", "description": "What it is."},
+                    "count": {"type": "integer"},
+                    "note": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+                },
+                "required": ["article"],
+                "additionalProperties": False,
+            },
+        ),
+    ],
+)
+async def test_each_hint_has_its_schema(
+    tmp_path: Path, hint: str, schema: object
+) -> None:
+    text = f"@tool\nasync def shown(value: {hint}) -> None: ...\n"
+
+    assert (await tools_of(tmp_path, text))["properties"] == {"value": schema}
+
+
+@pytest.mark.parametrize(
+    ("hint", "sent", "got"),
+    [
+        ("Size", "l", "<Size.LARGE: 'l'>"),
+        ("Size | None", "s", "<Size.SMALL: 's'>"),
+        ("Size | None", None, "None"),
+        (
+            "Item",
+            {"article": "a", "note": "n"},
+            "Item(article='a', count=1, _note='n')",
+        ),
+        (
+            "list[Item] | None",
+            [{"article": "a", "count": 2}],
+            "[Item(article='a', count=2, _note=None)]",
+        ),
+        ("dict[str, Size]", {"a": "s"}, "{'a': <Size.SMALL: 's'>}"),
+        ("float", 5, "5.0"),
+        ("float | None", 5, "5.0"),
+        ("int | str", "7", "'7'"),
+        ("Literal['a', 'b'] | None", "a", "'a'"),
+        ("Annotated[int, 'How many.']", 3, "3"),
+        ("Any", [1, [2]], "[1, [2]]"),
+    ],
+)
+async def test_arguments_arrive_as_what_the_hint_says(
+    tmp_path: Path, hint: str, sent: object, got: str
+) -> None:
+    text = f"@tool\nasync def shown(value: {hint}) -> str: return repr(value)\n"
+    folder = in_folder(tmp_path, {"tools/own.py": HEAD + text})
+
+    async with opened(folder) as registry:
+        outcome = await registry.run("shown", json.dumps({"value": sent}), a_call())
+
+    assert (
+        outcome.output.replace("5", "5.0")
+        if got == "5.0" and outcome.output == "5"
+        else outcome.output == got
+    )
+
+
+async def test_an_argument_that_does_not_fit_never_reaches_the_function(
+    tmp_path: Path,
+) -> None:
+    text = """
+@attrs.frozen
+class Small:
+    n: int = attrs.field(validator=attrs.validators.lt(10))
+
+@tool
+async def shown(size: Size, small: Small = Small(1)) -> str: return "reached"
+"""
+    async with opened(in_folder(tmp_path, {"tools/own.py": HEAD + text})) as registry:
+        run = registry.run
+        wrong = await run("shown", '{"size": "xl"}', a_call())
+        extra = await run("shown", '{"size": "s", "more": 1}', a_call())
+        big = await run("shown", '{"size": "s", "small": {"n": 11}}', a_call())
+
+    assert error_of(wrong) == "size: 'xl' is not one of ['s', 'l']"
+    assert "more" in error_of(extra)
+    assert error_of(big) == "small: this value is refused."
+
+
+async def test_a_file_may_hold_several_tools_and_they_know_their_call(
+    tmp_path: Path,
+) -> None:
+    text = """
+@tool(name="who-calls", description="Tells who calls.", timeout_s=3)
+def who(call: Call) -> str:
+    return f"{call.uuid} {call.metadata['from']} {threading.current_thread().name}"
+
+@tool
+async def item(article: str) -> Item:
+    return Item(article)
+"""
+    async with opened(in_folder(tmp_path, {"tools/own.py": HEAD + text})) as registry:
+        who = await registry.run("who-calls", "{}", a_call())
+        item = await registry.run("item", '{"article": "tea"}', a_call())
+        assert registry.tools["who-calls"].timeout_s == 3
+        assert registry.tools["who-calls"].description == "Tells who calls."
+
+    assert who.output.startswith("call-1 2000 ")
+    assert "MainThread" not in who.output
+    assert json.loads(item.output) == {"article": "tea", "count": 1, "note": None}
+
+
+@pytest.mark.parametrize(
+    ("parameters", "said"),
+    [
+        ("value", "parameter 'value': has no type hint"),
+        ("*values: int", "parameter 'values': cannot be given by name"),
+        ("value: bytes", "parameter 'value': type bytes is not supported"),
+        ("value: list[Item] | dict[str, int]", "parameter 'value': type list["),
+        ("value: dict[int, str]", "parameter 'value': type dict[int, str]"),
+        ("value: 'NotThere'", "type hints cannot be read: name 'NotThere'"),
+        ("value: Literal[b'x']", "parameter 'value': type typing.Literal"),
+    ],
+)
+async def test_a_hint_without_a_form_in_json_costs_that_tool_only(
+    tmp_path: Path, parameters: str, said: str
+) -> None:
+    text = f"""
+@tool
+async def faulty({parameters}) -> str: return ""
+@tool
+async def good() -> str: return ""
+"""
+    async with opened(in_folder(tmp_path, {"tools/own.py": HEAD + text})) as registry:
+        assert set(registry.tools) == {"avr_transfer", "avr_hangup", "good"}
+
+    (problem,) = registry.problems
+    assert said in problem
+
+
+def test_the_list_names_decorated_functions_without_running_them(
+    tmp_path: Path,
+) -> None:
+    text = '''
+raise SystemExit
+@tool
+async def first():
+    """Does one thing.
+
+    At length.
+    """
+@tools.tool(name="second", description="Does another.")
+def other(): ...
+'''
+    listing = list_tools(Path(in_folder(tmp_path, {"tools/own.py": HEAD + text})))
+
+    assert [(tool.name, tool.description) for tool in listing.tools[2:]] == [
+        ("first", "Does one thing."),
+        ("second", "Does another."),
+    ]
+
+
+def test_a_docstring_is_read_in_any_shape() -> None:
+    assert read_docstring(None) == Docstring("", {})
+    assert read_docstring("Args:\n    a: x") == Docstring("", {"a": "x"})
+    text = """Does it: now.
+
+    Args:
+        a: One: two
+          three.
+        *b (list[str]): Four.
+    Returns:
+        text: five
+    """
+    assert read_docstring(text) == Docstring(
+        "Does it: now.", {"a": "One: two three.", "b": "Four."}
+    )
