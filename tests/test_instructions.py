@@ -1,0 +1,292 @@
+"""Instructions: four sources in order, and what bad services get."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import httpx
+import pytest
+import trio
+import trio.testing
+from attrs import define, evolve, field
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
+from typing_extensions import override
+
+from trio_sts.instructions import DEFAULT, Resolved, resolve, with_metadata
+from trio_sts.settings import Settings
+
+URL = "https://user:hush@crm.example/prompt?tenant=hush&from=own"
+SETTINGS = Settings(api_key="key")
+METADATA = {"from": "2000", "name": "Ann"}
+
+
+@define
+class Service:
+    """Answers every request by ``answer`` and remembers it."""
+
+    answer: Callable[[httpx.Request], httpx.Response]
+    asked: list[httpx.Request] = field(factory=list[httpx.Request])
+
+    async def __call__(self, request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
+        self.asked.append(request)
+        return self.answer(request)
+
+    def client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(transport=httpx.MockTransport(self))
+
+
+@define
+class Stream(httpx.AsyncByteStream):
+    """A body that never ends, and counts what was read of it."""
+
+    pause_s: float
+    read: int = 0
+    closed: bool = False
+
+    @override
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        await trio.sleep(self.pause_s)
+        self.read += 1
+        return b" " * 1024
+
+    @override
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+def saying(system: object) -> Service:
+    return Service(lambda _: httpx.Response(200, json={"system": system}))
+
+
+async def ask(
+    settings: Settings, service: Service | None = None
+) -> tuple[Resolved, list[EventDict]]:
+    service = service or saying("unused")
+    with capture_logs() as lines:
+        async with service.client() as http:
+            resolved = await resolve(settings, "call-1", METADATA, http)
+    return resolved, lines
+
+
+async def test_without_any_source_there_is_a_default() -> None:
+    resolved, lines = await ask(SETTINGS)
+    assert resolved == Resolved(DEFAULT, "default")
+    assert lines == []
+
+
+async def test_the_environment_comes_first(tmp_path: Path) -> None:
+    file = tmp_path / "prompt"
+    file.write_text("from the file")
+    service = saying("from the service")
+    every = evolve(
+        SETTINGS,
+        instructions="from the environment",
+        url_instructions=URL,
+        file_instructions=file,
+    )
+    assert (await ask(every, service))[0].source == "environment"
+    assert service.asked == []
+    second = evolve(every, instructions=None)
+    assert (await ask(second, service))[0] == Resolved("from the service", "service")
+    third = evolve(second, url_instructions=None)
+    assert (await ask(third, service))[0] == Resolved("from the file", "file")
+
+
+async def test_the_service_gets_the_call_and_its_metadata_but_no_token() -> None:
+    service = saying("x")
+    settings = evolve(SETTINGS, url_instructions=URL)
+    async with service.client() as http:
+        metadata = {**METADATA, "token": "hush", "to": "a&b c"}
+        await resolve(settings, "call-1", metadata, http)
+    (request,) = service.asked
+    assert request.method == "GET"
+    assert request.headers["X-AVR-UUID"] == "call-1"
+    query = "tenant=hush&from=own&name=Ann&to=a%26b+c"
+    assert request.url.query.decode() == query
+    assert "Authorization" in request.headers
+
+
+@pytest.mark.parametrize(
+    ("url", "asked"),
+    [
+        ("http://h/p", "http://h/p?from=2000&name=Ann"),
+        ("http://h/p?from=", "http://h/p?from=&name=Ann"),
+        ("http://h/p?x=%7e#part", "http://h/p?x=%7e&from=2000&name=Ann"),
+    ],
+)
+def test_the_operators_own_parameters_win(url: str, asked: str) -> None:
+    assert with_metadata(url, METADATA) == asked
+
+
+def test_a_url_without_metadata_stays() -> None:
+    assert with_metadata("http://h/p?a=1", {"token": "t"}) == "http://h/p?a=1"
+
+
+def answering(*args: object, **kwargs: object) -> Service:
+    return Service(lambda _: httpx.Response(*args, **kwargs))  # type: ignore[arg-type]  # passed on as given
+
+
+def failing(_: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("no route to hush")
+
+
+@pytest.mark.parametrize(
+    ("service", "reason"),
+    [
+        (answering(500, json={"system": "x"}), "status 500"),
+        (answering(204), "status 204"),
+        (answering(200, text="hush"), "the answer is not JSON"),
+        (answering(200, json=["hush"]), 'the answer has no text named "system"'),
+        (answering(200, json={"system": 1}), 'the answer has no text named "system"'),
+        (saying("  "), 'the answer has no text named "system"'),
+        (answering(200, text='{"system":"\\ud800"}'), "the answer is not JSON"),
+        (saying("a" * 256 * 1024), "the answer is longer than 262144 bytes"),
+        (Service(failing), "ConnectError"),
+        (answering(302, headers={"Location": "/hush"}), "more than 5 redirects"),
+        (
+            answering(302, headers={"Location": "https://hush:port"}),
+            "RemoteProtocolError",
+        ),
+        (
+            answering(200, headers={"Content-Encoding": "gzip"}, stream=Stream(0)),
+            "the answer is compressed",
+        ),
+    ],
+)
+async def test_a_bad_service_is_passed_over_with_a_warning(
+    service: Service, reason: str
+) -> None:
+    settings = evolve(SETTINGS, url_instructions=URL)
+    resolved, (line,) = await ask(settings, service)
+    assert resolved.source == "default"
+    assert line == {
+        "event": "instructions service failed",
+        "log_level": "warning",
+        "url": "https://***@crm.example/prompt?tenant=***&from=***",
+        "reason": reason,
+    }
+
+
+async def test_a_long_body_is_not_read_to_its_end() -> None:
+    stream = Stream(0)
+    settings = evolve(SETTINGS, url_instructions=URL)
+    _, (line,) = await ask(settings, answering(200, stream=stream))
+    assert line["reason"] == "the answer is longer than 262144 bytes"
+    assert stream.read == 257
+    assert stream.closed
+
+
+async def test_a_slow_body_has_five_seconds(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stream = Stream(pause_s=1.5)
+    settings = evolve(SETTINGS, url_instructions=URL)
+    resolved, (line,) = await ask(settings, answering(200, stream=stream))
+    assert trio.current_time() == 5
+    assert resolved.source == "default"
+    assert line["reason"] == "no answer within 5 s"
+    assert stream.closed
+
+
+async def test_the_five_seconds_are_for_all_redirects_together(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def slowly(_: httpx.Request) -> httpx.Response:
+        await trio.sleep(2)
+        return httpx.Response(302, headers={"Location": "/next"})
+
+    settings = evolve(SETTINGS, url_instructions=URL)
+    async with httpx.AsyncClient(transport=httpx.MockTransport(slowly)) as http:
+        assert (await resolve(settings, "u", {}, http)).source == "default"
+    assert trio.current_time() == 5
+
+
+async def test_a_redirect_is_followed_and_its_body_is_not_read() -> None:
+    stream = Stream(0)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/prompt":
+            return httpx.Response(307, headers={"Location": "/moved"}, stream=stream)
+        return httpx.Response(200, json={"system": "moved"})
+
+    service = Service(answer)
+    resolved, lines = await ask(evolve(SETTINGS, url_instructions=URL), service)
+    assert (resolved.text, resolved.source, lines) == ("moved", "service", [])
+    assert service.asked[1].headers["X-AVR-UUID"] == "call-1"
+    assert (stream.read, stream.closed) == (0, True)
+
+
+async def test_one_calls_cookies_are_not_sent_for_the_next() -> None:
+    service = answering(200, json={"system": "x"}, headers={"Set-Cookie": "a=1"})
+    settings = evolve(SETTINGS, url_instructions="https://crm.example")
+    async with service.client() as http:
+        await resolve(settings, "call-1", {}, http)
+        await resolve(settings, "call-2", {}, http)
+    assert "Cookie" not in service.asked[1].headers
+
+
+async def test_a_failed_service_falls_through_to_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "prompt"
+    file.write_text("\ufefffrom the file", encoding="utf-8")
+    settings = evolve(SETTINGS, url_instructions=URL, file_instructions=file)
+    resolved, lines = await ask(settings, answering(500))
+    assert (resolved.text, resolved.source) == ("from the file", "file")
+    assert len(lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "it is not a file"),
+        (b" \n", "it is empty"),
+        (b"\xff", "it is not UTF-8 text"),
+        (b"a" * (256 * 1024 + 1), "it is longer than 262144 bytes"),
+    ],
+)
+async def test_a_bad_file_is_passed_over_with_a_warning(
+    tmp_path: Path, content: bytes | None, reason: str
+) -> None:
+    file = tmp_path / "prompt"
+    if content is not None:
+        file.write_bytes(content)
+    resolved, (line,) = await ask(evolve(SETTINGS, file_instructions=file))
+    assert resolved.source == "default"
+    assert (line["event"], line["reason"]) == ("instructions file failed", reason)
+
+
+async def test_a_folder_is_not_a_file_of_instructions(tmp_path: Path) -> None:
+    _, (line,) = await ask(evolve(SETTINGS, file_instructions=tmp_path))
+    assert line["reason"] == "it is not a file"
+
+
+async def test_placeholders_are_filled_in_instructions_and_welcome() -> None:
+    settings = evolve(
+        SETTINGS,
+        instructions="Call {{uuid}} of {{name}} ({{vip}}, {{vip}})",
+        welcome_message="Hello {{name}}, {{vip}}{{day}}",
+    )
+    resolved, lines = await ask(settings)
+    assert resolved.text == "Call call-1 of Ann ({{vip}}, {{vip}})"
+    assert resolved.welcome_message == "Hello Ann, {{vip}}{{day}}"
+    assert lines == [
+        {
+            "event": "placeholders without a value",
+            "names": ("vip", "day"),
+            "log_level": "warning",
+        }
+    ]
+
+
+async def test_the_id_of_the_call_is_not_the_metadatas() -> None:
+    settings = evolve(SETTINGS, instructions="{{uuid}}")
+    async with saying("x").client() as http:
+        resolved = await resolve(settings, "real", {"uuid": "forged"}, http)
+    assert resolved.text == "real"
+
+
+def test_the_repr_of_the_instructions_is_no_prompt() -> None:
+    assert "hush" not in repr(Resolved("hush", "file", "hush"))

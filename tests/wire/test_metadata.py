@@ -1,0 +1,71 @@
+"""The call's metadata, and the placeholders that it fills."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_sts.wire.metadata import clean_metadata, fill
+
+
+def test_a_query_string_becomes_pairs() -> None:
+    query = "?from=2000&to=5001&uniqueid=1770758888.32&channel=PJSIP%2F2000-13&empty="
+    assert clean_metadata(query) == {
+        "from": "2000",
+        "to": "5001",
+        "uniqueid": "1770758888.32",
+        "channel": "PJSIP/2000-13",
+        "empty": "",
+    }
+
+
+def test_pairs_are_cleaned_as_a_query_string_is() -> None:
+    assert clean_metadata({"name": "Ann", "token": "x"}) == {"name": "Ann"}
+
+
+@pytest.mark.parametrize("name", ["token", "TOKEN", " token ", "to%7Bken", "tok%00en"])
+def test_the_token_is_removed_however_it_is_spelt(name: str) -> None:
+    assert clean_metadata(f"{name}=hush&a=1") == {"a": "1"}
+
+
+def test_values_lose_controls_and_braces_and_are_cut() -> None:
+    assert clean_metadata({"a": "x\r\n\0\x9b\u2028{{y}}\ud800z"}) == {"a": "xyz"}
+    assert clean_metadata({"a": "\n" * 300 + "b" * 201}) == {"a": "b" * 200}
+
+
+def test_the_number_of_pairs_is_bounded() -> None:
+    cleaned = clean_metadata("&".join(f"k{index}=v" for index in range(1000)))
+    assert list(cleaned) == [f"k{index}" for index in range(64)]
+
+
+def test_the_first_of_equal_names_wins_and_nameless_values_are_dropped() -> None:
+    assert clean_metadata("a=1&a=2&=3&%7B%7D=4") == {"a": "1"}
+
+
+@given(st.text(st.characters(codec=None)))
+def test_any_query_is_cleaned(query: str) -> None:
+    for name, value in clean_metadata(query).items():
+        assert 1 <= len(name) <= 64
+        assert len(value) <= 200
+        assert not set(name + value) & set("{}\r\n\0")
+        (name + value).encode()
+
+
+def test_placeholders_are_filled() -> None:
+    text, unknown = fill("{{name}} {{ from }} {name}", {"name": "Ann", "from": "2"})
+    assert (text, unknown) == ("Ann 2 {name}", ())
+
+
+def test_unknown_placeholders_stay_and_are_named_once() -> None:
+    text, unknown = fill("{{a}} {{b}} {{ a }} {{}} {{c d}}", {"b": "2"})
+    assert text == "{{a}} 2 {{ a }} {{}} {{c d}}"
+    assert unknown == ("a", "c d")
+
+
+def test_a_value_is_not_filled_again() -> None:
+    assert fill("{{a}}{{b}}", {"a": "{{b}}", "b": "{{a}}"})[0] == "{{b}}{{a}}"
+
+
+@given(st.dictionaries(st.text(), st.text()), st.text())
+def test_a_text_without_braces_stays(values: dict[str, str], text: str) -> None:
+    text = text.replace("{", "")
+    assert fill(text, clean_metadata(values)) == (text, ())

@@ -1,0 +1,69 @@
+"""From the settings to what the core is given: a session's shape and a call's rules."""
+
+from collections.abc import Sequence
+
+from trio_sts.conversation.rules import Rules
+from trio_sts.settings import Settings, reasoning_sent, temperature_sent
+from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
+
+
+def session_config(
+    settings: Settings, instructions: str, tools: Sequence[FunctionTool]
+) -> SessionConfig:
+    """What a call's session is asked for; ``instructions`` are the resolved ones."""
+    return SessionConfig(
+        instructions=instructions,
+        voice=settings.voice,
+        audio_format=settings.audio_format,
+        tools=tuple(tools),
+        mcp_servers=settings.mcp_servers,
+        turn_detection=_turn_detection(settings),
+        transcription_model=settings.transcription_model,
+        language=settings.language,
+        noise_reduction=settings.noise_reduction,
+        max_tokens=settings.max_tokens,
+        temperature=temperature_sent(settings),
+        reasoning_effort=reasoning_sent(settings),
+    )
+
+
+def rules(settings: Settings) -> Rules:
+    """What a call's conversation obeys."""
+    return Rules(
+        audio_format=settings.audio_format,
+        caller_transcripts=settings.transcription_model is not None,
+        playout_lead_ms=settings.playout_lead_ms,
+        playout_delay_ms=settings.playout_delay_ms,
+        playout_max_s=settings.playout_max_s,
+        barge_in=_may_barge_in(settings),
+        greeting=settings.greeting,
+        greeting_protected=settings.greeting_protected,
+        goodbye_timeout_s=settings.goodbye_timeout_s,
+        dtmf_timeout_ms=settings.dtmf_timeout_ms,
+        dead_air_s=settings.dead_air_s,
+        max_call_s=settings.max_call_s,
+        idle_s=settings.idle_s,
+    )
+
+
+def _turn_detection(settings: Settings) -> TurnDetection:
+    """Each kind of detection gets its own tuning alone: it refuses the other's."""
+    if settings.turn_detection == "semantic_vad":
+        return TurnDetection(
+            type="semantic_vad",
+            threshold=None,
+            silence_ms=None,
+            prefix_padding_ms=None,
+            eagerness=settings.turn_detection_eagerness,
+            interrupt_response=_may_barge_in(settings),
+        )
+    return TurnDetection(
+        threshold=settings.turn_detection_threshold,
+        silence_ms=settings.turn_detection_silence_ms,
+        prefix_padding_ms=settings.turn_detection_prefix_padding_ms,
+        interrupt_response=_may_barge_in(settings),
+    )
+
+
+def _may_barge_in(settings: Settings) -> bool:
+    return settings.barge_in == "model"

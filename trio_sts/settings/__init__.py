@@ -1,0 +1,36 @@
+"""What an operator may choose: one frozen class, read from the environment once.
+
+Nothing here prints or logs; faults and warnings are lines for the caller to show.
+"""
+
+from .endpoint import (
+    auth_header,
+    endpoint_url,
+    is_azure,
+    is_openai,
+    reasoning_sent,
+    temperature_sent,
+)
+from .lifetimes import retirements
+from .loading import load
+from .masking import mask_secrets, mask_url
+from .report import EffectiveRow, Row, describe, effective
+from .schema import Settings
+
+__all__ = [
+    "EffectiveRow",
+    "Row",
+    "Settings",
+    "auth_header",
+    "describe",
+    "effective",
+    "endpoint_url",
+    "is_azure",
+    "is_openai",
+    "load",
+    "mask_secrets",
+    "mask_url",
+    "reasoning_sent",
+    "retirements",
+    "temperature_sent",
+]

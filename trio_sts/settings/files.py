@@ -1,0 +1,58 @@
+"""The files and folders that settings name, looked at once at the start."""
+
+import tempfile
+from pathlib import Path
+
+from .kinds import Unfit, secret
+
+DEFAULT_TOOLS_DIR = Path("tools")
+
+# Far above any key: a whole disk must not be read by mistake.
+_KEY_FILE_BYTES = 64 * 1024
+
+
+def read_key(path: Path) -> tuple[str | None, str]:
+    """Read a key from a file, without the line break at its end.
+
+    Returns:
+        The key and an empty text, or None and what is wrong, without the content.
+    """
+    try:
+        if not path.is_file():
+            return None, "is not a file"
+        with path.open("rb") as file:
+            content = file.read(_KEY_FILE_BYTES)
+    except OSError as exc:
+        return None, f"cannot be read: {exc.strerror}"
+    kind = secret()
+    try:
+        key: str = kind.parse(content.decode("utf-8-sig").strip())
+    except (Unfit, UnicodeDecodeError):
+        return None, f"must hold one key: {kind.allowed}"
+    return (key, "") if key else (None, "is empty")
+
+
+def usable_tools_dir(path: Path) -> Path:
+    """The folder itself, or ``tools`` if there is no such folder."""
+    return path if _is_dir(path) else DEFAULT_TOOLS_DIR
+
+
+def check_transcript_dir(path: Path) -> str:
+    """Create the folder, for its owner alone, and try to write in it.
+
+    Returns:
+        What is wrong; empty if files can be written.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            return ""
+    except OSError as exc:
+        return f"must be a folder that can be written: {exc.strerror}"
+
+
+def _is_dir(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:
+        return False

@@ -1,0 +1,241 @@
+"""From the environment and ``.env`` to `Settings`, with every fault in one line each."""
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from os import PathLike
+from typing import Any
+
+from attrs import Attribute, define, evolve, field, fields, frozen
+from cattrs import ClassValidationError, Converter
+from cattrs.gen import make_dict_structure_fn, override
+from dotenv import dotenv_values
+
+from trio_sts.errors import SettingsError
+
+from .files import check_transcript_dir, read_key, usable_tools_dir
+from .kinds import Unfit
+from .lifetimes import current_model
+from .masking import MASK, mask_secrets, mask_url, one_line
+from .schema import Settings
+from .spec import Spec, spec_of
+
+_SPECS: dict[str, Spec] = {
+    attribute.name: spec_of(attribute) for attribute in fields(Settings)
+}
+_BY_VARIABLE = {spec.variable: spec for spec in _SPECS.values()}
+
+# AVR Core's own variable: a compose file's shared .env contains it.
+_NOT_OURS = frozenset({"STS_URL"})
+
+
+@define
+class _Findings:
+    """What is wrong, in the operator's words."""
+
+    secrets: list[str]
+    faults: list[str] = field(factory=list[str])
+    warnings: list[str] = field(factory=list[str])
+
+    def masked(self, lines: list[str]) -> tuple[str, ...]:
+        return tuple(mask_secrets(line, self.secrets) for line in lines)
+
+
+@frozen
+class _Misfit:
+    """One variable whose value is not allowed."""
+
+    spec: Spec
+    value: str = field(repr=False)
+    unfit: Unfit
+
+
+def load(
+    environ: Mapping[str, str],
+    dotenv_path: str | PathLike[str] | None,
+    *,
+    strict: bool,
+) -> tuple[Settings, tuple[str, ...]]:
+    """Read the settings; the folder for transcripts is created if it is missing.
+
+    Args:
+        environ: The real environment; it wins over the file.
+        dotenv_path: The ``.env`` file, which may be missing; None reads no file.
+        strict: Whether the lenient variables' faults are faults, as ``check`` wants,
+            and not warnings, as ``serve`` wants.
+
+    Returns:
+        The settings, and one line for each warning.
+
+    Raises:
+        SettingsError: With every fault at once, secrets masked.
+    """
+    faults: list[str] = []
+    given = _unwrapped(_from_file(dotenv_path, faults)) | _unwrapped(environ)
+    secrets = [given[spec.variable] for spec in _keys() if spec.variable in given]
+    found = _Findings(secrets, faults)
+    found.warnings += _strangers(given)
+    settings, misfits = _structure(given)
+    for misfit in misfits:
+        _judge(misfit, found, strict=strict)
+    settings = _with_key(settings, given, found)
+    settings = _completed(settings, found)
+    if found.faults:
+        raise SettingsError(found.masked(found.faults))
+    return settings, found.masked(found.warnings)
+
+
+def _keys() -> tuple[Spec, ...]:
+    return _SPECS["api_key"], _SPECS["token"]
+
+
+def _from_file(
+    dotenv_path: str | PathLike[str] | None, faults: list[str]
+) -> dict[str, str | None]:
+    if dotenv_path is None:
+        return {}
+    try:
+        # Nothing is expanded: a dollar sign in a key or a prompt stays what it is.
+        return dotenv_values(dotenv_path, interpolate=False, encoding="utf-8-sig")
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
+        faults.append(f"{one_line(str(dotenv_path))} cannot be read: {reason}")
+        return {}
+
+
+def _unwrapped(values: Mapping[str, str | None]) -> dict[str, str]:
+    """Drop what is empty, and the quotes that a compose file's list entries keep."""
+    unwrapped = {
+        variable: _without_quotes((value or "").strip())
+        for variable, value in values.items()
+    }
+    return {variable: value for variable, value in unwrapped.items() if value.strip()}
+
+
+def _without_quotes(value: str) -> str:
+    # More than one character, so that a lone quote is not taken for a pair.
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value
+
+
+def _strangers(given: Mapping[str, str]) -> Iterator[str]:
+    """Name what looks like ours but is not, with the nearest name that is."""
+    for name in sorted(given):
+        if name.startswith("STS_") and name not in {*_BY_VARIABLE, *_NOT_OURS}:
+            shown = one_line(name)
+            near = get_close_matches(shown, _BY_VARIABLE, n=1, cutoff=0)
+            yield f"{shown} is unknown; did you mean {near[0]}?"
+
+
+def _structure(given: Mapping[str, str]) -> tuple[Settings, list[_Misfit]]:
+    """Structure what fits; what does not takes its nearest value, or its default."""
+    try:
+        return _converter.structure(given, Settings), []
+    except ClassValidationError as group:
+        misfits = [
+            _misfit(exc, _SPECS[note.name], given)
+            for exc, note in group.group_exceptions()[0]
+        ]
+    mended = dict(given)
+    for misfit in misfits:
+        del mended[misfit.spec.variable]
+        if misfit.unfit.nearest is not None:
+            mended[misfit.spec.variable] = misfit.unfit.nearest
+    return _converter.structure(mended, Settings), misfits
+
+
+def _misfit(exc: Exception, spec: Spec, given: Mapping[str, str]) -> _Misfit:
+    if not isinstance(exc, Unfit):
+        raise exc
+    return _Misfit(spec, given[spec.variable], exc)
+
+
+def _judge(misfit: _Misfit, found: _Findings, *, strict: bool) -> None:
+    spec, unfit = misfit.spec, misfit.unfit
+    line = f"{_named(spec, misfit.value, found)} must be {spec.kind.allowed}"
+    if unfit.why:
+        line += f": {unfit.why}"
+    if strict or not spec.lenient:
+        found.faults.append(line)
+    else:
+        instead = "the default" if unfit.nearest is None else unfit.nearest
+        found.warnings.append(f"{line}; {instead} is used")
+
+
+def _named(spec: Spec, value: object, found: _Findings) -> str:
+    """A variable with its value, as far as that may be shown."""
+    if spec.secret:
+        return f"{spec.variable}={MASK}"
+    masked = mask_secrets(str(value), found.secrets)
+    if spec.kind.is_url or "://" in masked:
+        masked = mask_url(masked)
+    return f"{spec.variable}='{one_line(masked)}'"
+
+
+def _with_key(
+    settings: Settings, given: Mapping[str, str], found: _Findings
+) -> Settings:
+    """Take the key from its file if it is not in the environment, and insist on one."""
+    by_file = _SPECS["api_key_file"]
+    direct, from_file = _SPECS["api_key"].variable, by_file.variable
+    if direct in given:
+        if settings.api_key_file is not None:
+            found.warnings.append(f"{from_file} is not read: {direct} is set too")
+        return settings
+    if settings.api_key_file is not None:
+        key, fault = read_key(settings.api_key_file)
+        if fault:
+            found.faults.append(
+                f"{_named(by_file, settings.api_key_file, found)} {fault}"
+            )
+        return evolve(settings, api_key=key)
+    if from_file not in given and not settings.embedded:
+        found.faults.append(
+            f"{direct} is not set; set it or {from_file}, or STS_EMBEDDED=on for the "
+            "built-in model"
+        )
+    return settings
+
+
+def _completed(settings: Settings, found: _Findings) -> Settings:
+    """Apply what depends on more than one variable, or on the disk."""
+    model = current_model(settings)
+    if model != settings.model:
+        named = _named(_SPECS["model"], settings.model, found)
+        found.warnings.append(f"{named} is retired; {model} is used")
+    tools_dir = usable_tools_dir(settings.tools_dir)
+    if tools_dir != settings.tools_dir:
+        named = _named(_SPECS["tools_dir"], settings.tools_dir, found)
+        found.warnings.append(f"{named} is no folder; {tools_dir} is used")
+    if settings.transcript_dir is not None:
+        fault = check_transcript_dir(settings.transcript_dir)
+        if fault:
+            named = _named(_SPECS["transcript_dir"], settings.transcript_dir, found)
+            found.faults.append(f"{named} {fault}")
+    return evolve(settings, model=model, tools_dir=tools_dir)
+
+
+def _reader(attribute: "Attribute[object]") -> Any:
+    """How cattrs reads one field: under its variable's name, by its kind."""
+    kind = spec_of(attribute).kind
+
+    def structure(value: str, _: object) -> object:
+        if any("\ud800" <= char <= "\udfff" for char in value):
+            # What Python makes of bytes in the environment that are not UTF-8.
+            why = "not UTF-8"
+            raise Unfit(why)
+        return kind.parse(value)
+
+    return override(rename=spec_of(attribute).variable, struct_hook=structure)
+
+
+def _make_converter() -> Converter:
+    converter = Converter(detailed_validation=True)
+    readers = {attribute.name: _reader(attribute) for attribute in fields(Settings)}
+    converter.register_structure_hook(
+        Settings, make_dict_structure_fn(Settings, converter, **readers)
+    )
+    return converter
+
+
+_converter = _make_converter()
