@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from trio_sts.audio.framing import SAMPLE_RATE_HZ
 from trio_sts.errors import StsError
-from trio_sts.phone.decimate import resample
+
+from .resample import resample
 
 # A quarter of an hour of 48 kHz stereo: more is not a question to an agent.
 MAX_WAV_BYTES = 192 * 1024 * 1024
