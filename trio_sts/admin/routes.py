@@ -1,0 +1,30 @@
+"""What plain HTTP requests on the port are told."""
+
+from http import HTTPStatus
+
+_LEGACY_PATH = "/speech-to-speech-stream"
+_LEGACY = (
+    "This service speaks WebSocket: set STS_URL to ws://<host>:<port> "
+    "instead of the http:// form.\n"
+)
+
+
+def answer(
+    method: str, path: str, *, draining: bool, full: bool
+) -> tuple[HTTPStatus, str]:
+    """The status and body for a request that asks for no WebSocket.
+
+    ``/healthz`` says that the process is alive, ``/readyz`` that it would take one more
+    call. AVR's legacy HTTP transport is told where to go.
+    """
+    if method in {"GET", "HEAD"} and path == "/healthz":
+        return HTTPStatus.OK, "ok\n"
+    if method in {"GET", "HEAD"} and path == "/readyz":
+        if draining:
+            return HTTPStatus.SERVICE_UNAVAILABLE, "draining\n"
+        if full:
+            return HTTPStatus.SERVICE_UNAVAILABLE, "full\n"
+        return HTTPStatus.OK, "ready\n"
+    if method == "POST" and path == _LEGACY_PATH:
+        return HTTPStatus.UPGRADE_REQUIRED, _LEGACY
+    return HTTPStatus.NOT_FOUND, "There is nothing here but the WebSocket.\n"

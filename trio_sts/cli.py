@@ -1,0 +1,119 @@
+"""The commands. Each imports what it needs when it runs: ``serve`` starts fast."""
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+from typing_extensions import override
+
+from trio_sts import __version__
+from trio_sts.errors import SettingsError
+
+if TYPE_CHECKING:
+    from trio_sts.settings import Settings
+
+_FAULTY_SETTINGS = 2
+_DOTENV = Path(".env")
+# Commands that live where their work is done: module, attribute.
+_ELSEWHERE: Mapping[str, tuple[str, str]] = {
+    "call": ("trio_sts.phone.command", "call"),
+    "demo": ("trio_sts.demo", "demo"),
+    "model": ("trio_sts.embedded.command", "model"),
+}
+
+
+class _Commands(click.Group):
+    """Imports a command's module when the command, or all help, is asked for."""
+
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted({*super().list_commands(ctx), *_ELSEWHERE})
+
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in _ELSEWHERE:
+            module, attribute = _ELSEWHERE[cmd_name]
+            command: click.Command = getattr(import_module(module), attribute)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="trio-sts")
+def main() -> None:
+    """Speech-to-speech for Agent Voice Response.
+
+    Point AVR Core's STS_URL at the service that `trio-sts serve` runs. Settings come
+    from the environment and from `.env` in the working directory.
+    """
+
+
+@main.command()
+@click.option(
+    "--embedded", is_flag=True, help="Answer with the built-in model: no key needed."
+)
+def serve(*, embedded: bool) -> None:
+    """Run the service until SIGTERM or SIGINT.
+
+    The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
+    them at once. Exit code 0 after a stop, 2 for faulty settings, 1 otherwise.
+    """
+    from trio_sts.logs import configure
+    from trio_sts.service import run_service
+
+    environ = dict(os.environ)
+    if embedded:
+        environ["STS_EMBEDDED"] = "on"
+    settings, warnings = _load(environ, strict=False)
+    configure(
+        settings.log_level,
+        settings.log_format,
+        secrets=(settings.api_key, settings.token),
+    )
+    sys.exit(run_service(settings, warnings, environ))
+
+
+@main.command()
+def check() -> None:
+    """Show the settings as they are understood, and every fault.
+
+    Secrets are masked, and no tool file is run. Exit code 2 if a setting is faulty.
+    """
+    from trio_sts.checkup import show_check
+
+    settings, warnings = _load(dict(os.environ), strict=True)
+    show_check(settings, warnings)
+
+
+@main.command()
+@click.option("--timeout", "timeout_s", default=3.0, show_default=True, metavar="S")
+def healthcheck(timeout_s: float) -> None:
+    """Ask the service on this machine whether it is alive.
+
+    Exit code 0 if it answers on PORT, 1 otherwise: made for a container's HEALTHCHECK.
+    """
+    from trio_sts.checkup import is_healthy
+
+    settings, _ = _load(dict(os.environ), strict=False)
+    sys.exit(0 if is_healthy(settings, timeout_s) else 1)
+
+
+def _load(
+    environ: dict[str, str], *, strict: bool
+) -> "tuple[Settings, tuple[str, ...]]":
+    from trio_sts.settings import load
+
+    try:
+        return load(environ, _DOTENV, strict=strict)
+    except SettingsError as exc:
+        _refuse(exc)
+
+
+def _refuse(exc: SettingsError) -> NoReturn:
+    for fault in exc.faults:
+        click.echo(fault, err=True)
+    sys.exit(_FAULTY_SETTINGS)

@@ -1,0 +1,62 @@
+"""One JSON Lines file per call: who said what, which tools ran, how it ended."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import orjson
+import structlog
+from attrs import define, field
+
+_log = structlog.get_logger()
+
+
+@define(eq=False)
+class TranscriptFile:
+    """The record of one call; without a folder it keeps nothing.
+
+    Every entry reaches the operating system before `write` returns, so that a crash
+    loses nothing. The entries are few and small: writing them holds no call up. A
+    folder that fails in mid-call costs the transcript, with one warning, not the call.
+    """
+
+    _file: BinaryIO | None = field(default=None, repr=False)
+
+    @classmethod
+    def open(cls, folder: Path | None, uuid: str) -> Self:
+        """Begin the record of a call, readable by its owner only.
+
+        Args:
+            folder: Where the files are kept; None keeps no record.
+            uuid: The call id, fit for a file name; a repeated one gets a new file.
+        """
+        if folder is None:
+            return cls()
+        stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+        path = folder / f"{stamp}-{uuid}.jsonl"
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND
+            descriptor = os.open(path, flags, mode=0o600)
+        except OSError as exc:
+            _log.warning("no transcript of this call", why=exc.strerror)
+            return cls()
+        return cls(os.fdopen(descriptor, "wb", buffering=0))
+
+    def write(self, kind: str, fields: dict[str, Any]) -> None:
+        """Add one entry with the time of day, in UTC."""
+        if self._file is None:
+            return
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        entry = {"time": time, "kind": kind, **fields}
+        try:
+            self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+        except OSError as exc:
+            _log.warning("transcript ends here", why=exc.strerror)
+            self.close()
+
+    def close(self) -> None:
+        """End the record."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close()

@@ -1,0 +1,188 @@
+"""The pumps of a call, and the one function that performs the core's commands.
+
+A pump hands each message to the core and performs what comes back at once: posting to a
+leg never waits, so reading one leg never waits for the other one's socket.
+"""
+
+from collections.abc import Callable
+from typing import Any, NoReturn, Protocol
+
+import structlog
+import trio
+from attrs import define, field
+from structlog.typing import FilteringBoundLogger
+
+from trio_sts.conversation.commands import (
+    Begin,
+    Command,
+    EndCall,
+    Note,
+    Record,
+    RunTool,
+    ToCaller,
+    ToModel,
+)
+from trio_sts.conversation.session import Conversation
+from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events, requests
+from trio_sts.wire.realtime.items import SessionInfo
+
+
+class CallerSide(Protocol):
+    """What the relay needs of the caller leg."""
+
+    async def run(
+        self, handle: Callable[[avr.FromCore | BadMessage], None]
+    ) -> NoReturn:
+        """Read until the leg ends."""
+        ...
+
+    async def write(self) -> NoReturn:
+        """Watch over the sending of what was posted."""
+        ...
+
+    def post(self, *messages: avr.ToCore) -> None:
+        """Send soon, in order; never waits."""
+        ...
+
+
+class ModelSide(Protocol):
+    """What the relay needs of the model leg."""
+
+    async def run(
+        self, handle: Callable[[events.ServerEvent | BadMessage], None]
+    ) -> NoReturn:
+        """Read until the leg ends."""
+        ...
+
+    async def write(self) -> NoReturn:
+        """Watch over the sending of what was posted."""
+        ...
+
+    def post(self, *requests: requests.ClientEvent) -> None:
+        """Send soon, in order; never waits."""
+        ...
+
+
+class Home(Protocol):
+    """What the relay needs of the call that it is in."""
+
+    def begin(self, uuid: str) -> None:
+        """``init`` has come: open the model's side. Called once."""
+        ...
+
+    def run_tool(self, command: RunTool) -> None:
+        """Start a tool; its outcome comes back by `Relay.tool_finished`."""
+        ...
+
+    def record(self, kind: str, fields: dict[str, Any]) -> None:
+        """Keep one entry of the call's transcript."""
+        ...
+
+    def end(self, ending: EndCall) -> None:
+        """End the call; the first end wins."""
+        ...
+
+
+@define(eq=False)
+class Relay:
+    """The conversation core between two legs; the model's comes later."""
+
+    core: Conversation
+    caller: CallerSide
+    home: Home
+    model: ModelSide | None = None
+    log: FilteringBoundLogger = field(factory=structlog.get_logger)
+    _alarm: trio.CancelScope = field(factory=trio.CancelScope)
+
+    async def pump_caller(self) -> None:
+        """Caller leg to core, until the caller leg ends, which ends the call."""
+        try:
+            await self.caller.run(self._from_caller)
+        except LegClosed:
+            self.home.end(EndCall(1000, self.core.parting or "caller hung up"))
+        except PeerFault as fault:
+            self.home.end(EndCall(fault.code, "caller leg faulty", fault.told))
+
+    async def watch_caller(self) -> None:
+        """See that the caller leg takes what is posted to it."""
+        try:
+            await self.caller.write()
+        except LegClosed:
+            self.home.end(EndCall(1000, self.core.parting or "caller hung up"))
+        except PeerFault as fault:
+            self.home.end(EndCall(fault.code, "caller does not read", fault.told))
+
+    def model_ready(
+        self, model: ModelSide, info: SessionInfo, welcome_message: str | None
+    ) -> None:
+        """The model leg is set up: from now on it is posted to."""
+        self.model = model
+        self.perform(
+            self.core.model_ready(
+                info, trio.current_time(), welcome_message=welcome_message
+            )
+        )
+
+    async def pump_model(self, model: ModelSide) -> None:
+        """Model leg to core, until the model leg ends."""
+        try:
+            await model.run(self._from_model)
+        except LegClosed as exc:
+            self._model_lost(exc)
+
+    async def watch_model(self, model: ModelSide) -> None:
+        """See that the model leg takes what is posted to it."""
+        try:
+            await model.write()
+        except LegClosed as exc:
+            self._model_lost(exc)
+
+    async def keep_time(self) -> NoReturn:
+        """Wake the core whenever its deadline has come."""
+        while True:
+            with trio.CancelScope(deadline=self.core.deadline) as self._alarm:
+                await trio.sleep_forever()
+            self.perform(self.core.tick(trio.current_time()))
+
+    def tool_finished(self, call_id: str, output: str, *, ok: bool) -> None:
+        """A tool has answered."""
+        now = trio.current_time()
+        self.perform(self.core.tool_finished(call_id, output, now, ok=ok))
+
+    def perform(self, commands: list[Command]) -> None:
+        """Do what the core asks for, in order."""
+        for command in commands:
+            match command:
+                case ToCaller(message=message):
+                    self.caller.post(message)
+                case ToModel(event=event):
+                    if self.model is not None:
+                        self.model.post(event)
+                case _:
+                    self._do(command)
+        self._alarm.deadline = self.core.deadline
+
+    def _do(self, command: Begin | RunTool | EndCall | Note | Record) -> None:
+        match command:
+            case Note(level=level, event=event, fields=fields):
+                getattr(self.log, level)(event, **fields)
+            case Record(kind=kind, fields=fields):
+                self.home.record(kind, dict(fields))
+            case RunTool():
+                self.home.run_tool(command)
+            case Begin(uuid=uuid):
+                self.home.begin(uuid)
+            case EndCall():
+                self.home.end(command)
+
+    def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
+        self.perform(self.core.from_caller(message, trio.current_time()))
+
+    def _from_model(self, event: events.ServerEvent | BadMessage) -> None:
+        self.perform(self.core.from_model(event, trio.current_time()))
+
+    def _model_lost(self, why: Exception) -> None:
+        self.log.warning("model leg lost", why=str(why))
+        self.perform(self.core.model_lost(trio.current_time()))

@@ -1,0 +1,90 @@
+"""Everything that ``serve`` runs, opened in order and closed in the reverse one."""
+
+import signal
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+
+import httpx
+import structlog
+import trio
+
+from trio_sts.legs.endpoint import endpoint_of
+from trio_sts.legs.refusals import Refusals
+from trio_sts.nursery import House
+from trio_sts.server import Server
+from trio_sts.settings import Settings
+from trio_sts.tools.opening import open_registry
+
+_log = structlog.get_logger()
+
+
+def run_service(
+    settings: Settings, warnings: tuple[str, ...], environ: Mapping[str, str]
+) -> int:
+    """Run until a signal; ``environ`` is what the operator's tools see.
+
+    Returns:
+        The exit code: 0 after a stop, 1 if the service could not start.
+    """
+    for warning in warnings:
+        _log.warning("setting", problem=warning)
+    failures: list[str] = []
+    try:
+        trio.run(_serve, settings, environ)
+    except* OSError as group:
+        failures += [str(exc) for exc in _leaves(group)]
+    for failure in failures:
+        _log.error("cannot run", why=failure)
+    return 1 if failures else 0
+
+
+async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
+    # From here on no signal may kill the process before the calls are closed.
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with open_house(settings, environ) as house:
+            await Server(house).serve(signals)
+
+
+@asynccontextmanager
+async def open_house(
+    settings: Settings, environ: Mapping[str, str]
+) -> AsyncGenerator[House]:
+    """Open what calls share: the tools, the HTTP client, the built-in model if asked."""
+    async with (
+        trio.open_nursery() as nursery,
+        httpx.AsyncClient() as http,
+        open_registry(
+            ami_url=settings.ami_url,
+            tools_dir=settings.tools_dir,
+            tool_timeout_s=settings.tool_timeout_s,
+            tool_result_kib=settings.tool_result_kib,
+            environ=environ,
+        ) as registry,
+    ):
+        url = await _embedded_url(nursery, settings) if settings.embedded else None
+        yield House(
+            settings=settings,
+            endpoint=endpoint_of(settings, url=url),
+            refusals=Refusals(),
+            registry=registry,
+            http=http,
+        )
+        nursery.cancel_scope.cancel(reason="the service stops")
+
+
+async def _embedded_url(nursery: trio.Nursery, settings: Settings) -> str:
+    # Imported here: the relay alone needs none of the speech behind it.
+    from trio_sts.embedded import Endpoint, serve_model
+
+    endpoint: Endpoint = await nursery.start(serve_model)
+    return f"{endpoint.url}/realtime?model={settings.model}"
+
+
+def _leaves(group: BaseExceptionGroup[OSError]) -> list[OSError]:
+    leaves: list[OSError] = []
+    for exc in group.exceptions:
+        if isinstance(exc, BaseExceptionGroup):
+            leaves += _leaves(exc)
+        else:
+            leaves.append(exc)
+    return leaves
