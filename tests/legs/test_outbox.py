@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 import trio
 from attrs import frozen
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -163,6 +163,7 @@ async def test_taking_is_a_cancellation_point_even_when_a_message_waits() -> Non
     st.lists(st.one_of(st.none(), st.floats(0.1, 250), st.just("clear"))),
     st.integers(20, 200),
 )
+@settings(deadline=None)
 def test_audio_stays_within_its_bound_whatever_is_posted(
     script: Sequence[float | str | None], max_audio_ms: int
 ) -> None:

@@ -118,6 +118,8 @@ class Link(Generic[_M]):
     async def _discard(self) -> None:
         # Closing a socket with unread bytes resets it, and the close frame is lost.
         try:
+            if isinstance(self._stream, trio.abc.HalfCloseableStream):
+                await self._stream.send_eof()
             async for _ in self._stream:
                 pass
         except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -1,0 +1,440 @@
+"""The caller leg against a WebSocket library that is not ours."""
+
+import ssl
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import psutil
+import pytest
+import trio
+import trustme
+from attrs import define, field
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
+from typing_extensions import override
+
+from tests.peers.core import FakeCore, calling, silence
+from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.legs.caller import CallerLeg
+from trio_sts.legs.link import Wrap, as_it_is
+from trio_sts.wire.avr import (
+    AgentAudio,
+    CallerAudio,
+    DtmfDigit,
+    Failure,
+    FromCore,
+    Init,
+    Interruption,
+    Transcript,
+)
+
+URL = "ws://sts/talk?from=2000&to=5001&uuid=c-7"
+FRAME = AgentAudio(bytes(320))
+
+
+@define(eq=False)
+class Call:
+    """A leg being read and written, as a call does it."""
+
+    leg: CallerLeg
+    heard: list[FromCore | BadMessage] = field(factory=list[FromCore | BadMessage])
+    outcome: LegClosed | PeerFault | None = None
+    _news: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
+
+    async def pump(self) -> None:
+        """Until the leg ends or is at fault; that is the outcome."""
+        async with trio.open_nursery() as nursery:
+            for pump in (self._run, self.leg.write):
+                nursery.start_soon(self._end_with, pump, nursery.cancel_scope)
+
+    async def _end_with(
+        self, pump: Callable[[], Awaitable[object]], scope: trio.CancelScope
+    ) -> None:
+        try:
+            await pump()
+        except (LegClosed, PeerFault) as exc:
+            self.outcome = self.outcome or exc
+            scope.cancel(reason="the leg is over")
+
+    async def _run(self) -> None:
+        await self.leg.run(self._hear)
+
+    def _hear(self, message: FromCore | BadMessage) -> None:
+        self.heard.append(message)
+        self._news.unpark_all()
+
+    async def hears(self, count: int) -> list[FromCore | BadMessage]:
+        with trio.fail_after(5):
+            await trio.lowlevel.checkpoint()
+            while len(self.heard) < count:
+                await self._news.park()
+        return self.heard
+
+
+class SlowStream(trio.abc.HalfCloseableStream):
+    """A service-side socket whose buffer is full whenever ``open`` is not set."""
+
+    def __init__(self, inner: trio.abc.HalfCloseableStream) -> None:
+        self.inner = inner
+        self.open = trio.Event()
+        self.open.set()
+
+    @override
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        half = len(data) // 2
+        if not self.open.is_set():
+            await self.inner.send_all(data[:half])
+            await self.open.wait()
+            data = data[half:]
+        await self.inner.send_all(data)
+
+    @override
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.open.wait()
+
+    @override
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self.inner.receive_some(max_bytes)
+
+    @override
+    async def send_eof(self) -> None:
+        await self.inner.send_eof()
+
+    @override
+    async def aclose(self) -> None:
+        await self.inner.aclose()
+
+
+@asynccontextmanager
+async def a_call(
+    url: str = URL, wrap: Wrap = as_it_is
+) -> AsyncGenerator[tuple[FakeCore, Call, SlowStream]]:
+    """A core, the call it placed, and the service's side of the socket."""
+    ours, theirs = memory_stream_pair()
+    slow = SlowStream(ours)
+    async with trio.open_nursery() as nursery:
+        legs: list[CallerLeg] = []
+
+        async def accept() -> None:
+            legs.append(await CallerLeg.accept(nursery, slow, wrap=wrap))
+
+        nursery.start_soon(accept)
+        async with calling(url, stream=theirs) as core:
+            await wait_all_tasks_blocked()
+            call = Call(legs[0])
+            nursery.start_soon(call.pump)
+            yield core, call, slow
+        nursery.cancel_scope.cancel(reason="the test is over")
+
+
+async def end(call: Call, code: int, reason: str = "") -> None:
+    with trio.move_on_after(2):
+        await call.leg.aclose(code, reason)
+
+
+async def test_the_request_is_told() -> None:
+    async with a_call() as (_, call, _):
+        assert call.leg.path == "/talk"
+        assert call.leg.query == "from=2000&to=5001&uuid=c-7"
+        assert call.leg.uuid == "c-7"
+        assert "2000" not in repr(call.leg)
+
+
+async def test_a_request_without_a_query_has_no_uuid() -> None:
+    async with a_call("ws://sts") as (_, call, _):
+        assert (call.leg.path, call.leg.query, call.leg.uuid) == ("/", "", None)
+
+
+async def test_messages_arrive_in_order_and_faults_among_them() -> None:
+    async with a_call() as (core, call, _):
+        await core.init("call-1")
+        await core.say(silence(40))
+        await core.send("hello")
+        await core.press("5")
+        heard = await call.hears(5)
+        assert heard[:3] == [Init("call-1"), *[CallerAudio(bytes(320))] * 2]
+        assert isinstance(heard[3], BadMessage)
+        assert heard[4] == DtmfDigit("5")
+
+
+async def test_each_frame_is_one_message() -> None:
+    async with a_call() as (core, call, _):
+        call.leg.post(AgentAudio(b"\1" * 320 + b"\2" * 320), Transcript("user", "hi"))
+        await core.wait_for("transcript")
+        assert [each.pcm for each in core.of("audio")] == [b"\1" * 320, b"\2" * 320]
+        assert core.received[-1].message["text"] == "hi"
+
+
+async def test_an_interruption_overtakes_the_audio_that_waits() -> None:
+    async with a_call() as (core, call, _):
+        call.leg.post(FRAME, Transcript("user", "a"), FRAME, Interruption())
+        call.leg.post(Transcript("agent", "b"))
+        await core.wait_for(lambda each: each.message.get("text") == "b")
+        assert [each.type for each in core.received] == [
+            "transcript",
+            "interruption",
+            "transcript",
+        ]
+
+
+async def test_core_hangs_up() -> None:
+    async with a_call() as (core, call, _):
+        await core.hang_up()
+        await wait_all_tasks_blocked()
+        assert isinstance(call.outcome, LegClosed)
+        assert call.outcome.code == 1000
+        call.leg.post(FRAME)  # too late, and harmless
+        await end(call, 1000)
+
+
+async def test_core_vanishes() -> None:
+    async with a_call() as (core, call, _):
+        await core.vanish()
+        await wait_all_tasks_blocked()
+        assert isinstance(call.outcome, LegClosed)
+        assert call.outcome.code == 1006
+        await end(call, 1000)
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011])
+async def test_we_close_after_what_was_posted(code: int) -> None:
+    async with a_call() as (core, call, _):
+        call.leg.post(FRAME, Failure("sorry"))
+        await call.leg.aclose(code, "\u00fc" * 100)
+        assert await core.wait_closed() == code
+        assert core.close_reason == "\u00fc" * 61
+        assert [each.type for each in core.received] == ["audio", "error"]
+        assert isinstance(call.outcome, LegClosed)
+
+
+async def test_closing_twice_is_harmless() -> None:
+    async with a_call() as (core, call, _):
+        await call.leg.aclose(1001)
+        await call.leg.aclose(1011)
+        assert await core.wait_closed() == 1001
+
+
+async def test_a_binary_message_is_told_and_closed_with_1003() -> None:
+    async with a_call() as (core, call, _):
+        await core.send(b"{}")
+        await fail_politely(call, 1003)
+        assert await core.wait_closed() == 1003
+        assert core.of("error")
+
+
+@pytest.mark.parametrize("text", ["x" * 65_537, "\u20ac" * 21_846])
+async def test_a_long_message_is_told_and_closed_with_1009(text: str) -> None:
+    async with a_call() as (core, call, _):
+        await core.send(text)
+        await fail_politely(call, 1009)
+        assert await core.wait_closed() == 1009
+        assert core.of("error")
+
+
+async def test_64_kib_are_not_too_much() -> None:
+    async with a_call() as (core, call, _):
+        await core.send("x" * 65_536)
+        assert isinstance((await call.hears(1))[0], BadMessage)
+
+
+async def test_a_message_without_end_is_not_received_and_closed_with_1009() -> None:
+    async with a_call() as (core, call, _):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(core.send, "x" * 900_000)
+            await wait_all_tasks_blocked()
+            await fail_politely(call, 1009)
+        assert await core.wait_closed() == 1009
+
+
+async def fail_politely(call: Call, code: int) -> None:
+    await wait_all_tasks_blocked()
+    assert isinstance(call.outcome, PeerFault)
+    assert call.outcome.code == code
+    call.leg.post(Failure(call.outcome.told))
+    await end(call, code)
+
+
+async def test_a_peer_that_does_not_read_is_given_up_after_the_stall(
+    autojump_clock: MockClock,
+) -> None:
+    async with a_call() as (core, call, slow):
+        slow.open = trio.Event()
+        started = trio.current_time()
+        for _ in range(400):
+            call.leg.post(FRAME)
+            await core.say(silence(20))  # it does send
+            await trio.sleep(0.02)
+            if call.outcome:
+                break
+        assert trio.current_time() - started == pytest.approx(5, abs=0.05)
+        assert isinstance(call.outcome, PeerFault)
+        assert call.outcome.code == 1008
+        call.leg.post(Failure(call.outcome.told))
+        started = trio.current_time()
+        await end(call, 1008)
+        assert trio.current_time() - started == pytest.approx(2)
+        assert await core.wait_closed() == 1006  # nothing could be said to it
+
+
+async def test_a_peer_that_reads_again_learns_why_it_was_given_up(
+    autojump_clock: MockClock,
+) -> None:
+    async with a_call() as (core, call, slow):
+        slow.open = trio.Event()
+        call.leg.post(*[FRAME] * 10)
+        await trio.sleep(5.1)
+        assert isinstance(call.outcome, PeerFault)
+        call.leg.post(Failure(call.outcome.told))
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end, call, 1008)
+            await trio.sleep(1)
+            slow.open.set()
+        assert await core.wait_closed() == 1008
+        # One frame was torn in two by the stall and is whole again.
+        assert [each.type for each in core.received] == ["audio", "error"]
+
+
+async def test_a_cancelled_call_does_not_tear_a_message() -> None:
+    async with a_call() as (core, call, slow):
+        slow.open = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(call.leg.write)
+            call.leg.post(FRAME)
+            await wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel(reason="the call was cancelled")
+        slow.open.set()
+        await end(call, 1001)
+        assert await core.wait_closed() == 1001
+        assert core.audio == FRAME.pcm
+
+
+async def test_a_peer_that_asks_for_pongs_while_we_close_does_no_harm() -> None:
+    async with a_call() as (core, call, slow):
+        slow.open = trio.Event()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end, call, 1000)
+            await wait_all_tasks_blocked()
+            await core.ws.ping()
+            await wait_all_tasks_blocked()
+            slow.open.set()
+        # The library fails on that ping, with half of our close frame sent.
+        assert await core.wait_closed() == 1006
+
+
+async def test_too_many_words_for_a_stuck_peer_end_its_leg(
+    autojump_clock: MockClock,
+) -> None:
+    async with a_call() as (_, call, slow):
+        slow.open = trio.Event()
+        call.leg.post(*[Transcript("agent", "again")] * 300)
+        await wait_all_tasks_blocked()
+        assert isinstance(call.outcome, PeerFault)
+        assert call.outcome.code == 1008
+        await end(call, 1008)
+
+
+async def test_every_byte_goes_through_what_is_wrapped_around_the_socket() -> None:
+    taps: list[SlowStream] = []
+
+    def wrap(stream: trio.abc.Stream) -> trio.abc.Stream:
+        assert isinstance(stream, SlowStream)
+        taps.append(SlowStream(stream))
+        return taps[0]
+
+    async with a_call(wrap=wrap) as (core, call, _):
+        taps[0].open = trio.Event()
+        call.leg.post(FRAME)
+        await wait_all_tasks_blocked()
+        assert not core.received
+        taps[0].open.set()
+        await core.wait_for("audio")
+
+
+async def test_a_call_over_tls() -> None:
+    ca = trustme.CA()
+    ours, theirs = memory_stream_pair()
+    server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    with ca.issue_cert("sts").private_key_and_cert_chain_pem.tempfile() as path:
+        server_tls.load_cert_chain(path)
+    client_tls = ssl.create_default_context(cadata=ca.cert_pem.bytes().decode())
+    stream = trio.SSLStream(ours, server_tls, server_side=True, https_compatible=True)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(answer, stream)
+        async with calling("wss://sts/", stream=theirs, ssl=client_tls) as core:
+            await core.init("hang up")
+            assert await core.wait_closed() == 1000
+
+
+async def test_no_handshake_is_a_closed_leg(autojump_clock: MockClock) -> None:
+    ours, theirs = memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        await theirs.send_all(b"GET / HTTP/1.1\r\nHost: sts\r\n\r\n")
+        with pytest.raises(LegClosed):
+            await CallerLeg.accept(nursery, ours)
+    assert trio.current_time() <= 5
+    with pytest.raises(trio.ClosedResourceError):
+        await ours.send_all(b"x")
+
+
+@given(st.lists(st.binary(min_size=1, max_size=40), max_size=10))
+@settings(max_examples=50, deadline=None)
+def test_garbage_on_an_open_leg_ends_that_leg_and_nothing_else(
+    chunks: list[bytes],
+) -> None:
+    async def main() -> None:
+        async with a_call() as (core, call, _):
+            for chunk in chunks:
+                try:
+                    await core.ws.stream.send_all(chunk)
+                except (trio.BrokenResourceError, trio.ClosedResourceError):
+                    break
+            await wait_all_tasks_blocked()
+            await end(call, 1011)
+            with trio.fail_after(5):
+                await core.ws.wait_closed()
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+async def answer(stream: trio.abc.Stream) -> None:
+    async with trio.open_nursery() as nursery:
+        call = Call(await CallerLeg.accept(nursery, stream))
+        async with trio.open_nursery() as pumping:
+            pumping.start_soon(call.pump)
+            if await call.hears(1) == [Init("hang up")]:
+                pumping.cancel_scope.cancel(reason="enough")
+        await end(call, 1000)
+
+
+async def place(index: int, url: str) -> None:
+    async with calling(url) as core:
+        await core.init("hang up" if index % 2 else "wait")
+        if index % 2:
+            assert await core.wait_closed() == 1000
+        elif index % 4:
+            await core.hang_up()
+        else:
+            await core.vanish()
+
+
+async def test_a_hundred_calls_leave_nothing_open(nursery: trio.Nursery) -> None:
+    """Real sockets; some hang up, some are hung up, some vanish."""
+    process = psutil.Process()
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    url = f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    async with trio.open_nursery() as handlers:
+        serve = partial(trio.serve_listeners, handler_nursery=handlers)
+        await nursery.start(serve, answer, listeners)
+        before = process.num_fds()
+        for _ in range(10):
+            async with trio.open_nursery() as calls:
+                for index in range(10):
+                    calls.start_soon(place, index, url)
+        with trio.fail_after(5):
+            await trio.lowlevel.checkpoint()
+            while handlers.child_tasks:
+                await wait_all_tasks_blocked(0.001)
+        assert process.num_fds() == before
