@@ -23,11 +23,15 @@ def left_compiled(base: Path) -> list[Path]:
 
 
 def opened(
-    tools_dir: str | Path, *, tool_timeout_s: float = 5
+    tools_dir: str | Path,
+    *,
+    tool_timeout_s: float = 5,
+    environ: Mapping[str, str] | None = None,
 ) -> AbstractAsyncContextManager[Registry]:
     return open_registry(
         ami_url="http://ami:6006",
         tools_dir=Path(tools_dir),
         tool_timeout_s=tool_timeout_s,
-        tool_result_kib=32,
+        tool_result_kib=1,
+        environ=environ or {},
     )

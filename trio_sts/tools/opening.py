@@ -1,7 +1,8 @@
 """Opening the tools of the service, and listing them without running any of their files."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -13,7 +14,10 @@ from trio_sts.errors import ToolFault
 
 from .call_control import call_control_tools
 from .files import FoundFiles, ToolFile, find_files
-from .python_files import LoadedFile, load_python_file
+from .http_files import read_http_file
+from .http_tools import http_tool
+from .loaded import LoadedFile, built
+from .python_files import load_python_file
 from .python_outline import read_outline
 from .ranks import ListedTool, rank
 from .registry import Registry
@@ -30,17 +34,22 @@ async def open_registry(
     tools_dir: Path,
     tool_timeout_s: float,
     tool_result_kib: int,
+    environ: Mapping[str, str],
 ) -> AsyncGenerator[Registry]:
     """Load every tool and keep what they need running until the end of the block.
 
     A file with a fault is left out, with a warning in the log and a line in
     `Registry.problems`; nothing that an operator's file does stops the service.
+    ``environ`` is what the tools see of the environment.
     """
     found = find_files(tools_dir)
     loaded: dict[Path, LoadedFile] = {}
     threads = tool_threads()
     for path in found.of(Kind.PYTHON):
         loaded[path] = load_python_file(path, threads)
+    for path in found.of(Kind.HTTP):
+        build = partial(_http_tool, path, environ, tool_result_kib * 1024)
+        loaded[path] = built([build])
     registry = _registry(
         call_control_tools(ami_url), found, loaded, tool_timeout_s, tool_result_kib
     )
@@ -49,6 +58,11 @@ async def open_registry(
     log.info("tools loaded", tools=sorted(registry.tools))
     await trio.lowlevel.checkpoint()
     yield registry
+
+
+def _http_tool(path: Path, environ: Mapping[str, str], result_bytes: int) -> Tool:
+    file = read_http_file(path)
+    return http_tool(file, source=str(path), environ=environ, result_bytes=result_bytes)
 
 
 def _registry(
@@ -99,9 +113,24 @@ def list_tools(tools_dir: Path) -> Listing:
 
 
 def _listed(file: ToolFile) -> Iterator[ListedTool]:
+    if file.kind is Kind.PYTHON:
+        yield from _listed_python(file)
+    elif file.kind is Kind.HTTP:
+        http = read_http_file(file.path)
+        yield ListedTool(
+            _text(http.name) or None,
+            _text(http.description),
+            str(file.path),
+            file.kind,
+        )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _listed_python(file: ToolFile) -> Iterator[ListedTool]:
     source = str(file.path)
-    if file.kind is not Kind.PYTHON:
-        return
     outline = read_outline(file.path)
     if outline.missing and not outline.decorated:
         fault = f"no {outline.missing!r} at its top level"
@@ -109,8 +138,8 @@ def _listed(file: ToolFile) -> Iterator[ListedTool]:
     if outline.is_plain:
         name, description = (outline.literals.get(k) for k in ("name", "description"))
         yield ListedTool(
-            name if isinstance(name, str) else None,
-            description if isinstance(description, str) else "",
+            _text(name) or None,
+            _text(description),
             source,
             file.kind,
         )

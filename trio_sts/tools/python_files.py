@@ -3,7 +3,7 @@
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -11,23 +11,15 @@ from types import ModuleType
 from typing import Any, cast
 
 import trio
-from attrs import frozen
 from typing_extensions import override
 
 from trio_sts.errors import ToolFault
 
 from .decorated import ToolFunction, build_tool
+from .loaded import LoadedFile, built
 from .python_outline import read_outline
 from .threads import call_either_way
 from .tool import CallContext, Handler, Kind, Tool, make_tool
-
-
-@frozen
-class LoadedFile:
-    """The tools of one file, and what is wrong with the rest of it."""
-
-    tools: tuple[Tool, ...] = ()
-    faults: tuple[str, ...] = ()
 
 
 def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
@@ -48,18 +40,7 @@ def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
     builders = [*_decorated(module, path, threads)]
     if outline.is_plain:
         builders.insert(0, partial(_plain_tool, module, path, threads))
-    return _built(builders)
-
-
-def _built(builders: Iterable[Callable[[], Tool]]) -> LoadedFile:
-    tools: list[Tool] = []
-    faults: list[str] = []
-    for build in builders:
-        try:
-            tools.append(build())
-        except ToolFault as fault:
-            faults.append(str(fault))
-    return LoadedFile(tuple(tools), tuple(faults))
+    return built(builders)
 
 
 class _UncachedLoader(SourceFileLoader):
