@@ -1,0 +1,216 @@
+"""From an endpoint to an open session: attempts, back-off, and what a failure means."""
+
+import random
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack
+
+import orjson
+import structlog
+import trio
+from attrs import frozen
+from trio_websocket import ConnectionRejected
+
+from trio_sts.conversation.failures import Fatal, judge
+from trio_sts.errors import (
+    BadMessage,
+    LegClosed,
+    ModelError,
+    ModelRefused,
+    ModelUnreachable,
+)
+from trio_sts.wire.realtime.codec import decode_event
+from trio_sts.wire.realtime.events import ErrorEvent, ServerEvent, SessionCreated
+from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
+
+from .endpoint import Endpoint
+from .model_link import ModelLink, open_link
+
+Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
+
+_REFUSALS = {
+    401: "the model's endpoint refuses the API key",
+    403: "the model's endpoint forbids the API key to use it",
+    404: "the model's endpoint knows no such address or model",
+}
+# How the API ends a connection whose first request it will never accept.
+_CLOSED_FOR_GOOD = 4000
+_FIRST_PAUSE_S = 0.25
+_LONGEST_PAUSE_S = 4.0
+
+_log = structlog.get_logger()
+
+
+@frozen
+class Connected:
+    """A session that the endpoint has opened and that is not yet set up."""
+
+    link: ModelLink
+    created: SessionInfo
+
+
+async def dial(
+    nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap, deadline: float
+) -> Connected:
+    """Connect, and again after a growing pause, until ``session.created``.
+
+    Args:
+        nursery: Where the WebSocket library's reader lives.
+        endpoint: Whom to call.
+        wrap: What is put between the socket and the WebSocket library.
+        deadline: On Trio's clock; no attempt begins or goes on after it.
+
+    Raises:
+        ModelRefused: The endpoint said no for good.
+        ModelUnreachable: No attempt succeeded before the deadline.
+    """
+    pauses = back_off()
+    while True:
+        pause_s = next(pauses)
+        until = min(deadline, trio.current_time() + endpoint.connect_timeout_s)
+        try:
+            with trio.fail_at(until):
+                return await _attempt(nursery, endpoint, wrap)
+        except (
+            OSError,
+            ConnectionRejected,
+            LegClosed,
+            trio.TooSlowError,
+            trio.BrokenResourceError,
+            ModelError,
+        ) as exc:
+            failure = _translated(exc)
+            is_last = trio.current_time() + pause_s >= deadline
+            if is_last or isinstance(failure, ModelRefused):
+                raise failure from exc
+            _log.warning("model not reached", why=str(failure))
+        await trio.sleep(pause_s)
+
+
+def said_no(error: ErrorDetail) -> ModelError:
+    """What an ``error`` event means before a session is set up.
+
+    The endpoint's own message is left out: some repeat a part of the key in it.
+    """
+    code = error.code or error.type
+    verdict = judge(error)
+    if isinstance(verdict, Fatal):
+        return ModelRefused(verdict.told, code=code)
+    return ModelUnreachable("the model's endpoint reported an error", code=code)
+
+
+def hung_up(closed: LegClosed) -> ModelError:
+    """What the end of a connection means before a session is set up."""
+    told = f"the model's endpoint closed the connection with code {closed.code}"
+    if closed.code == _CLOSED_FOR_GOOD:
+        return ModelRefused(told)
+    return ModelUnreachable(told)
+
+
+def understood(text: str | bytes) -> ServerEvent | BadMessage:
+    """The event in a message, or what is wrong with it."""
+    try:
+        return decode_event(text)
+    except BadMessage as fault:
+        return fault
+
+
+async def _attempt(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
+    async with AsyncExitStack() as failed:
+        stream = wrap(await _open_stream(endpoint))
+        failed.push_async_callback(trio.aclose_forcefully, stream)
+        link = await open_link(nursery, stream, endpoint)
+        failed.push_async_callback(link.drop)
+        created = await _session_created(link)
+        failed.pop_all()
+    return Connected(link, created)
+
+
+async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
+    tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
+    if endpoint.tls is None:
+        return tcp
+    stream = trio.SSLStream(
+        # Endpoints do not take leave of TLS, and WebSocket frames tell truncation.
+        tcp,
+        endpoint.tls,
+        server_hostname=endpoint.host,
+        https_compatible=True,
+    )
+    async with AsyncExitStack() as failed:
+        failed.push_async_callback(trio.aclose_forcefully, stream)
+        await stream.do_handshake()
+        failed.pop_all()
+    return stream
+
+
+async def _session_created(link: ModelLink) -> SessionInfo:
+    while True:
+        match understood(await link.receive()):
+            case SessionCreated(session):
+                return session
+            case ErrorEvent(error):
+                raise said_no(error)
+            case _:
+                pass
+
+
+def back_off() -> Iterator[float]:
+    """Growing pauses in seconds, without an end.
+
+    With jitter, so that the calls of a process do not come back all at once.
+    """
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        yield pause_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
+        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+
+def _translated(exc: Exception) -> ModelError:
+    match exc:
+        case ModelError():
+            return exc
+        case LegClosed():
+            return hung_up(exc)
+        case ConnectionRejected():
+            return _rejected(exc)
+        case trio.TooSlowError():
+            return ModelUnreachable("the model's endpoint did not answer in time")
+        case _:
+            return ModelUnreachable(_no_connection(exc))
+
+
+def _no_connection(exc: BaseException) -> str:
+    cause = exc if isinstance(exc, OSError) else exc.__cause__
+    match cause:
+        case socket.gaierror():
+            return "the name of the model's endpoint cannot be resolved"
+        case ssl.SSLCertVerificationError():
+            return "the certificate of the model's endpoint is not trusted"
+        case ssl.SSLError():
+            return "TLS with the model's endpoint failed"
+        case _:
+            return "no connection to the model's endpoint"
+
+
+def _rejected(rejection: ConnectionRejected) -> ModelError:
+    status = rejection.status_code
+    detail = _error_in(rejection.body)
+    if detail is not None and isinstance(judge(detail), Fatal):
+        return said_no(detail)
+    if status in _REFUSALS:
+        return ModelRefused(_REFUSALS[status], code=f"http_{status}")
+    told = "the model's endpoint does not open a WebSocket"
+    return ModelUnreachable(told, code=f"http_{status}")
+
+
+def _error_in(body: bytes | None) -> ErrorDetail | None:
+    # A refusal's body, where it is JSON, has the shape of an error event.
+    try:
+        event = decode_event(
+            orjson.dumps({"type": "error", **orjson.loads(body or b"")})
+        )
+    except (ValueError, TypeError, BadMessage):
+        return None
+    return event.error if isinstance(event, ErrorEvent) else None

@@ -1,0 +1,164 @@
+"""One WebSocket to the model, from its handshake to its last byte.
+
+trio-websocket does the wire. Its reader lives in a nursery of the leg's, in a home that
+keeps what goes wrong in it from tearing down that nursery.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+import trio
+from attrs import define, field
+from trio_websocket import (
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+from wsproto.utilities import ProtocolError
+
+from trio_sts.errors import LegClosed
+
+from .endpoint import Endpoint
+
+# The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
+# with the instructions and all tools in it, is what can be big.
+_MAX_MESSAGE_CHARS = 16 * 1024 * 1024
+# Four audio deltas at once; a burst costs one pass of the scheduler, not sixteen.
+_RECEIVE_BYTES = 64 * 1024
+# Events that wait for the pump, which itself never waits for anything.
+_QUEUE_MESSAGES = 16
+# Dropping a socket waits for nobody; this only says so.
+_DROP_S = 1.0
+
+
+@define(eq=False)
+class _Home:
+    """Stands in for the nursery that trio-websocket asks for.
+
+    The library starts one task in it, its reader. A handshake that the peer answers by
+    hanging up would wait for ever, and a handshake that it refuses would end everything
+    in the nursery; here both end the handshake alone.
+    """
+
+    nursery: trio.Nursery
+    lives: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    opening: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    rejection: ConnectionRejected | None = field(default=None, init=False)
+
+    def start_soon(self, reader: Callable[[], Awaitable[None]]) -> None:
+        self.nursery.start_soon(self._run, reader)
+
+    async def _run(self, reader: Callable[[], Awaitable[None]]) -> None:
+        try:
+            with self.lives:
+                await reader()
+        except ConnectionRejected as exc:
+            self.rejection = exc
+        except (ProtocolError, trio.BusyResourceError, ConnectionClosed):
+            # Nonsense that meets a closing socket: the connection is over either way.
+            pass
+        finally:
+            self.opening.cancel(reason="the reader has ended")
+
+
+@define(eq=False)
+class ModelLink:
+    """An open WebSocket. It is over after `aclose`, `drop` or the first LegClosed."""
+
+    _ws: WebSocketConnection
+    _stream: trio.abc.Stream
+    _home: _Home
+    # A message that went half-way: nothing may follow it, not even a close frame.
+    _is_torn: bool = field(default=False, init=False)
+
+    async def receive(self) -> str | bytes:
+        """The next message.
+
+        Raises:
+            LegClosed: There is none any more.
+        """
+        try:
+            return await self._ws.get_message()
+        except ConnectionClosed as exc:
+            raise self.why from exc
+
+    async def send(self, text: str) -> None:
+        """Send one message.
+
+        Raises:
+            LegClosed: The WebSocket is closed or closing.
+        """
+        self._is_torn = True
+        try:
+            await self._ws.send_message(text)
+        except (ConnectionClosed, ProtocolError) as exc:
+            raise self.why from exc
+        self._is_torn = False
+
+    async def ping(self) -> None:
+        """Ask for a sign of life and wait for it.
+
+        Raises:
+            LegClosed: The WebSocket is closed or closing.
+        """
+        try:
+            await self._ws.ping()
+        except (ConnectionClosed, ProtocolError) as exc:
+            raise self.why from exc
+
+    @property
+    def why(self) -> LegClosed:
+        """How the WebSocket ended."""
+        closed = self._ws.closed
+        if closed is None:
+            return LegClosed(1006)
+        return LegClosed(closed.code, closed.reason or "")
+
+    async def aclose(self, code: int, reason: str) -> None:
+        """Shake hands on the end and close the socket; who calls bounds it."""
+        try:
+            if not self._is_torn:
+                await self._ws.aclose(code, reason)
+        except (ConnectionClosed, ProtocolError, trio.BrokenResourceError):
+            pass
+        finally:
+            with trio.move_on_after(_DROP_S, shield=True):
+                await self.drop()
+
+    async def drop(self) -> None:
+        """Close the socket at once."""
+        self._home.lives.cancel(reason="the link is dropped")
+        await trio.aclose_forcefully(self._stream)
+
+
+async def open_link(
+    nursery: trio.Nursery, stream: trio.abc.Stream, endpoint: Endpoint
+) -> ModelLink:
+    """Shake hands over a connected stream; who calls closes it if that fails.
+
+    Raises:
+        ConnectionRejected: The peer answered with another HTTP status than 101.
+        LegClosed: The peer hung up instead of answering.
+    """
+    home = _Home(nursery)
+    ws: WebSocketConnection | None = None
+    with home.opening:
+        ws = await wrap_client_stream(
+            # Of a nursery it uses `start_soon`; of a stream, what every stream has.
+            cast("Any", home),
+            cast("Any", stream),
+            endpoint.authority,
+            endpoint.resource,
+            extra_headers=[
+                (name.encode(), text.encode()) for name, text in endpoint.headers
+            ],
+            message_queue_size=_QUEUE_MESSAGES,
+            max_message_size=_MAX_MESSAGE_CHARS,
+            receive_buffer_size=_RECEIVE_BYTES,
+        )
+    if ws is not None:
+        return ModelLink(ws, stream, home)
+    if home.rejection is not None:
+        raise home.rejection
+    raise LegClosed(1006, "no answer to the handshake")

@@ -1,0 +1,134 @@
+"""From ``session.created`` to a session that is what was asked for."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+import trio
+from attrs import evolve
+
+from trio_sts.errors import LegClosed, ModelError, ModelRefused, ModelUnreachable
+from trio_sts.wire.realtime.events import ErrorEvent, SessionUpdated
+from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
+from trio_sts.wire.realtime.requests import UpdateSession
+from trio_sts.wire.realtime.session import (
+    Dialect,
+    SessionConfig,
+    beta_session,
+    ga_session,
+)
+
+from .dial import back_off, hung_up, said_no
+from .model import ModelLeg
+from .refusals import Refusals, refused_field
+
+# Each round leaves out one optional field more.
+_MOST_ROUNDS = 5
+
+_log = structlog.get_logger()
+
+
+async def set_up(
+    leg: ModelLeg, config: SessionConfig, refusals: Refusals
+) -> SessionInfo:
+    """Configure a fresh session; afterwards the leg may be run, posted to and written.
+
+    A connection that is lost meanwhile is dialled again. All of it has the leg's
+    connect budget, which began with the dialling.
+
+    Args:
+        leg: As `open_model` gave it; nothing was posted to it yet.
+        config: What is asked of the session.
+        refusals: What the process has learned of endpoints; it may learn more.
+
+    Returns:
+        What the endpoint says of the session; model and expiry may come from
+        ``session.created``.
+
+    Raises:
+        ModelRefused: A mandatory field, or too many optional ones, or the key is
+            refused, or the endpoint chose another audio format.
+        ModelUnreachable: There is no session within the budget.
+    """
+    failure: ModelError = ModelUnreachable("the model's endpoint set up no session")
+    pauses = back_off()
+    with trio.move_on_at(leg.deadline):
+        while True:
+            try:
+                info = await _negotiate(leg, config, refusals)
+            except (LegClosed, ModelUnreachable) as exc:
+                failure = hung_up(exc) if isinstance(exc, LegClosed) else exc
+                if isinstance(failure, ModelRefused):
+                    raise failure from exc
+                _log.warning("session not set up", why=str(failure))
+            else:
+                leg.open_for(config.audio_format)
+                return info
+            await trio.sleep(next(pauses))
+            await leg.redial()
+    raise failure
+
+
+def check_echo(info: SessionInfo, audio_format: str) -> None:
+    """Compare the formats in a ``session.updated`` with what was asked.
+
+    An endpoint that does not say is trusted.
+
+    Raises:
+        ModelRefused: One of them differs: what the caller hears would be noise.
+    """
+    for way, shown in ("input", info.input_format), ("output", info.output_format):
+        if shown is not None and shown != audio_format:
+            told = f"the model's endpoint answers {shown:.40} to {audio_format} {way}"
+            raise ModelRefused(told)
+
+
+async def _negotiate(
+    leg: ModelLeg, config: SessionConfig, refusals: Refusals
+) -> SessionInfo:
+    for _ in range(1 + _MOST_ROUNDS):
+        refused = refusals.known(leg.endpoint)
+        build = ga_session if leg.endpoint.dialect is Dialect.GA else beta_session
+        session = build(config, refused)
+        answer = await _ask(leg, session)
+        if isinstance(answer, SessionUpdated):
+            check_echo(answer.session, config.audio_format)
+            return _complete(answer.session, leg.created)
+        refusals.add(leg.endpoint, _fault(answer.error, session, refused))
+    raise ModelRefused("the model's endpoint refuses too much of the session")
+
+
+async def _ask(
+    leg: ModelLeg, session: Mapping[str, Any]
+) -> SessionUpdated | ErrorEvent:
+    await leg.ask(UpdateSession(session))
+    while True:
+        answer = await leg.listen()
+        if isinstance(answer, SessionUpdated | ErrorEvent):
+            return answer
+
+
+def _fault(
+    error: ErrorDetail, session: Mapping[str, Any], refused: frozenset[str]
+) -> str:
+    """What to leave out of the next update; raises if that would not help."""
+    name = refused_field(error, session)
+    if name is not None and name not in refused:
+        _log.warning("model refuses a field", field=name, code=error.code)
+        return name
+    verdict = said_no(error)
+    is_transient = error.type != "invalid_request_error" and not error.param
+    if isinstance(verdict, ModelRefused) or is_transient:
+        raise verdict
+    about = f": {error.param:.60}" if error.param else ""
+    told = f"the model's endpoint refuses the session{about}"
+    raise ModelRefused(told, code=error.code)
+
+
+def _complete(updated: SessionInfo, created: SessionInfo) -> SessionInfo:
+    return evolve(
+        updated,
+        id=updated.id or created.id,
+        model=updated.model or created.model,
+        expires_at=updated.expires_at or created.expires_at,
+    )
