@@ -122,7 +122,6 @@ class Conversation:
         state.out.note("info", "model ready", model=info.model)
         if state.rules.greeting and state.greeting is Greeting.NONE:
             state.greeting = Greeting.ASKED
-            welcome = state.rules.welcome_message
             say = f"{_SAY_EXACTLY}“{welcome_message}”" if welcome_message else None
             state.sequencer.want(instructions=say)
             state.patience.owe()
