@@ -1,6 +1,8 @@
 """Instructions: four sources in order, and what bad services get."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -56,6 +58,24 @@ class Stream(httpx.AsyncByteStream):
     @override
     async def aclose(self) -> None:
         self.closed = True
+
+
+@asynccontextmanager
+async def serving(*parts: bytes) -> AsyncGenerator[str, None]:
+    """A server on loopback that answers each connection with the parts."""
+
+    async def answer(stream: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError):
+            await stream.receive_some()
+            for part in parts:
+                await stream.send_all(part)
+
+    async with trio.open_nursery() as nursery:
+        listeners: list[trio.SocketListener] = await nursery.start(
+            partial(trio.serve_tcp, answer, 0, host="127.0.0.1")
+        )
+        yield f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}/"
+        nursery.cancel_scope.cancel()
 
 
 def saying(system: object) -> Service:
@@ -261,6 +281,40 @@ async def test_a_bad_file_is_passed_over_with_a_warning(
 async def test_a_folder_is_not_a_file_of_instructions(tmp_path: Path) -> None:
     _, (line,) = await ask(evolve(SETTINGS, file_instructions=tmp_path))
     assert line["reason"] == "it is not a file"
+
+
+async def test_a_file_name_that_no_disk_can_hold_is_passed_over() -> None:
+    _, (line,) = await ask(evolve(SETTINGS, file_instructions=Path("n" * 300)))
+    assert line["reason"] == "File name too long"
+
+
+@pytest.mark.parametrize(
+    ("location", "reason"),
+    [
+        ("ftp://hush/", "UnsupportedProtocol"),
+        (f"http://{'hush' * 20}/", "UnicodeError"),
+    ],
+)
+async def test_a_redirect_to_nowhere_is_passed_over(location: str, reason: str) -> None:
+    async with (
+        serving(f"HTTP/1.1 302 Found\r\nLocation: {location}\r\n\r\n".encode()) as url,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        with capture_logs() as lines:
+            await resolve(evolve(SETTINGS, url_instructions=url), "u", {}, http)
+    assert [line["reason"] for line in lines] == [reason]
+
+
+async def test_a_long_answer_over_a_real_connection_is_cut_off() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 9999999\r\n\r\n"
+    async with (
+        serving(head, *[b" " * 65_536] * 100) as url,
+        httpx.AsyncClient(trust_env=False) as http,
+    ):
+        with capture_logs() as lines:
+            await resolve(evolve(SETTINGS, url_instructions=url), "u", {}, http)
+    reason = "the answer is longer than 262144 bytes"
+    assert [line["reason"] for line in lines] == [reason]
 
 
 async def test_placeholders_are_filled_in_instructions_and_welcome() -> None:

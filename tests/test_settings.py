@@ -66,6 +66,8 @@ def test_every_field_is_named_after_its_variable() -> None:
         ("OPENAI_TRANSCRIPTION_MODEL", "gpt-transcribe", "gpt-transcribe"),
         ("OPENAI_TURN_DETECTION", "Semantic_VAD", "semantic_vad"),
         ("OPENAI_TURN_DETECTION_EAGERNESS", "Low", "low"),
+        ("OPENAI_VOICE", "Marin", "marin"),
+        ("OPENAI_VOICE", "voice_AbC", "voice_AbC"),
         ("OPENAI_NOISE_REDUCTION", "far_field", "far_field"),
         ("OPENAI_NOISE_REDUCTION", "none", None),
         ("OPENAI_AUDIO_FORMAT", "PCMU", "pcmu"),
@@ -310,6 +312,13 @@ def test_a_missing_tools_folder_is_a_warning(tmp_path: Path) -> None:
     assert warning.endswith("is no folder; tools is used")
     settings, warnings = read(TOOLS_DIR=str(tmp_path))
     assert (settings.tools_dir, warnings) == (tmp_path, ())
+
+
+def test_a_name_that_no_disk_can_hold_is_told() -> None:
+    name = "n" * 300
+    with pytest.raises(SettingsError, match="cannot be read: File name too long"):
+        load({"OPENAI_API_KEY_FILE": name}, None, strict=True)
+    assert read(TOOLS_DIR=name)[0].tools_dir == Path("tools")
 
 
 def test_the_transcript_folder_is_created_for_its_owner_alone(tmp_path: Path) -> None:

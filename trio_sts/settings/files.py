@@ -1,6 +1,6 @@
 """The files and folders that settings name, looked at once at the start."""
 
-import tempfile
+import os
 from pathlib import Path
 
 from .kinds import Unfit, secret
@@ -38,17 +38,18 @@ def usable_tools_dir(path: Path) -> Path:
 
 
 def check_transcript_dir(path: Path) -> str:
-    """Create the folder, for its owner alone, and try to write in it.
+    """Create the folder, for its owner alone, and ask whether it can be written.
 
     Returns:
         What is wrong; empty if files can be written.
     """
+    wanted = "must be a folder that can be written"
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=path):
-            return ""
     except OSError as exc:
-        return f"must be a folder that can be written: {exc.strerror}"
+        return f"{wanted}: {exc.strerror}"
+    # A read-only file system says no to root too.
+    return "" if os.access(path, os.W_OK | os.X_OK) else wanted
 
 
 def _is_dir(path: Path) -> bool:

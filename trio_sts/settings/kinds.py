@@ -146,15 +146,19 @@ def prompt() -> Kind:
     return Kind("UTF-8 text", str, show)
 
 
-def line(*, none: str | None = None) -> Kind:
-    """A name on one line; the word ``none``, in any case, stands for no value at all."""
+def line(*, none: str | None = None, known: frozenset[str] = frozenset()) -> Kind:
+    """A name on one line, as other programs know it.
+
+    The word ``none``, in any case, stands for no value at all; ``known`` names are
+    taken in any case as well.
+    """
 
     def parse(name: str) -> str | None:
         if none is not None and name.lower() == none:
             return None
         if not name.isprintable() or len(name) > _LINE_CHARS:
             raise Unfit
-        return name
+        return name.lower() if name.lower() in known else name
 
     allowed = f"one printable line of at most {_LINE_CHARS} characters"
     return Kind(allowed + (f", or {none}" if none else ""), parse)

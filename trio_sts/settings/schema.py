@@ -31,6 +31,21 @@ DAY_S = 86_400
 DEFAULT_BASE_URL = "https://api.openai.com/v1"
 
 _TURN = "OPENAI_TURN_DETECTION"
+# OpenAI's own; other endpoints have others, and their case may matter.
+_VOICES = frozenset(
+    {
+        "alloy",
+        "ash",
+        "ballad",
+        "cedar",
+        "coral",
+        "echo",
+        "marin",
+        "sage",
+        "shimmer",
+        "verse",
+    }
+)
 
 
 @frozen(kw_only=True)
@@ -232,7 +247,8 @@ class Settings:
         ),
     )
     voice: str = field(
-        default="alloy", metadata=about("OPENAI_VOICE", line(), "The agent's voice.")
+        default="alloy",
+        metadata=about("OPENAI_VOICE", line(known=_VOICES), "The agent's voice."),
     )
     welcome_message: str | None = field(
         default=None,
