@@ -64,149 +64,134 @@ class House:
 
 @define(eq=False)
 class Call:
-    """One call as the server knows it, and its end, which happens once."""
+    """One call; it ends once, by whoever is first.
 
+    Attributes:
+        house: What it shares with other calls.
+        free_place: Called when it is over, before its closing handshakes.
+        uuid: The call id: AVR Core's, or one of ours where that cannot be used.
+        ending: How it ended; None while it lives.
+    """
+
+    house: House
     free_place: Callable[["Call"], None]
+    uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
-    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    _scope: trio.CancelScope = field(factory=trio.CancelScope)
+    _started_at: float = field(factory=trio.current_time)
+    _caller: CallerLeg = field(init=False)
+    _model: ModelLeg | None = None
+    _metadata: Mapping[str, str] = field(init=False, repr=False)
+    _relay: Relay = field(init=False)
+    _tasks: trio.Nursery = field(init=False)
+    _told: Resolved = field(init=False, repr=False)
+    _transcript: TranscriptFile = field(factory=TranscriptFile)
+    _begun: trio.Event = field(factory=trio.Event)
+    _closed: trio.Event = field(factory=trio.Event)
+
+    async def hold(self, stream: trio.abc.Stream) -> None:
+        """Hold the call over a socket, from the WebSocket handshake to the last frame.
+
+        Nothing outlives it, and nothing is raised but a cancellation.
+        """
+        async with trio.open_nursery() as sockets:
+            if await self._accept(sockets, stream):
+                try:
+                    await self._talk(sockets)
+                finally:
+                    self.free_place(self)
+                    await self._close()
+            sockets.cancel_scope.cancel(reason="the call is over")
+
+    async def _talk(self, sockets: trio.Nursery) -> None:
+        """The life of the call: it is over when its scope is cancelled."""
+        try:
+            with self._scope:
+                async with trio.open_nursery() as self._tasks:
+                    start = self._tasks.start_soon
+                    start(self._relay.pump_caller)
+                    start(self._relay.watch_caller)
+                    start(self._relay.keep_time)
+                    await self._begun.wait()
+                    model = await self._open_model(sockets)
+                    start(self._relay.pump_model, model)
+                    start(self._relay.watch_model, model)
+        except* ModelError as group:
+            self.end(_no_model(group))
+        # The guard of the call: it ends with its code, and the server lives on.
+        except* Exception:  # noqa: BLE001
+            _log.exception("call crashed")
+            self.end(_CRASHED)
 
     def end(self, ending: EndCall) -> None:
         """End the call, unless it is ending already."""
         if self.ending is None:
             self.ending = ending
-            self.scope.cancel(reason=ending.outcome)
+            self._scope.cancel(reason=ending.outcome)
 
     def stop(self) -> None:
         """End the call because the service stops."""
         self.end(_STOPPING)
 
-
-async def hold_call(call: Call, stream: trio.abc.Stream, house: House) -> None:
-    """Hold a call over a socket, from the WebSocket handshake to the last close frame.
-
-    Nothing outlives it, and nothing is raised but a cancellation.
-    """
-    async with trio.open_nursery() as sockets:
-        caller = await _accepted(sockets, stream, house.settings)
-        if caller is not None:
-            line = _Line(call, caller, house, sockets)
-            try:
-                await line.hold()
-            finally:
-                call.free_place(call)
-                await line.close()
-        sockets.cancel_scope.cancel(reason="the call is over")
-
-
-async def _accepted(
-    sockets: trio.Nursery, stream: trio.abc.Stream, settings: Settings
-) -> CallerLeg | None:
-    try:
-        return await CallerLeg.accept(sockets, stream, stall_s=settings.caller_stall_s)
-    except LegClosed:
-        return None
-
-
-@define(eq=False)
-class _Line:
-    """What one call holds in its hands."""
-
-    call: Call
-    caller: CallerLeg
-    house: House
-    sockets: trio.Nursery
-    model: ModelLeg | None = None
-    uuid: str = field(init=False)
-    metadata: Mapping[str, str] = field(init=False, repr=False)
-    relay: Relay = field(init=False)
-    told: Resolved = field(init=False, repr=False)
-    nursery: trio.Nursery = field(init=False)
-    transcript: TranscriptFile = field(factory=TranscriptFile)
-    started_at: float = field(factory=trio.current_time)
-    _begun: trio.Event = field(factory=trio.Event)
-    _closed: trio.Event = field(factory=trio.Event)
-
-    def __attrs_post_init__(self) -> None:
-        self.metadata = clean_metadata(self.caller.query)
-        named = self.caller.uuid
-        self.uuid = named if named and is_usable_uuid(named) else str(uuid4())
-        core = Conversation(
-            plan.rules(self.house.settings),
-            now=self.started_at,
-            fallback_uuid=self.uuid,
-        )
-        self.relay = Relay(core, self.caller, self)
-
-    async def hold(self) -> None:
-        """The life of the call: it is over when its scope is cancelled."""
-        structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        try:
-            with self.call.scope:
-                async with trio.open_nursery() as self.nursery:
-                    start = self.nursery.start_soon
-                    start(self.relay.pump_caller)
-                    start(self.relay.watch_caller)
-                    start(self.relay.keep_time)
-                    await self._begun.wait()
-                    structlog.contextvars.bind_contextvars(call_id=self.uuid)
-                    model = await self._open_model()
-                    start(self.relay.pump_model, model)
-                    start(self.relay.watch_model, model)
-        except* ModelError as group:
-            self.call.end(_no_model(group))
-        # The guard of the call: it ends with its code, and the server lives on.
-        except* Exception:  # noqa: BLE001
-            _log.exception("call crashed")
-            self.call.end(_CRASHED)
-
-    async def close(self) -> None:
+    async def _close(self) -> None:
         """Both legs get their close code, and the log its line."""
-        ending = self.call.ending or _STOPPING
-        self.relay.perform(self.relay.core.finish(trio.current_time()))
+        ending = self.ending or _STOPPING
+        self._relay.finish()
         if ending.failure is not None:
-            self.caller.post(avr.Failure(ending.failure))
+            self._caller.post(avr.Failure(ending.failure))
         try:
             with trio.move_on_after(CLOSE_S, shield=True):
                 async with trio.open_nursery() as closing:
-                    closing.start_soon(self.caller.aclose, ending.code, ending.outcome)
-                    if self.model is not None:
+                    closing.start_soon(self._caller.aclose, ending.code, ending.outcome)
+                    if self._model is not None:
                         stopping = ending.code == _SERVICE_STOPS
                         code = _SERVICE_STOPS if stopping else 1000
-                        closing.start_soon(self.model.aclose, code)
+                        closing.start_soon(self._model.aclose, code)
         finally:
             self._closed.set()
             self._sum_up(ending)
 
+    async def _accept(self, sockets: trio.Nursery, stream: trio.abc.Stream) -> bool:
+        settings = self.house.settings
+        try:
+            caller = await CallerLeg.accept(
+                sockets, stream, stall_s=settings.caller_stall_s
+            )
+        except LegClosed:
+            return False
+        if caller.uuid is not None and is_usable_uuid(caller.uuid):
+            self.uuid = caller.uuid
+        structlog.contextvars.bind_contextvars(call_id=self.uuid)
+        core = Conversation(
+            plan.rules(settings), now=self._started_at, fallback_uuid=self.uuid
+        )
+        self._metadata = clean_metadata(caller.query)
+        self._caller = caller
+        self._relay = Relay(core, caller, self)
+        return True
+
     def begin(self, uuid: str) -> None:
+        """``init`` has come: the model may be dialled for this call id."""
         self.uuid = uuid
-        self.relay.log = _log.bind(call_id=uuid)
-        self.relay.log.info("call begun")
-        folder = self.house.settings.transcript_dir
-        self.transcript = TranscriptFile.open(folder, uuid)
-        self.transcript.write("begun", {"call_id": uuid})
+        self._relay.log = _log.bind(call_id=uuid)
+        self._relay.log.info("call begun")
+        self._transcript = TranscriptFile.open(self.house.settings.transcript_dir, uuid)
+        self._transcript.write("begun", {"call_id": uuid})
         self._begun.set()
 
-    def run_tool(self, command: RunTool) -> None:
-        self.nursery.start_soon(self._run_tool, command)
-
-    def record(self, kind: str, fields: dict[str, Any]) -> None:
-        self.transcript.write(kind, fields)
-
-    def end(self, ending: EndCall) -> None:
-        self.call.end(ending)
-
-    async def _open_model(self) -> ModelLeg:
+    async def _open_model(self, sockets: trio.Nursery) -> ModelLeg:
         """Dial while the instructions are being found, then set the session up."""
+        structlog.contextvars.bind_contextvars(call_id=self.uuid)
         house = self.house
         async with trio.open_nursery() as both:
             both.start_soon(self._resolve_instructions)
-            model: ModelLeg = await self.sockets.start(self._keep_model)
-        self.model = model
+            model: ModelLeg = await sockets.start(self._keep_model)
+        self._model = model
         config = plan.session_config(
-            house.settings, self.told.text, house.registry.offered()
+            house.settings, self._told.text, house.registry.offered()
         )
         info = await set_up(model, config, house.refusals)
-        self.relay.model_ready(model, info, self.told.welcome_message)
+        self._relay.model_ready(model, info, self._told.welcome_message)
         return model
 
     async def _keep_model(self, *, task_status: trio.TaskStatus[ModelLeg]) -> None:
@@ -216,34 +201,44 @@ class _Line:
             await self._closed.wait()
 
     async def _resolve_instructions(self) -> None:
-        house = self.house
-        self.told = await resolve(house.settings, self.uuid, self.metadata, house.http)
+        self._told = await resolve(
+            self.house.settings, self.uuid, self._metadata, self.house.http
+        )
+
+    def run_tool(self, command: RunTool) -> None:
+        """Start a tool; it is cancelled with the call."""
+        self._tasks.start_soon(self._run_tool, command)
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        context = CallContext(self.uuid, self.metadata, _log, self.house.http)
+        context = CallContext(self.uuid, self._metadata, _log, self.house.http)
         outcome = await self.house.registry.run(
             command.name, command.arguments, context
         )
-        self.relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
+        self._relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
+
+    def record(self, kind: str, fields: dict[str, Any]) -> None:
+        """Keep one entry of the transcript, if one is kept."""
+        self._transcript.write(kind, fields)
 
     def _sum_up(self, ending: EndCall) -> None:
         fields = summary(
-            self.relay.core.tally,
+            self._relay.core.tally,
             outcome=ending.outcome,
             code=ending.code,
-            duration_s=trio.current_time() - self.started_at,
+            duration_s=trio.current_time() - self._started_at,
             model=self.house.settings.model,
         )
-        self.transcript.write("ended", {"outcome": ending.outcome, "code": ending.code})
-        self.transcript.close()
-        self.relay.log.info("call ended", **fields)
+        self._transcript.write(
+            "ended", {"outcome": ending.outcome, "code": ending.code}
+        )
+        self._transcript.close()
+        self._relay.log.info("call ended", **fields)
 
 
 def _no_model(group: BaseExceptionGroup[ModelError]) -> EndCall:
-    error: BaseException = group
+    error: ModelError | BaseExceptionGroup[ModelError] = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     _log.warning("no model", why=str(error))
-    told = error.told if isinstance(error, ModelError) else "it cannot be reached"
-    return EndCall(1011, "no model", f"The assistant is not available: {told}.")
+    return EndCall(1011, "no model", f"The assistant is not available: {error.told}.")

@@ -151,6 +151,10 @@ class Relay:
         now = trio.current_time()
         self.perform(self.core.tool_finished(call_id, output, now, ok=ok))
 
+    def finish(self) -> None:
+        """The call is over: what the core still has for the record."""
+        self.perform(self.core.finish(trio.current_time()))
+
     def perform(self, commands: list[Command]) -> None:
         """Do what the core asks for, in order."""
         for command in commands:

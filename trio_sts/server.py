@@ -17,7 +17,7 @@ from attrs import define, field
 
 from trio_sts.admin.routes import answer
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
-from trio_sts.nursery import Call, House, hold_call
+from trio_sts.nursery import Call, House
 
 # What a stop may take after the drain: both legs of every call get their close code.
 STOP_S = 2.0
@@ -125,10 +125,10 @@ class Server:
             await self._call(stream)
 
     async def _call(self, stream: ReplayStream) -> None:
-        call = Call(self._place_free)
+        call = Call(self.house, self._place_free)
         self._calls.add(call)
         try:
-            await hold_call(call, stream, self.house)
+            await call.hold(stream)
         finally:
             self._place_free(call)
 
