@@ -139,6 +139,7 @@ async def test_the_request_is_told() -> None:
         assert call.leg.path == "/talk"
         assert call.leg.query == "from=2000&to=5001&uuid=c-7"
         assert call.leg.uuid == "c-7"
+        assert call.leg.metadata["to"] == "5001"
         assert "2000" not in repr(call.leg)
 
 

@@ -5,12 +5,13 @@ from itertools import pairwise
 
 import pytest
 import trio
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair
 from trio.testing import wait_all_tasks_blocked as settled
 
+from trio_sts.errors import LegClosed, PeerFault
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
 from trio_sts.wire.avr import Init
@@ -290,3 +291,33 @@ async def send_without_end(stream: trio.abc.SendStream) -> None:
             await stream.send_all(b"140\r\n" + bytes(320) + b"\r\n")
     except trio.BrokenResourceError:
         pass
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, len(EARLY) - 1), st.binary(max_size=4)),
+        min_size=1,
+        max_size=3,
+    )
+)
+@example([(len(b"GET /talk?from=2000&token=s%2Ft HTTP/1.1\r\nHost: s"), b"\xce")])
+@settings(deadline=None, max_examples=100)
+def test_a_damaged_handshake_opens_a_leg_or_none(
+    damage: list[tuple[int, bytes]],
+) -> None:
+    raw = bytearray(EARLY)
+    for at, new in damage:
+        raw[at : at + 1] = new
+
+    async def main() -> None:
+        knocked = await knock(bytes(raw))
+        if knocked is None or not knocked[0].is_upgrade:
+            return
+        async with trio.open_nursery() as nursery:
+            try:
+                leg = await CallerLeg.accept(nursery, knocked[1])
+                await leg.run(lambda _: None)
+            except (LegClosed, PeerFault):
+                nursery.cancel_scope.cancel(reason="it is over")
+
+    trio.run(main, clock=MockClock(autojump_threshold=0))

@@ -3,7 +3,7 @@ import json
 from contextlib import suppress
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sts.errors import BadMessage
@@ -131,6 +131,7 @@ def test_a_pressed_digit_is_not_repeated_in_the_fault() -> None:
 
 
 @given(st.text() | st.binary() | JSON.map(json.dumps) | MESSAGE_LIKE.map(json.dumps))
+@settings(deadline=None)
 def test_any_input_gives_a_message_or_a_bad_message(text: str | bytes) -> None:
     for decode in (decode_from_core, decode_to_core):
         with suppress(BadMessage):
@@ -143,6 +144,7 @@ def test_any_input_gives_a_message_or_a_bad_message(text: str | bytes) -> None:
     | st.builds(Init, st.none() | st.text(), st.none() | st.just({"a": 1}))
     | st.text(max_size=20).filter(lambda t: t not in TYPES).map(UnknownFromCore)
 )
+@settings(deadline=None)
 def test_what_core_writes_is_read_back(message: FromCore) -> None:
     assert decode_from_core(encode_from_core(message)) == message
 
@@ -153,6 +155,7 @@ def test_what_core_writes_is_read_back(message: FromCore) -> None:
     | st.builds(Transcript, st.sampled_from(["user", "agent"]), st.text())
     | st.text().map(Failure)
 )
+@settings(deadline=None)
 def test_what_the_service_writes_is_read_back(message: ToCore) -> None:
     text = encode_to_core(message)
     assert decode_to_core(text) == message
@@ -187,6 +190,7 @@ def test_the_name_of_an_unknown_type_is_kept_short() -> None:
 
 
 @given(SAMPLES)
+@settings(deadline=None)
 def test_frames_are_one_message_each_and_lose_nothing(pcm: bytes) -> None:
     frames = [
         base64.b64decode(json.loads(text)["audio"], validate=True)

@@ -1,6 +1,6 @@
 """The caller leg: AVR Core's WebSocket, in typed messages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn, Self
 from urllib.parse import parse_qs
 
@@ -11,6 +11,7 @@ from trio_websocket import ConnectionClosed
 from trio_sts.errors import BadMessage, PeerFault
 from trio_sts.wire.avr import AgentAudio, FromCore, Interruption, ToCore
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_to_core
+from trio_sts.wire.metadata import clean_metadata
 
 from .link import TOO_BIG, Link, Wrap, accept_link, as_it_is
 from .outbox import Outbox
@@ -76,6 +77,11 @@ class CallerLeg:
     def uuid(self) -> str | None:
         """The call id that a routing webhook may have put into the query string."""
         return parse_qs(self.query).get("uuid", [None])[0]
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        """What the query string says about the call, cleaned and without a token."""
+        return clean_metadata(self.query)
 
     @property
     def dropped_ms(self) -> float:

@@ -175,8 +175,9 @@ async def _keep(
                     link = make(ws, wrapped, scope)
                     task_status.started(link)
                     await link.keep()
-    # The library's reader raises when nonsense meets a closing socket.
-    except* (ConnectionClosed, ProtocolError, trio.TooSlowError):
+    # The library's reader raises on a host that is no name (UnicodeError), and when
+    # nonsense meets a closing socket.
+    except* (ConnectionClosed, ProtocolError, UnicodeError, trio.TooSlowError):
         pass
     finally:
         if link is not None:
