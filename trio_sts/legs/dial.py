@@ -36,6 +36,7 @@ _REFUSALS = {
 }
 # How the API ends a connection whose first request it will never accept.
 _CLOSED_FOR_GOOD = 4000
+_TOO_SLOW = "the model's endpoint did not answer in time"
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 
@@ -65,27 +66,19 @@ async def dial(
         ModelRefused: The endpoint said no for good.
         ModelUnreachable: No attempt succeeded before the deadline.
     """
-    pauses = back_off()
-    while True:
-        pause_s = next(pauses)
-        until = min(deadline, trio.current_time() + endpoint.connect_timeout_s)
-        try:
-            with trio.fail_at(until):
-                return await _attempt(nursery, endpoint, wrap)
-        except (
-            OSError,
-            ConnectionRejected,
-            LegClosed,
-            trio.TooSlowError,
-            trio.BrokenResourceError,
-            ModelError,
-        ) as exc:
-            failure = _translated(exc)
-            is_last = trio.current_time() + pause_s >= deadline
-            if is_last or isinstance(failure, ModelRefused):
-                raise failure from exc
-            _log.warning("model not reached", why=str(failure))
-        await trio.sleep(pause_s)
+    failure: ModelError = ModelUnreachable(_TOO_SLOW)
+    with trio.move_on_at(deadline):
+        for pause_s in back_off():
+            try:
+                return await _try(nursery, endpoint, wrap)
+            except ModelUnreachable as exc:
+                if trio.current_time() + pause_s >= deadline:
+                    raise
+                failure = exc
+                _log.warning("model not reached", why=str(exc))
+            await trio.sleep(pause_s)
+    # What the last whole attempt met says more than that the time was up.
+    raise failure
 
 
 def said_no(error: ErrorDetail) -> ModelError:
@@ -114,6 +107,20 @@ def understood(text: str | bytes) -> ServerEvent | BadMessage:
         return decode_event(text)
     except BadMessage as fault:
         return fault
+
+
+async def _try(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
+    try:
+        with trio.fail_after(endpoint.connect_timeout_s):
+            return await _attempt(nursery, endpoint, wrap)
+    except LegClosed as exc:
+        raise hung_up(exc) from exc
+    except ConnectionRejected as exc:
+        raise _rejected(exc) from exc
+    except trio.TooSlowError as exc:
+        raise ModelUnreachable(_TOO_SLOW) from exc
+    except (OSError, trio.BrokenResourceError) as exc:
+        raise ModelUnreachable(_no_connection(exc)) from exc
 
 
 async def _attempt(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
@@ -165,20 +172,6 @@ def back_off() -> Iterator[float]:
     while True:
         yield pause_s * random.uniform(0.5, 1.0)  # noqa: S311  # no secret
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-
-
-def _translated(exc: Exception) -> ModelError:
-    match exc:
-        case ModelError():
-            return exc
-        case LegClosed():
-            return hung_up(exc)
-        case ConnectionRejected():
-            return _rejected(exc)
-        case trio.TooSlowError():
-            return ModelUnreachable("the model's endpoint did not answer in time")
-        case _:
-            return ModelUnreachable(_no_connection(exc))
 
 
 def _no_connection(exc: BaseException) -> str:

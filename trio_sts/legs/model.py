@@ -75,9 +75,10 @@ class ModelLeg:
         try:
             while True:
                 handle(understood(await link.receive()))
-        finally:
+        except LegClosed:
             self._outbox.close()
             self._read_out.set()
+            raise
 
     def post(self, *events: ClientEvent) -> None:
         """Send soon, in order. Beyond 10 s of audio the oldest is dropped."""

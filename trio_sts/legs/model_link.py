@@ -7,6 +7,7 @@ keeps what goes wrong in it from tearing down that nursery.
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+import h11
 import trio
 from attrs import define, field
 from trio_websocket import (
@@ -55,8 +56,9 @@ class _Home:
                 await reader()
         except ConnectionRejected as exc:
             self.rejection = exc
-        except (ProtocolError, trio.BusyResourceError, ConnectionClosed):
-            # Nonsense that meets a closing socket: the connection is over either way.
+        except (ProtocolError, h11.ProtocolError, ConnectionClosed):
+            # The library trips over its own answer to nonsense, as over a refusal of
+            # what was no handshake: the connection is over either way.
             pass
         finally:
             self.opening.cancel(reason="the reader has ended")
