@@ -1,0 +1,57 @@
+"""The whole service in the test's own process, on real sockets."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import trio
+from attrs import define, evolve
+
+from trio_sts.server import Server
+from trio_sts.service import open_house
+from trio_sts.settings import load
+
+KEY = "sk-test-4Ever"
+
+
+@define(eq=False)
+class Service:
+    """A service that is listening.
+
+    Attributes:
+        url: What ``STS_URL`` would be.
+        port: Where it listens, on the loopback.
+        server: The object itself.
+    """
+
+    url: str
+    port: int
+    server: Server
+    _signals: trio.MemorySendChannel[int]
+    stopped: trio.Event
+
+    def signal(self) -> None:
+        """What SIGTERM is to a process."""
+        self._signals.send_nowait(15)
+
+
+@asynccontextmanager
+async def serving(base_url: str, **environ: str) -> AsyncGenerator[Service]:
+    """Run a service whose model is at ``base_url``, in this environment."""
+    settings, _ = load(
+        {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": base_url, **environ},
+        None,
+        strict=True,
+    )
+    settings = evolve(settings, host="127.0.0.1", port=0)
+    send, receive = trio.open_memory_channel[int](2)
+    async with open_house(settings, environ) as house, trio.open_nursery() as nursery:
+        server = Server(house)
+        stopped = trio.Event()
+
+        async def serve(*, task_status: trio.TaskStatus[int]) -> None:
+            await server.serve(receive, task_status=task_status)
+            stopped.set()
+
+        port: int = await nursery.start(serve)
+        yield Service(f"ws://127.0.0.1:{port}", port, server, send, stopped)
+        nursery.cancel_scope.cancel(reason="the test is over")
