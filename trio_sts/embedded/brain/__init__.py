@@ -1,0 +1,1 @@
+"""What the embedded model knows, and what it answers: plain functions on text."""

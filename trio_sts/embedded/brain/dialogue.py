@@ -1,0 +1,75 @@
+"""What the model says next, from its conversation and its instructions."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trio_sts.embedded.items import Item
+
+from . import knowledge
+from .answers import Reply, answer
+from .tools import call, named_tool, tell
+
+_QUOTED = re.compile(r"[“\"](.+)[”\"]", re.DOTALL)
+_WORD_FOR_WORD = re.compile(
+    r"(?:word for word|verbatim|exactly)[^:]*:\s*(.+)", re.DOTALL | re.IGNORECASE
+)
+
+
+def asked_to_say(instructions: str) -> str | None:
+    """The words that instructions want said: in double quotes, or after a colon."""
+    found = _QUOTED.search(instructions) or _WORD_FOR_WORD.search(instructions)
+    return found[1].strip() if found else None
+
+
+def next_reply(
+    items: Sequence[Item],
+    *,
+    tools: Sequence[Mapping[str, Any]],
+    tool_choice: Any = "auto",
+    instructions: str = "",
+    ordered: str | None = None,
+) -> Reply:
+    """Decide on the next reply.
+
+    Args:
+        items: The conversation, oldest first.
+        tools: The tools that may be called.
+        tool_choice: As in the Realtime API.
+        instructions: The session's instructions.
+        ordered: The instructions of this one response, if it has its own.
+    """
+    words = asked_to_say(ordered) if ordered else None
+    if words:
+        return Reply(words)
+    if isinstance(tool_choice, Mapping) and "name" in tool_choice:
+        tool = named_tool(str(tool_choice["name"]), tools)
+        return Reply("", (call(tool),) if tool else ())
+    return _to_last(items, () if tool_choice == "none" else tools, instructions)
+
+
+def _to_last(
+    items: Sequence[Item], tools: Sequence[Mapping[str, Any]], instructions: str
+) -> Reply:
+    waiting = [item for item in items if item.type != "function_call" and item.counts]
+    last = waiting[-1] if waiting else None
+    if last is None:
+        return Reply(asked_to_say(instructions) or knowledge.GREETING)
+    if last.type == "function_call_output":
+        return Reply(" ".join(tell(output) for output in _outputs(waiting)))
+    if last.role == "user":
+        before = [item.said for item in waiting if item.role == "assistant"]
+        return answer(last.said, tools, before[-1] if before else None)
+    if last.role == "system":
+        return Reply(knowledge.GREETING)
+    return Reply(knowledge.ANYTHING_ELSE)
+
+
+def _outputs(waiting: Sequence[Item]) -> list[str]:
+    """The outputs since anybody spoke, oldest first."""
+    outputs: list[str] = []
+    for item in reversed(waiting):
+        if item.type != "function_call_output":
+            break
+        outputs.insert(0, item.output or "")
+    return outputs

@@ -1,0 +1,102 @@
+"""Calling the tools that a session was given: by name, with sensible arguments."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from attrs import frozen
+
+from .numbers import to_digits
+
+HANGUP: Final = "avr_hangup"
+TRANSFER: Final = "avr_transfer"
+
+
+@frozen
+class ToolCall:
+    """A function call that the model makes; ``arguments`` is a JSON object."""
+
+    name: str
+    arguments: str = "{}"
+
+
+def spoken_name(name: str) -> str:
+    """A tool's name as it is said: ``create_ticket`` is "create ticket"."""
+    apart = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
+    return " ".join(re.split(r"[^A-Za-z0-9]+", apart)).strip().lower()
+
+
+def find_tool(
+    said: str, tools: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The tool with the longest name that is part of what was said."""
+    named = [
+        tool
+        for tool in tools
+        if tool.get("type") == "function"
+        and re.search(rf"\b{re.escape(spoken_name(tool['name']))}\b", said)
+    ]
+    return max(named, key=lambda tool: len(tool["name"]), default=None)
+
+
+def named_tool(
+    name: str, tools: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any] | None:
+    """The function tool of exactly this name."""
+    return next((tool for tool in tools if tool.get("name") == name), None)
+
+
+def call(tool: Mapping[str, Any], said: str = "") -> ToolCall:
+    """Call a tool with arguments that fit its schema.
+
+    Only what is required or has a default is filled in: from the default, the first
+    of an enumeration, the number that was said, or an example of the right type.
+    """
+    schema: Mapping[str, Any] = tool.get("parameters") or {}
+    properties: Mapping[str, Any] = schema.get("properties") or {}
+    required: Sequence[str] = schema.get("required") or ()
+    digits = to_digits(said)
+    arguments = {
+        name: _example(of, digits)
+        for name, of in properties.items()
+        if name in required or "default" in of
+    }
+    return ToolCall(tool["name"], json.dumps(arguments))
+
+
+def _example(schema: Mapping[str, Any], digits: str) -> Any:
+    if "default" in schema:
+        return schema["default"]
+    if schema.get("enum"):
+        return schema["enum"][0]
+    number = int(digits[:15]) if digits else schema.get("minimum", 1)
+    examples: dict[str, Any] = {
+        "string": digits or "example",
+        "integer": number,
+        "number": number,
+        "boolean": True,
+        "array": [],
+        "object": {},
+    }
+    kind = schema.get("type", "string")
+    return examples.get(kind[0] if isinstance(kind, list) else kind)
+
+
+def tell(output: str) -> str:
+    """What a tool answered, as a sentence for the telephone."""
+    try:
+        result = json.loads(output)
+    except ValueError:
+        return f"The tool says: {output.strip() or 'nothing'}"
+    if isinstance(result, dict) and result.get("error"):
+        return f"I am sorry, that did not work: {_plain(result['error'])}"
+    return f"The tool says: {_plain(result) or 'nothing'}"
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_plain(item) for item in value)
+    return str(value)

@@ -1,0 +1,176 @@
+"""Checks of what a client sends, each refusing in the Realtime API's words."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .refusal import Refusal
+
+Check = Callable[[Any, str], None]
+Schema = Mapping[str, "Check | Schema"]
+
+
+def field_of(
+    value: Any, param: str, schema: Schema, refused: tuple[str, ...] = ()
+) -> None:
+    """Check an object field by field.
+
+    Args:
+        value: What should be an object.
+        param: Its name, as in ``session.audio``.
+        schema: A check or another schema for each field that is known.
+        refused: Names of fields that are to be unknown, wherever they are.
+
+    Raises:
+        Refusal: A field is unknown or wrong; the first one is named.
+    """
+    if not isinstance(value, dict):
+        raise _invalid_type(param, "an object")
+    fields: dict[str, Any] = value
+    for name, item in fields.items():
+        path = f"{param}.{name}"
+        check = schema.get(name)
+        if check is None or name in refused:
+            raise Refusal("unknown_parameter", f"Unknown parameter: '{path}'.", path)
+        if callable(check):
+            check(item, path)
+        else:
+            field_of(item, path, check, refused)
+
+
+def _invalid_type(param: str, wanted: str) -> Refusal:
+    return Refusal(
+        "invalid_type", f"Invalid type for '{param}': expected {wanted}.", param
+    )
+
+
+def _invalid_value(value: Any, param: str, wanted: str) -> Refusal:
+    shown = repr(value)[:60]
+    return Refusal(
+        "invalid_value",
+        f"Invalid value: {shown}. Supported values are: {wanted}.",
+        param,
+    )
+
+
+def text(value: Any, param: str) -> None:
+    """A string."""
+    if not isinstance(value, str):
+        raise _invalid_type(param, "a string")
+
+
+def boolean(value: Any, param: str) -> None:
+    """True or false."""
+    if not isinstance(value, bool):
+        raise _invalid_type(param, "a boolean")
+
+
+def number(low: float, high: float) -> Check:
+    """A number from ``low`` to ``high``."""
+
+    def check(value: Any, param: str) -> None:
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise _invalid_type(param, "a number")
+        if value < low:
+            raise Refusal(
+                "decimal_below_min_value",
+                f"Invalid '{param}': decimal below minimum value {low}.",
+                param,
+            )
+        if value > high:
+            raise Refusal(
+                "decimal_above_max_value",
+                f"Invalid '{param}': decimal above maximum value {high}.",
+                param,
+            )
+
+    return check
+
+
+def whole(low: int, high: int) -> Check:
+    """A whole number from ``low`` to ``high``."""
+
+    def check(value: Any, param: str) -> None:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _invalid_type(param, "an integer")
+        if value < low:
+            raise Refusal(
+                "integer_below_min_value",
+                f"Invalid '{param}': integer below minimum value {low}.",
+                param,
+            )
+        if value > high:
+            raise Refusal(
+                "integer_above_max_value",
+                f"Invalid '{param}': integer above maximum value {high}.",
+                param,
+            )
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of some strings."""
+
+    def check(value: Any, param: str) -> None:
+        if value not in choices:
+            wanted = ", ".join(f"'{choice}'" for choice in choices)
+            raise _invalid_value(value, param, wanted)
+
+    return check
+
+
+def fixed(only: Any) -> Check:
+    """One value and no other."""
+
+    def check(value: Any, param: str) -> None:
+        if value != only:
+            raise _invalid_value(value, param, repr(only))
+
+    return check
+
+
+def either(
+    *choices: str, keys: tuple[str, ...] = (), low: int = 0, high: int = 0
+) -> Check:
+    """One of some strings, an object with these keys, or a number in this range."""
+
+    def check(value: Any, param: str) -> None:
+        if isinstance(value, dict) and keys:
+            field_of(value, param, dict.fromkeys(keys, _anything))
+        elif high and not isinstance(value, str):
+            whole(low, high)(value, param)
+        else:
+            one_of(*choices)(value, param)
+
+    return check
+
+
+def _anything(value: Any, param: str) -> None:
+    """Whatever it is."""
+
+
+def tools(value: Any, param: str) -> None:
+    """A list of function tools, each with a name; MCP servers are not offered."""
+    if not isinstance(value, list):
+        raise _invalid_type(param, "an array")
+    listed: list[Any] = value
+    for index, tool in enumerate(listed):
+        where = f"{param}[{index}]"
+        field_of(tool, where, _TOOL)
+        for name in ("type", "name"):
+            if name not in tool:
+                raise Refusal(
+                    "missing_required_parameter",
+                    f"Missing required parameter: '{where}.{name}'.",
+                    f"{where}.{name}",
+                )
+
+
+_TOOL: Schema = {
+    "type": fixed("function"),
+    "name": text,
+    "description": text,
+    "parameters": lambda value, param: field_of(
+        value, param, dict.fromkeys(value, _anything) if isinstance(value, dict) else {}
+    ),
+}

@@ -1,0 +1,244 @@
+"""The endpoint: a listener on loopback, and the life of each connection."""
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import orjson
+import structlog
+import trio
+import trio_websocket
+from attrs import define, field, frozen
+
+from .events import fatal
+from .faults import Faults
+from .mind import Mind, OnceFaults
+from .session import Session
+from .speech.espeak import espeak
+from .speech.recogniser import recogniser
+
+_log = structlog.get_logger()
+
+_HANDSHAKE_S = 5
+_GOODBYE_S = 1
+_LIFETIME_S = 3600
+_MAX_MESSAGE_BYTES = 15 * 2**20
+_KEPT_SESSIONS = 64
+# More than eight minutes of audio deltas: a client that leaves them unread is gone.
+_UNREAD_EVENTS = 2048
+_THREADS = 2
+PACE: Final = 6.0
+_GONE = (
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    trio.TooSlowError,
+    trio_websocket.ConnectionClosed,
+)
+
+
+@frozen
+class _Close:
+    """The last thing that is written."""
+
+    code: int
+    reason: str
+
+
+@define(eq=False, kw_only=True)
+class Endpoint:
+    """A Realtime endpoint that is listening.
+
+    Attributes:
+        host: Where it listens.
+        port: On which port.
+        sessions: The last 64 sessions, oldest first, running or over.
+    """
+
+    host: str
+    port: int = 0
+    sessions: deque[Session] = field(
+        factory=lambda: deque[Session](maxlen=_KEPT_SESSIONS)
+    )
+    _faults: Faults
+    _api_key: str | None = field(repr=False)
+    _pace: float
+    _threads: trio.CapacityLimiter = field(
+        factory=lambda: trio.CapacityLimiter(_THREADS)
+    )
+    _once: OnceFaults = field(factory=OnceFaults)
+
+    @property
+    def url(self) -> str:
+        """What OPENAI_BASE_URL is set to."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"ws://{host}:{self.port}/v1"
+
+    async def serve_connection(self, stream: trio.SocketStream) -> None:
+        """Serve one client until either side ends it; never raises an error."""
+        try:
+            async with stream, trio.open_nursery() as nursery:
+                await self._serve(stream, nursery)
+                nursery.cancel_scope.cancel(reason="the connection is over")
+        except* _GONE:
+            pass
+        except* Exception as group:  # noqa: BLE001 (one session must not end the others)
+            _log.error("session of the embedded model failed", exc_info=group)
+
+    async def _serve(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        with trio.fail_after(_HANDSHAKE_S + self._faults.slow_connect_s):
+            request = await trio_websocket.wrap_server_stream(
+                nursery, stream, max_message_size=_MAX_MESSAGE_BYTES
+            )
+            await trio.sleep(self._faults.slow_connect_s)
+            status = self._refusal(request)
+            if status:
+                await request.reject(status)
+                return
+            ws = await request.accept()
+        try:
+            if _header(request, b"openai-beta") is not None:
+                await _refuse_beta(ws)
+            else:
+                model = parse_qs(urlsplit(request.path).query)["model"][0]
+                await self._converse(ws, stream, model)
+        finally:
+            with trio.move_on_after(_GOODBYE_S, shield=True):
+                await ws.aclose(1001, "The service stops.")
+
+    def _refusal(self, request: trio_websocket.WebSocketRequest) -> int:
+        """The HTTP status that a handshake is refused with; 0 if it is accepted."""
+        parts = urlsplit(request.path)
+        if self._faults.reject_http:
+            return self._faults.reject_http
+        if parts.path.rstrip("/") != "/v1/realtime":
+            return 404
+        bearer = _header(request, b"authorization") or ""
+        given = (bearer.removeprefix("Bearer "), _header(request, b"api-key"))
+        if self._api_key is not None and self._api_key not in given:
+            return 401
+        return 0 if "model" in parse_qs(parts.query) else 400
+
+    async def _converse(
+        self,
+        ws: trio_websocket.WebSocketConnection,
+        stream: trio.SocketStream,
+        model: str,
+    ) -> None:
+        outgoing, unsent = trio.open_memory_channel[dict[str, Any] | _Close](
+            _UNREAD_EVENTS
+        )
+        life_s = self._faults.lifetime_s or _LIFETIME_S
+        async with trio.open_nursery() as nursery:
+
+            def post(event: dict[str, Any] | _Close) -> None:
+                try:
+                    outgoing.send_nowait(event)
+                except trio.WouldBlock:
+                    nursery.cancel_scope.cancel(reason="the client does not read")
+
+            session = Session(
+                post=post,
+                model=model,
+                expires_at=int(datetime.now(UTC).timestamp() + life_s),
+                faults=self._faults,
+            )
+            self.sessions.append(session)
+            mind = Mind(session, self._pace, self._threads, self._once)
+            session.created()
+            nursery.start_soon(_write, ws, unsent, nursery.cancel_scope)
+            nursery.start_soon(mind.hear)
+            nursery.start_soon(mind.respond)
+            nursery.start_soon(self._expire, post, life_s)
+            if self._faults.drop_after_s:
+                nursery.start_soon(_drop, stream, self._faults.drop_after_s)
+            while True:
+                session.handle(await ws.get_message())
+
+    async def _expire(
+        self, post: Callable[[dict[str, Any] | _Close], None], life_s: float
+    ) -> None:
+        await trio.sleep(self._faults.close_1001_after_s or life_s)
+        told = "Your session hit the maximum duration of 60 minutes."
+        post(fatal("session_expired", told))
+        post(_Close(1001, told))
+
+
+def _header(request: trio_websocket.WebSocketRequest, name: bytes) -> str | None:
+    for key, value in request.headers:
+        if key.lower() == name:
+            return value.decode("latin-1")
+    return None
+
+
+async def _refuse_beta(ws: trio_websocket.WebSocketConnection) -> None:
+    told = "The Realtime Beta API is no longer supported. Please use the GA API."
+    await ws.send_message(orjson.dumps(fatal("beta_api_shape_disabled", told)).decode())
+    await ws.aclose(4000, "invalid_request_error.beta_api_shape_disabled")
+
+
+async def _write(
+    ws: trio_websocket.WebSocketConnection,
+    unsent: "trio.MemoryReceiveChannel[dict[str, Any] | _Close]",
+    session: trio.CancelScope,
+) -> None:
+    async for event in unsent:
+        if isinstance(event, _Close):
+            with trio.move_on_after(_GOODBYE_S):
+                await ws.aclose(event.code, event.reason)
+            session.cancel(reason="the session has expired")
+            return
+        await ws.send_message(orjson.dumps(event).decode())
+
+
+async def _drop(stream: trio.SocketStream, after_s: float) -> None:
+    await trio.sleep(after_s)
+    # Without lingering a close is a reset: the client sees no close frame and no FIN.
+    linger = struct.pack("ii", 1, 0)
+    stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    await trio.aclose_forcefully(stream)
+
+
+def _load_speech() -> None:
+    espeak()
+    recogniser()
+
+
+async def serve_model(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    faults: Faults | None = None,
+    api_key: str | None = None,
+    pace: float = PACE,
+    task_status: "trio.TaskStatus[Endpoint]" = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve the embedded model until cancelled.
+
+    Args:
+        host: Where to listen.
+        port: On which port; 0 takes a free one.
+        faults: How it misbehaves.
+        api_key: The key that clients must present; None takes any, or none.
+        pace: How many times faster than real time it sends audio; may be infinite.
+        task_status: Given the `Endpoint` once it listens.
+
+    Raises:
+        SpeechMissing: The extra ``trio-sts[demo]`` is not installed.
+        OSError: It cannot listen there.
+    """
+    await trio.to_thread.run_sync(_load_speech)
+    endpoint = Endpoint(
+        host=host, faults=faults or Faults(), api_key=api_key, pace=pace
+    )
+    listeners = await trio.open_tcp_listeners(port, host=host)
+    endpoint.port = listeners[0].socket.getsockname()[1]
+    async with trio.open_nursery() as nursery:
+        await nursery.start(
+            partial(trio.serve_listeners, endpoint.serve_connection, listeners)
+        )
+        task_status.started(endpoint)
