@@ -439,3 +439,30 @@ async def test_a_hundred_calls_leave_nothing_open(nursery: trio.Nursery) -> None
             while handlers.child_tasks:
                 await wait_all_tasks_blocked(0.001)
         assert process.num_fds() == before
+
+
+async def test_a_core_that_stops_reading_is_noticed_on_a_real_socket(
+    nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    calls: list[Call] = []
+
+    async def serve(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as holding:
+            call = Call(await CallerLeg.accept(holding, stream))
+            calls.append(call)
+            holding.start_soon(call.pump)
+            while call.outcome is None:
+                call.leg.post(*[FRAME] * 50)
+                await trio.sleep(1)
+            await end(call, 1008)
+
+    listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+    async with calling(
+        f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    ) as core:
+        core.stop_reading()
+        # The kernel holds some minutes of audio before it says that it is full.
+        with trio.move_on_after(3600):
+            await core.ws.wait_closed()
+    assert isinstance(calls[0].outcome, PeerFault)
+    assert calls[0].outcome.code == 1008

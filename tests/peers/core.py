@@ -58,6 +58,9 @@ class FakeCore:
     )
     _reading: trio.Event = field(factory=trio.Event, init=False)
 
+    def __attrs_post_init__(self) -> None:
+        self._reading.set()
+
     # What AVR Core sends.
 
     async def init(self, uuid: object = "call-1", **more: object) -> None:
@@ -175,7 +178,6 @@ class FakeCore:
 
     async def listen(self) -> None:
         """Receive until the connection ends; `calling` runs this."""
-        self._reading.set()
         try:
             while True:
                 await self._reading.wait()
