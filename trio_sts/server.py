@@ -19,8 +19,8 @@ from trio_sts.admin.routes import answer
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
 from trio_sts.nursery import Call, House
 
-# What a stop may take after the drain: both legs of every call get their close code.
-STOP_S = 2.0
+# What a stop may take after the drain: every call closes both its legs within 2 s.
+STOP_S = 2.5
 _LISTEN_BACKLOG = 512
 
 _log = structlog.get_logger()
@@ -32,13 +32,15 @@ class Server:
 
     house: House
     draining: bool = False
+    # Those that take a place, and those whose sockets are not closed yet.
+    _talking: set[Call] = field(factory=set[Call])
     _calls: set[Call] = field(factory=set[Call])
     _quiet: trio.Event = field(factory=trio.Event)
 
     @property
     def calls(self) -> int:
-        """How many calls are running."""
-        return len(self._calls)
+        """How many calls take a place."""
+        return len(self._talking)
 
     @property
     def full(self) -> bool:
@@ -125,14 +127,13 @@ class Server:
             await self._call(stream)
 
     async def _call(self, stream: ReplayStream) -> None:
-        call = Call(self.house, self._place_free)
+        call = Call(self.house, self._talking.discard)
+        self._talking.add(call)
         self._calls.add(call)
         try:
             await call.hold(stream)
         finally:
-            self._place_free(call)
-
-    def _place_free(self, call: Call) -> None:
-        self._calls.discard(call)
-        if not self._calls:
-            self._quiet.set()
+            self._talking.discard(call)
+            self._calls.discard(call)
+            if not self._calls:
+                self._quiet.set()
