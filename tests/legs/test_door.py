@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from trio.testing import MockClock, memory_stream_pair
 from trio.testing import wait_all_tasks_blocked as settled
+from websockets.exceptions import InvalidStatus
 
+from tests.peers.core import calling
 from trio_sts.errors import LegClosed, PeerFault
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
@@ -321,3 +323,23 @@ def test_a_damaged_handshake_opens_a_leg_or_none(
                 nursery.cancel_scope.cancel(reason="it is over")
 
     trio.run(main, clock=MockClock(autojump_threshold=0))
+
+
+@pytest.mark.parametrize(("status", "words"), [(401, "no token\n"), (503, "full\n")])
+async def test_a_refusal_is_the_answer_to_the_handshake(
+    status: int, words: str
+) -> None:
+    ours, theirs = memory_stream_pair()
+
+    async def serve() -> None:
+        knocked = await read_head(ours)
+        assert knocked is not None
+        await respond(knocked[1], status, words)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(serve)
+        with pytest.raises(InvalidStatus) as refused:
+            async with calling("ws://sts/", stream=theirs):
+                pytest.fail("it was let in")
+    assert refused.value.response.status_code == status
+    assert refused.value.response.body == words.encode()
