@@ -13,7 +13,7 @@ def in_folder(base: Path, files: Mapping[str, str]) -> str:
     (base / "tools").mkdir()
     for name, content in files.items():
         path = base / name
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text(content)
     return str(base / "tools")
 

@@ -53,6 +53,7 @@ async def test_arguments_that_models_really_send_are_understood(raw: str) -> Non
         ("{", "The arguments are not valid JSON."),
         ("[" * 100_000, "The arguments are not valid JSON."),
         ("9" * 10_000, "The arguments are not valid JSON."),
+        ('{"order": NaN}', "The arguments are not valid JSON."),
         ("[1]", "The arguments must be a JSON object."),
         ("null", "The arguments must be a JSON object."),
         ("{}", "'order' is a required property"),

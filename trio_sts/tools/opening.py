@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 
 import structlog
-import trio
 from attrs import frozen
 from structlog.typing import FilteringBoundLogger
 
@@ -17,6 +16,7 @@ from .files import FoundFiles, ToolFile, find_files
 from .http_files import read_http_file
 from .http_tools import http_tool
 from .loaded import LoadedFile, built
+from .node_files import list_node_file, opened_node_files
 from .python_files import load_python_file
 from .python_outline import read_outline
 from .ranks import ListedTool, rank
@@ -50,14 +50,19 @@ async def open_registry(
     for path in found.of(Kind.HTTP):
         build = partial(_http_tool, path, environ, tool_result_kib * 1024)
         loaded[path] = built([build])
-    registry = _registry(
-        call_control_tools(ami_url), found, loaded, tool_timeout_s, tool_result_kib
-    )
-    for problem in registry.problems:
-        log.warning("tool problem", problem=problem)
-    log.info("tools loaded", tools=sorted(registry.tools))
-    await trio.lowlevel.checkpoint()
-    yield registry
+    scripts = found.of(Kind.JAVASCRIPT)
+    async with opened_node_files(scripts, environ, tool_timeout_s) as in_node:
+        registry = _registry(
+            call_control_tools(ami_url),
+            found,
+            {**loaded, **in_node},
+            tool_timeout_s,
+            tool_result_kib,
+        )
+        for problem in registry.problems:
+            log.warning("tool problem", problem=problem)
+        log.info("tools loaded", tools=sorted(registry.tools))
+        yield registry
 
 
 def _http_tool(path: Path, environ: Mapping[str, str], result_bytes: int) -> Tool:
@@ -123,6 +128,8 @@ def _listed(file: ToolFile) -> Iterator[ListedTool]:
             str(file.path),
             file.kind,
         )
+    else:
+        yield list_node_file(file.path)
 
 
 def _text(value: object) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import trio
 from attrs import field, frozen
@@ -131,7 +131,9 @@ def _checked(tool: Tool, arguments_raw: str) -> Mapping[str, Any]:
     """
     try:
         # Not strict: models put bare line ends into their strings.
-        arguments: object = json.loads(arguments_raw.strip() or "{}", strict=False)
+        arguments: object = json.loads(
+            arguments_raw.strip() or "{}", strict=False, parse_constant=_no_json
+        )
     except (ValueError, RecursionError) as exc:
         raise ToolError("The arguments are not valid JSON.") from exc
     if not isinstance(arguments, dict):
@@ -144,6 +146,11 @@ def _checked(tool: Tool, arguments_raw: str) -> Mapping[str, Any]:
     if violation is not None:
         raise ToolError(violation[:_REASON_CHARS])
     return checked
+
+
+def _no_json(constant: str) -> NoReturn:
+    """Refuse NaN and the infinities, which Python takes for JSON and nobody else."""
+    raise ValueError(constant)
 
 
 def _told(failure: BaseExceptionGroup[BaseException], log: Any) -> str:
@@ -167,7 +174,7 @@ def _leaves(group: BaseExceptionGroup[ToolError]) -> Iterator[ToolError]:
 
 def _cause(exc: ToolError) -> str | None:
     """Return what is behind a failure, for the log."""
-    return None if exc.__cause__ is None else repr(exc.__cause__)[:200]
+    return None if exc.__cause__ is None else repr(exc.__cause__)[:500]
 
 
 def _failed(reason: str) -> ToolOutcome:

@@ -1,0 +1,87 @@
+"""AVR's own kind of tool: JavaScript modules, run unchanged if Node.js is there."""
+
+import re
+import shutil
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+from trio_sts.errors import ToolFault
+
+from .loaded import LoadedFile, built
+from .node_host import NodeHost, running_node_host
+from .ranks import ListedTool
+from .tool import CallContext, Kind, Tool, make_tool
+
+# The host looks at a thread this much before the registry gives up, so that the next
+# call does not meet a thread that is blocked.
+_SOONER = 0.9
+
+# As AVR's tools write it: the first `name: "..."` and `description: "..."`.
+_LITERAL = r"""\b{key}\s*:\s*(?P<quote>["'`])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)"""
+_NAME = re.compile(_LITERAL.format(key="name"))
+_DESCRIPTION = re.compile(_LITERAL.format(key="description"), re.DOTALL)
+
+
+@asynccontextmanager
+async def opened_node_files(
+    files: Sequence[Path], environ: Mapping[str, str], timeout_s: float
+) -> AsyncGenerator[Mapping[Path, LoadedFile]]:
+    """Run the host for the files, if there are any, until the end of the block.
+
+    ``timeout_s`` is the registry's limit for a call.
+    """
+    node = shutil.which("node", path=environ.get("PATH"))
+    if not files or node is None:
+        fault = (
+            "not used: JavaScript tools need Node.js, and there is no 'node' in PATH"
+        )
+        await trio.lowlevel.checkpoint()
+        yield {path: LoadedFile(faults=(fault,)) for path in files}
+        return
+    async with running_node_host(files, node=node, environ=environ) as host:
+        builders = {path: partial(_tool, host, path, timeout_s) for path in files}
+        yield {path: built([build]) for path, build in builders.items()}
+
+
+def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
+    offer = host.offers.get(path)
+    if offer is None:
+        fault = f"cannot be loaded: {host.faults.get(path, 'Node.js did not do it')}"
+        raise ToolFault(fault)
+
+    async def run(args: Mapping[str, Any], context: CallContext) -> object:
+        return await host.call(path, context.uuid, args, timeout_s * _SOONER)
+
+    return make_tool(
+        name=offer.name,
+        description=offer.description,
+        input_schema=offer.input_schema,
+        handler=run,
+        kind=Kind.JAVASCRIPT,
+        source=str(path),
+    )
+
+
+def list_node_file(path: Path) -> ListedTool:
+    """Read name and description from a file's text.
+
+    Raises:
+        ToolFault: It cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError as exc:
+        fault = f"cannot be read: {exc.strerror}"
+        raise ToolFault(fault) from exc
+    name, description = _NAME.search(text), _DESCRIPTION.search(text)
+    return ListedTool(
+        name["text"] if name else None,
+        description["text"] if description else "",
+        str(path),
+        Kind.JAVASCRIPT,
+    )

@@ -1,0 +1,235 @@
+"""JavaScript tools: many calls at once, over one line of JSON messages to Node.js."""
+
+import json
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any, NoReturn
+
+import structlog
+import trio
+from attrs import define, field, frozen
+from structlog.typing import FilteringBoundLogger
+
+from trio_sts.errors import ToolError
+
+from .lines import LineSplitter
+from .node_process import node_process
+
+# A file has 10 s to load; the rest is for Node.js itself.
+_LOAD_S = 15
+_RESTART_S = 0.5
+_RESTART_AT_MOST_S = 30
+# Who lived that long is started again without waiting longer than the last time.
+_LIVED_S = 60
+_READ_BYTES = 64 * 1024
+# A result of a million characters, each written as an escape of 6 bytes.
+_LINE_BYTES = 8 * 1024 * 1024
+# Calls between us and the host's reader, which never waits: a burst of one moment.
+_OUTBOX_CALLS = 64
+
+log: FilteringBoundLogger = structlog.get_logger()
+
+
+@frozen
+class Offer:
+    """What a file says about its tool; nothing in it is checked."""
+
+    name: object
+    description: object
+    input_schema: object
+
+
+@define
+class _Waiting:
+    """A call on its way; without an answer, the host ended before it."""
+
+    done: trio.Event = field(factory=trio.Event)
+    answer: Mapping[str, Any] | None = None
+
+
+@asynccontextmanager
+async def running_node_host(
+    files: Sequence[Path], *, node: str, environ: Mapping[str, str]
+) -> AsyncGenerator["NodeHost"]:
+    """Run the host for these files until the end of the block.
+
+    When the block begins, each file is loaded or has its fault.
+
+    Args:
+        files: Absolute paths.
+        node: The Node.js executable.
+        environ: What the tools see as ``process.env``.
+    """
+    host = NodeHost(files, node, environ)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(host.run)
+        with trio.move_on_after(_LOAD_S):
+            await host.settled.wait()
+        yield host
+        nursery.cancel_scope.cancel(reason="the tools are closed")
+
+
+class NodeHost:
+    """The service's end of the line to Node.js.
+
+    Attributes:
+        offers: By file, as soon as it is loaded.
+        faults: By file, the reason why it is not loaded.
+        settled: Set when every file is in one of the two, or the host has failed.
+    """
+
+    def __init__(
+        self, files: Sequence[Path], node: str, environ: Mapping[str, str]
+    ) -> None:
+        self.offers: dict[Path, Offer] = {}
+        self.faults: dict[Path, str] = {}
+        self.settled = trio.Event()
+        self._files = tuple(files)
+        self._node = node
+        self._environ = environ
+        self._numbers = count()
+        self._waiting: dict[int, _Waiting] = {}
+        self._outbox: trio.MemorySendChannel[bytes] | None = None
+
+    async def call(
+        self, path: Path, uuid: str, args: Mapping[str, Any], timeout_s: float
+    ) -> object:
+        """Call the tool of one file and return a string or None.
+
+        The host gives up after ``timeout_s`` and replaces the thread if it is blocked,
+        whether or not somebody still waits here.
+
+        Raises:
+            ToolError: The tool failed, or the host is not there.
+        """
+        outbox, number = self._outbox, next(self._numbers)
+        if outbox is None:
+            raise ToolError("The tool is not available at the moment.")
+        message = {
+            "type": "call",
+            "id": number,
+            "file": self._files.index(path),
+            "uuid": uuid,
+            "args": args,
+            "timeout_ms": round(timeout_s * 1000),
+        }
+        waiting = self._waiting[number] = _Waiting()
+        try:
+            await outbox.send(_line(message))
+            await waiting.done.wait()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
+            raise ToolError("The tool is not available at the moment.") from exc
+        finally:
+            del self._waiting[number]
+        return _result(waiting.answer)
+
+    async def run(self) -> NoReturn:
+        """Keep a host running, and start it again ever later while it keeps dying."""
+        delay_s = _RESTART_S
+        while True:
+            began = trio.current_time()
+            try:
+                await self._live()
+            except* OSError as group:
+                log.error("node host cannot be started", cause=repr(group.exceptions))
+            if trio.current_time() - began > _LIVED_S:
+                delay_s = _RESTART_S
+            log.error("node host ended", again_in_s=delay_s)
+            await trio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _RESTART_AT_MOST_S)
+
+    async def _live(self) -> None:
+        """Go through the life of one process; every call in it has an end with it."""
+        outbox, lines = trio.open_memory_channel[bytes](_OUTBOX_CALLS)
+        start = {"type": "start", "files": [str(path) for path in self._files]}
+        outbox.send_nowait(_line(start))
+        try:
+            async with node_process(self._node, self._environ) as stream:
+                async with outbox, lines, trio.open_nursery() as nursery:
+                    self._outbox = outbox
+                    nursery.start_soon(_write, stream, lines)
+                    await self._read(stream)
+                    nursery.cancel_scope.cancel(reason="the Node.js host ended")
+        finally:
+            self._outbox = None
+            self.settled.set()
+            for waiting in self._waiting.values():
+                waiting.done.set()
+
+    async def _read(self, stream: trio.SocketStream) -> None:
+        """Take messages until the host closes its socket, or says what is no message."""
+        splitter = LineSplitter(_LINE_BYTES)
+        try:
+            while data := await stream.receive_some(_READ_BYTES):
+                for line in splitter.feed(data):
+                    self._take(json.loads(line))
+        except (ValueError, KeyError, TypeError, IndexError) as exc:
+            log.error("node host cannot be understood", cause=repr(exc))
+        except trio.BrokenResourceError as exc:
+            log.debug("node host closed its socket", cause=repr(exc))
+
+    def _take(self, message: Mapping[str, Any]) -> None:
+        kind: str = message["type"]
+        match kind:
+            case "answer" | "failed" | "overdue":
+                waiting = self._waiting.get(message["id"])
+                if waiting is not None:
+                    waiting.answer = message
+                    waiting.done.set()
+            case "loaded" | "refused":
+                self._settle(self._file(message), message)
+            case "log":
+                log.info(
+                    "tool says",
+                    source=str(self._file(message)),
+                    stream=message["stream"],
+                    text=message["text"],
+                )
+            case _:
+                log.debug("node host sent an unknown message")
+
+    def _file(self, message: Mapping[str, Any]) -> Path:
+        index: int = message["file"]
+        return self._files[index]
+
+    def _settle(self, path: Path, message: Mapping[str, Any]) -> None:
+        """Keep what the first host says about a file: the tools never change."""
+        if self.settled.is_set():
+            return
+        if message["type"] == "refused":
+            self.faults[path] = str(message["message"]).partition("\n")[0]
+        else:
+            self.offers[path] = Offer(
+                message.get("name"),
+                message.get("description"),
+                message.get("input_schema"),
+            )
+        if len(self.offers) + len(self.faults) == len(self._files):
+            self.settled.set()
+
+
+async def _write(
+    stream: trio.SocketStream, lines: trio.MemoryReceiveChannel[bytes]
+) -> None:
+    """Send what is asked; one task does, so that no cancelled call cuts a line."""
+    try:
+        async for line in lines:
+            await stream.send_all(line)
+    except trio.BrokenResourceError as exc:
+        log.debug("node host reads no more", cause=repr(exc))
+
+
+def _line(message: Mapping[str, Any]) -> bytes:
+    return json.dumps(message, allow_nan=False).encode() + b"\n"
+
+
+def _result(answer: Mapping[str, Any] | None) -> object:
+    if answer is None:
+        raise ToolError("The tool failed.") from RuntimeError("the node host ended")
+    if answer["type"] == "overdue":
+        raise ToolError("The tool took too long.")
+    if answer["type"] == "failed":
+        raise ToolError("The tool failed.") from RuntimeError(str(answer["message"]))
+    return answer["result"]
