@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .refusal import Refusal
+from .shapes import is_array, is_object
 
 Check = Callable[[Any, str], None]
 Schema = Mapping[str, "Check | Schema"]
@@ -23,10 +24,7 @@ def field_of(
     Raises:
         Refusal: A field is unknown or wrong; the first one is named.
     """
-    if not isinstance(value, dict):
-        raise _invalid_type(param, "an object")
-    fields: dict[str, Any] = value
-    for name, item in fields.items():
+    for name, item in mapping(value, param).items():
         path = f"{param}.{name}"
         check = schema.get(name)
         if check is None or name in refused:
@@ -35,6 +33,20 @@ def field_of(
             check(item, path)
         else:
             field_of(item, path, check, refused)
+
+
+def mapping(value: Any, param: str) -> dict[str, Any]:
+    """An object; else `Refusal`."""
+    if not is_object(value):
+        raise _invalid_type(param, "an object")
+    return value
+
+
+def array(value: Any, param: str) -> list[Any]:
+    """An array; else `Refusal`."""
+    if not is_array(value):
+        raise _invalid_type(param, "an array")
+    return value
 
 
 def _invalid_type(param: str, wanted: str) -> Refusal:
@@ -135,7 +147,7 @@ def either(
     """One of some strings, an object with these keys, or a number in this range."""
 
     def check(value: Any, param: str) -> None:
-        if isinstance(value, dict) and keys:
+        if is_object(value) and keys:
             field_of(value, param, dict.fromkeys(keys, _anything))
         elif high and not isinstance(value, str):
             whole(low, high)(value, param)
@@ -151,10 +163,7 @@ def _anything(value: Any, param: str) -> None:
 
 def tools(value: Any, param: str) -> None:
     """A list of function tools, each with a name; MCP servers are not offered."""
-    if not isinstance(value, list):
-        raise _invalid_type(param, "an array")
-    listed: list[Any] = value
-    for index, tool in enumerate(listed):
+    for index, tool in enumerate(array(value, param)):
         where = f"{param}[{index}]"
         field_of(tool, where, _TOOL)
         for name in ("type", "name"):
@@ -171,6 +180,6 @@ _TOOL: Schema = {
     "name": text,
     "description": text,
     "parameters": lambda value, param: field_of(
-        value, param, dict.fromkeys(value, _anything) if isinstance(value, dict) else {}
+        value, param, dict.fromkeys(mapping(value, param), _anything)
     ),
 }

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from functools import partial
 
 import click
 import trio
@@ -58,16 +59,9 @@ def model(
 async def _run(
     host: str, port: int, faults: Faults, api_key: str | None, pace: float
 ) -> None:
-    async def serve(task_status: "trio.TaskStatus[Endpoint]") -> None:
-        await serve_model(
-            host=host,
-            port=port,
-            faults=faults,
-            api_key=api_key,
-            pace=pace,
-            task_status=task_status,
-        )
-
+    serve = partial(
+        serve_model, host=host, port=port, faults=faults, api_key=api_key, pace=pace
+    )
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as nursery:
             endpoint: Endpoint = await nursery.start(serve)

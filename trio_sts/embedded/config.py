@@ -9,6 +9,7 @@ from .checks import (
     either,
     field_of,
     fixed,
+    mapping,
     number,
     one_of,
     text,
@@ -81,9 +82,9 @@ _VAD_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
 def _turn_detection(value: Any, param: str) -> None:
     if value is None:
         return
-    kind = value.get("type", "server_vad") if isinstance(value, dict) else None
+    kind = mapping(value, param).get("type", "server_vad")
     one_of(*_VAD)(kind, f"{param}.type")
-    field_of(value, param, _VAD[kind or "server_vad"])
+    field_of(value, param, _VAD[kind])
 
 
 def _optional(schema: Schema) -> Check:
@@ -180,9 +181,8 @@ def merged(
     Raises:
         Refusal: Something in it is unknown or wrong.
     """
-    if not isinstance(update, dict):
-        raise Refusal("invalid_type", "Expected an object.", "session")
-    if "type" not in update:
+    given = mapping(update, "session")
+    if "type" not in given:
         raise Refusal(
             "missing_required_parameter",
             "Missing required parameter: 'session.type'.",
@@ -190,9 +190,9 @@ def merged(
         )
     reasons = model.startswith(_REASONING_MODELS)
     schema: Schema = {**_SCHEMA, **_REASONING} if reasons else _SCHEMA
-    field_of(update, "session", schema, refused)
+    field_of(given, "session", schema, refused)
     result = deepcopy(dict(config))
-    _merge(result, update)
+    _merge(result, given)
     detection = result["audio"]["input"]["turn_detection"]
     if detection is not None:
         wanted = _VAD_DEFAULTS[detection.get("type", "server_vad")]

@@ -64,9 +64,9 @@ class Endpoint:
     sessions: deque[Session] = field(
         factory=lambda: deque[Session](maxlen=_KEPT_SESSIONS)
     )
-    _faults: Faults
-    _api_key: str | None = field(repr=False)
-    _pace: float
+    _faults: Faults = field(alias="faults")
+    _api_key: str | None = field(alias="api_key", repr=False)
+    _pace: float = field(alias="pace")
     _threads: trio.CapacityLimiter = field(
         factory=lambda: trio.CapacityLimiter(_THREADS)
     )

@@ -73,9 +73,9 @@ def _value(attribute: "Attribute[Any]", text: str) -> Any:
         return True
     if isinstance(attribute.default, tuple):
         return tuple(name for name in text.split(",") if name)
+    read = int if isinstance(attribute.default, int) else float
     try:
-        value = type(attribute.default)(text)
+        return read(text)
     except ValueError as exc:
         reason = f"the fault {attribute.name} needs a number: {attribute.name}=5"
         raise ValueError(reason) from exc
-    return value

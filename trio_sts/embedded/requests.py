@@ -6,11 +6,22 @@ from typing import Any, Final
 
 import pybase64
 
-from .checks import Schema, either, field_of, fixed, one_of, text, tools
+from .checks import (
+    Schema,
+    array,
+    either,
+    field_of,
+    fixed,
+    mapping,
+    one_of,
+    text,
+    tools,
+)
 from .config import modalities
-from .items import Conversation, Item
+from .items import Conversation, Item, new_id
 from .refusal import Refusal
 
+_METADATA_PAIRS = 16
 _CONTENT_TYPES: Final = {
     "user": "input_text",
     "system": "input_text",
@@ -53,9 +64,10 @@ def audio_of(message: Mapping[str, Any]) -> bytes:
 def _metadata(value: Any, param: str) -> None:
     if value is None:
         return
-    if not isinstance(value, dict) or len(value) > 16:
-        raise Refusal("invalid_type", f"Invalid '{param}'.", param)
-    for item in value.values():
+    metadata = mapping(value, param)
+    if len(metadata) > _METADATA_PAIRS:
+        raise Refusal("invalid_value", f"Too many pairs in '{param}'.", param)
+    for item in metadata.values():
         text(item, param)
 
 
@@ -87,21 +99,18 @@ def item_of(message: Mapping[str, Any], conversation: Conversation) -> Item:
     Raises:
         Refusal: It is none that can be created.
     """
-    given = required(message, "item")
-    if not isinstance(given, dict):
-        raise Refusal("invalid_type", "Expected an object.", "item")
-    fields: dict[str, Any] = given
+    fields = mapping(required(message, "item"), "item")
     kind = fields.get("type")
-    own_id = {"id": str(fields["id"])} if fields.get("id") else {}
+    own_id = str(fields.get("id") or new_id("item"))
     if kind == "message":
         return _message(fields, own_id)
     if kind == "function_call":
         return Item(
+            id=own_id,
             type="function_call",
             call_id=_string(fields, "call_id"),
             name=_string(fields, "name"),
             arguments=_string(fields, "arguments"),
-            **own_id,
         )
     one_of("message", "function_call", "function_call_output")(kind, "item.type")
     call_id = _string(fields, "call_id")
@@ -113,17 +122,14 @@ def item_of(message: Mapping[str, Any], conversation: Conversation) -> Item:
             "item.call_id",
         )
     output = _string(fields, "output")
-    return Item(type="function_call_output", call_id=call_id, output=output, **own_id)
+    return Item(type="function_call_output", call_id=call_id, output=output, id=own_id)
 
 
-def _message(fields: Mapping[str, Any], own_id: Mapping[str, str]) -> Item:
+def _message(fields: Mapping[str, Any], own_id: str) -> Item:
     role = fields.get("role")
     one_of(*_CONTENT_TYPES)(role, "item.role")
     wanted = _CONTENT_TYPES[str(role)]
-    content = fields.get("content")
-    if not isinstance(content, list) or not content:
-        raise Refusal("invalid_type", "Expected an array.", "item.content")
-    parts: list[Any] = content
+    parts = array(fields.get("content"), "item.content")
     for index, part in enumerate(parts):
         where = f"item.content[{index}]"
         field_of(part, where, {"type": one_of(wanted), "text": text})
@@ -138,7 +144,7 @@ def _message(fields: Mapping[str, Any], own_id: Mapping[str, str]) -> Item:
         role=role,
         content_type=wanted,
         said=" ".join(part["text"] for part in parts),
-        **own_id,
+        id=own_id,
     )
 
 

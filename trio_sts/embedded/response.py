@@ -25,8 +25,8 @@ class Response:
         over: Its ``response.done`` was sent: whatever its maker does now is too late.
     """
 
-    _post: Post
-    _conversation: Conversation
+    _post: Post = field(alias="post")
+    _conversation: Conversation = field(alias="conversation", repr=False)
     config: Mapping[str, Any]
     wish: Mapping[str, Any] = field(factory=dict[str, Any])
     id: str = field(factory=lambda: new_id("resp"))

@@ -10,6 +10,7 @@ from attrs import define, field
 from trio_sts.audio.formats import AudioFormat
 
 from .brain.grammar import build
+from .checks import mapping, one_of
 from .config import defaults, merged, turn_rules
 from .events import event, refused
 from .faults import Faults
@@ -95,17 +96,9 @@ class Session:
             asked = _parsed(message)
             own_id = asked.get("event_id")
             event_id = own_id if isinstance(own_id, str) else None
-            kind = asked.get("type")
-            handler = _HANDLERS.get(kind) if isinstance(kind, str) else None
-            if handler is None:
-                supported = ", ".join(f"'{name}'" for name in _HANDLERS)
-                shown = repr(kind)[:60]
-                raise Refusal(
-                    "invalid_value",
-                    f"Invalid value: {shown}. Supported values are: {supported}.",
-                    "type",
-                )
-            handler(self, asked)
+            kind = required(asked, "type")
+            one_of(*_HANDLERS)(kind, "type")
+            _HANDLERS[kind](self, asked)
         except Refusal as refusal:
             self.post(refused(refusal.as_dict(event_id)))
 
@@ -315,9 +308,7 @@ def _parsed(message: str | bytes) -> dict[str, Any]:
         asked = orjson.loads(message)
     except orjson.JSONDecodeError as exc:
         raise Refusal("invalid_json", "The event is not valid JSON.") from exc
-    if not isinstance(asked, dict):
-        raise Refusal("invalid_type", "Expected an object.")
-    return dict(asked)
+    return mapping(asked, "event")
 
 
 _HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {

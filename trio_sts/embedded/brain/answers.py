@@ -40,15 +40,11 @@ def answer(said: str, tools: Tools, last_said: str | None = None) -> Reply:
     if keys or re.fullmatch(r"[0-9*#]+", said.strip()):
         return Reply(f"You pressed {spell(keys[1] if keys else said.strip())}.")
     text = normal(said)
+    if text in knowledge.AGAIN:
+        return Reply(last_said or knowledge.INAUDIBLE)
     for fact in knowledge.FACTS:
         if text in fact.asked:
             return Reply(fact.answer)
-    if text in knowledge.AGAIN:
-        return Reply(last_said or knowledge.INAUDIBLE)
-    if text in knowledge.GOODBYE:
-        return _goodbye(tools)
-    if text in knowledge.WEATHER:
-        return _weather(tools)
     for pattern, reply in _REQUESTS:
         match = re.fullmatch(pattern, text)
         if match:
@@ -56,12 +52,12 @@ def answer(said: str, tools: Tools, last_said: str | None = None) -> Reply:
     return Reply(knowledge.INAUDIBLE)
 
 
-def _goodbye(tools: Tools) -> Reply:
+def _goodbye(_: str, tools: Tools) -> Reply:
     hangup = named_tool(HANGUP, tools)
     return Reply(knowledge.FAREWELL, (call(hangup),) if hangup else ())
 
 
-def _weather(tools: Tools) -> Reply:
+def _weather(_: str, tools: Tools) -> Reply:
     tool = next((tool for tool in tools if "weather" in tool.get("name", "")), None)
     if tool is None:
         return Reply("I am sorry, I have nobody to ask about the weather.")
@@ -103,6 +99,8 @@ def _number(words: str, _: Tools) -> Reply:
 # The number comes last, so that a request without one is not understood.
 _NUMBER: Final = rf"((?:\d|{'|'.join(DIGITS)}|oh|ten|\w+teen|\w+ty|eleven|twelve).*)"
 _REQUESTS: Final[tuple[tuple[str, Callable[[str, Tools], Reply]], ...]] = (
+    (f"({'|'.join(knowledge.GOODBYE)})", _goodbye),
+    (f"({'|'.join(knowledge.WEATHER)})", _weather),
     (rf"(?:transfer|connect) me to {_NUMBER}", _transfer),
     (r"(?:use the|run tool) (.+)", _use),
     (r"repeat after me (.+)", _repeat),

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from trio_sts.embedded.items import Item
+from trio_sts.embedded.shapes import is_object
 
 from . import knowledge
 from .answers import Reply, answer
@@ -42,7 +43,7 @@ def next_reply(
     words = asked_to_say(ordered) if ordered else None
     if words:
         return Reply(words)
-    if isinstance(tool_choice, Mapping) and "name" in tool_choice:
+    if is_object(tool_choice) and "name" in tool_choice:
         tool = named_tool(str(tool_choice["name"]), tools)
         return Reply("", (call(tool),) if tool else ())
     return _to_last(items, () if tool_choice == "none" else tools, instructions)

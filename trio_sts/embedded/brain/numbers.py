@@ -2,11 +2,40 @@
 
 from typing import Final
 
-DIGITS: Final = "zero one two three four five six seven eight nine".split()
-_TEENS: Final = (
-    "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS: Final = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+DIGITS: Final = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+]
+_TEENS: Final = [
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS: Final = [
+    "twenty",
+    "thirty",
+    "forty",
+    "fifty",
+    "sixty",
+    "seventy",
+    "eighty",
+    "ninety",
+]
 _VALUES: Final = (
     {word: value for value, word in enumerate(DIGITS)}
     | {"oh": 0}
@@ -48,7 +77,7 @@ def to_digits(words: str) -> str:
             groups[-1] = str(int(groups[-1]) + value)
         elif value is not None:
             groups.append(str(value))
-        open_tens = 10 if value is not None and value >= 20 else 0
+        open_tens = 10 if word in _TENS else 0
     return "".join(groups)
 
 

@@ -7,6 +7,8 @@ from typing import Any, Final
 
 from attrs import frozen
 
+from trio_sts.embedded.shapes import is_array, is_object
+
 from .numbers import to_digits
 
 HANGUP: Final = "avr_hangup"
@@ -80,7 +82,7 @@ def _example(schema: Mapping[str, Any], digits: str) -> Any:
         "object": {},
     }
     kind = schema.get("type", "string")
-    return examples.get(kind[0] if isinstance(kind, list) else kind)
+    return examples.get(kind[0] if is_array(kind) else kind)
 
 
 def tell(output: str) -> str:
@@ -89,14 +91,14 @@ def tell(output: str) -> str:
         result = json.loads(output)
     except ValueError:
         return f"The tool says: {output.strip() or 'nothing'}"
-    if isinstance(result, dict) and result.get("error"):
+    if is_object(result) and result.get("error"):
         return f"I am sorry, that did not work: {_plain(result['error'])}"
     return f"The tool says: {_plain(result) or 'nothing'}"
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, dict):
+    if is_object(value):
         return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list):
+    if is_array(value):
         return ", ".join(_plain(item) for item in value)
     return str(value)
