@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NoReturn
 
 import trio
@@ -145,13 +146,13 @@ class ModelLeg:
         """Begin to send what is posted: the session is set up."""
         self._bytes_per_ms = _BYTES_PER_MS[audio_format]
         link = self._connected.link
-        self._nursery.start_soon(self._send_posted, link)
+        link.start_soon(partial(self._send_posted, link))
         self._nursery.start_soon(self._keep_alive, link)
         self._nursery.start_soon(self._give_up_on_the_stuck, link)
 
     async def _send_posted(self, link: ModelLink) -> None:
-        # In the leg's nursery and not in `write`: whoever cancels the pumps of a call
-        # must not tear a message, for the close frame has to follow it.
+        # Not in `write`: whoever cancels the pumps of a call must not tear a message,
+        # for the close frame has to follow it.
         try:
             while True:
                 event = await self._outbox.take()

@@ -43,17 +43,40 @@ class _Home:
     """
 
     nursery: trio.Nursery
-    lives: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+    stream: trio.abc.Stream
     opening: trio.CancelScope = field(factory=trio.CancelScope, init=False)
     rejection: ConnectionRejected | None = field(default=None, init=False)
+    _scopes: list[trio.CancelScope] = field(factory=list[trio.CancelScope], init=False)
 
     def start_soon(self, reader: Callable[[], Awaitable[None]]) -> None:
-        self.nursery.start_soon(self._run, reader)
+        self.shelter(self._read, reader)
 
-    async def _run(self, reader: Callable[[], Awaitable[None]]) -> None:
+    def shelter(self, task: Callable[..., Awaitable[None]], *args: object) -> None:
+        """Run a task that only `end` cancels.
+
+        Cancelling a call must leave it a reader and a sender for its goodbye. That is
+        bounded, and every way out of the leg leads to `end`.
+        """
+        scope = trio.CancelScope(shield=True)
+        self._scopes.append(scope)
+        self.nursery.start_soon(self._within, scope, task, *args)
+
+    async def _within(
+        self,
+        scope: trio.CancelScope,
+        task: Callable[..., Awaitable[None]],
+        *args: object,
+    ) -> None:
+        with scope:
+            await task(*args)
+
+    def end(self) -> None:
+        for scope in self._scopes:
+            scope.cancel(reason="the link is over")
+
+    async def _read(self, reader: Callable[[], Awaitable[None]]) -> None:
         try:
-            with self.lives:
-                await reader()
+            await reader()
         except ConnectionRejected as exc:
             self.rejection = exc
         except (ProtocolError, h11.ProtocolError, ConnectionClosed):
@@ -62,6 +85,9 @@ class _Home:
             pass
         finally:
             self.opening.cancel(reason="the reader has ended")
+            # A peer that has closed waits for us to close the socket as well.
+            with trio.move_on_after(_DROP_S, shield=True):
+                await trio.aclose_forcefully(self.stream)
 
 
 @define(eq=False)
@@ -109,6 +135,10 @@ class ModelLink:
         except (ConnectionClosed, ProtocolError) as exc:
             raise self.why from exc
 
+    def start_soon(self, task: Callable[[], Awaitable[None]]) -> None:
+        """Run a task that ends with the link at the latest, and no cancel before."""
+        self._home.shelter(task)
+
     @property
     def why(self) -> LegClosed:
         """How the WebSocket ended."""
@@ -130,7 +160,7 @@ class ModelLink:
 
     async def drop(self) -> None:
         """Close the socket at once."""
-        self._home.lives.cancel(reason="the link is dropped")
+        self._home.end()
         await trio.aclose_forcefully(self._stream)
 
 
@@ -143,22 +173,26 @@ async def open_link(
         ConnectionRejected: The peer answered with another HTTP status than 101.
         LegClosed: The peer hung up instead of answering.
     """
-    home = _Home(nursery)
+    home = _Home(nursery, stream)
     ws: WebSocketConnection | None = None
-    with home.opening:
-        ws = await wrap_client_stream(
-            # Of a nursery it uses `start_soon`; of a stream, what every stream has.
-            cast("Any", home),
-            cast("Any", stream),
-            endpoint.authority,
-            endpoint.resource,
-            extra_headers=[
-                (name.encode(), text.encode()) for name, text in endpoint.headers
-            ],
-            message_queue_size=_QUEUE_MESSAGES,
-            max_message_size=_MAX_MESSAGE_CHARS,
-            receive_buffer_size=_RECEIVE_BYTES,
-        )
+    try:
+        with home.opening:
+            ws = await wrap_client_stream(
+                # Of a nursery it uses `start_soon`; of a stream, what every stream has.
+                cast("Any", home),
+                cast("Any", stream),
+                endpoint.authority,
+                endpoint.resource,
+                extra_headers=[
+                    (name.encode(), text.encode()) for name, text in endpoint.headers
+                ],
+                message_queue_size=_QUEUE_MESSAGES,
+                max_message_size=_MAX_MESSAGE_CHARS,
+                receive_buffer_size=_RECEIVE_BYTES,
+            )
+    finally:
+        if ws is None:
+            home.end()
     if ws is not None:
         return ModelLink(ws, stream, home)
     if home.rejection is not None:
