@@ -263,6 +263,44 @@ async def test_a_connection_that_drops_is_lost(autojump_clock: MockClock) -> Non
     assert report.close_code == 1006
 
 
+@pytest.mark.parametrize(
+    ("junk", "code"),
+    [
+        (b"\xff" * 4096, 1002),
+        (b"\x81\x85 masked by a service", 1002),
+        (b"\x81\x02\xff\xff", 1007),
+    ],
+)
+async def test_bytes_that_are_no_frames_end_the_call(
+    autojump_clock: MockClock, junk: bytes, code: int
+) -> None:
+    async def handler(ws: ServerConnection) -> None:
+        await receive(ws)
+        await trio.sleep(1)
+        await ws.stream.send_all(junk)
+        await listen(ws, Heard())
+
+    async with service(handler) as there:
+        report = await place_call(URL, (Pause(60),), dial=there.dial)
+    assert report.outcome is Outcome.SERVICE_CLOSED
+    assert report.close_code == code
+    assert 1 <= report.duration_s < 1.1
+
+
+async def test_a_message_beyond_all_measure_ends_the_call(
+    autojump_clock: MockClock,
+) -> None:
+    async def handler(ws: ServerConnection) -> None:
+        await receive(ws)
+        await send(ws, type="error", message="x" * (1 << 20))
+        await listen(ws, Heard())
+
+    async with service(handler) as there:
+        report = await place_call(URL, (Pause(60),), dial=there.dial)
+    assert report.close_code == 1009
+    assert report.duration_s < 0.1
+
+
 async def test_a_refused_upgrade_is_reported_with_its_status(
     autojump_clock: MockClock,
 ) -> None:

@@ -1,7 +1,7 @@
 """The time line without a socket: the queue, who spoke when, what was an answer."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.phone.fakes import silence, tone
@@ -22,6 +22,7 @@ acts = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(acts)
 def test_every_frame_is_played_flushed_or_still_queued(script: list[Act]) -> None:
     playback, waiting = Playback(), list[bytes]()

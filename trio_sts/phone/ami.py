@@ -16,7 +16,6 @@ from attrs import define, field, frozen
 from .exchange import Exchange
 from .report import Outcome
 
-AMI_PORT = 6006
 _MAX_BODY_BYTES = 64 * 1024
 _MAX_KEPT = 1000
 _IDLE_S = 30.0

@@ -56,6 +56,16 @@ def _voices(
         raise click.BadParameter(str(exc)) from exc
 
 
+def _checked_token(
+    _: click.Context, __: click.Parameter, token: str | None
+) -> str | None:
+    try:
+        parse_target("ws://service", {}, token or None)
+    except ValueError as exc:
+        raise click.BadParameter(str(exc)) from exc
+    return token or None
+
+
 def _keys(_: click.Context, __: click.Parameter, digits: str) -> str:
     digits = digits.upper()
     if set(digits) - DTMF_DIGITS:
@@ -105,6 +115,14 @@ def _metadata(
     help="How long to wait for the agent to begin; 0 for one that lets callers begin.",
 )
 @click.option(
+    "--quiet-ms",
+    metavar="MS",
+    type=click.IntRange(100, 60_000),
+    default=1200,
+    show_default=True,
+    help="How long the agent must be silent to have finished what it says.",
+)
+@click.option(
     "--record",
     type=click.Path(path_type=Path, dir_okay=False),
     help="Record the call to a WAV file: the caller is left, the agent is right.",
@@ -121,6 +139,7 @@ def _metadata(
 @click.option(
     "--token",
     envvar="STS_TOKEN",
+    callback=_checked_token,
     help="The secret that the service wants. Better set STS_TOKEN: a command line can "
     "be read by every user of the machine.",
 )
@@ -143,6 +162,7 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     dtmf: str,
     talk_over: float | None,
     greeting: float,
+    quiet_ms: int,
     record: Path | None,
     metadata: dict[str, str],
     uuid: str | None,
@@ -164,7 +184,11 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     whatever the caller did), 1 when not, and 2 for wrong usage.
     """
     script = conversation(
-        voices, digits=dtmf, talk_over_after_s=talk_over, greeting_s=greeting
+        voices,
+        digits=dtmf,
+        talk_over_after_s=talk_over,
+        greeting_s=greeting,
+        quiet_ms=quiet_ms,
     )
     order = _Order(
         url=url,

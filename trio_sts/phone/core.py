@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import cast
 from uuid import uuid4
 
+import h11
 import trio
 from trio_websocket import (
     ConnectionClosed,
@@ -13,6 +14,7 @@ from trio_websocket import (
     WebSocketConnection,
     wrap_client_stream,
 )
+from wsproto.utilities import ProtocolError
 
 from .call import Call
 from .events import View, nobody
@@ -113,6 +115,12 @@ async def _upgrade(call: Call, stream: trio.abc.Stream, target: Target) -> None:
         call.notes.http_status = rejection.status_code
         words = (rejection.body or b"").decode(errors="replace")
         call.end(Outcome.REFUSED, reason=words)
+    except* (h11.ProtocolError, ProtocolError):
+        # The library lets these out when a peer's bytes are no HTTP or no frames.
+        connected = call.line.slot > 0
+        outcome = Outcome.LOST if connected else Outcome.UNREACHABLE
+        code = _NO_CLOSE_FRAME if connected else None
+        call.end(outcome, code, "the peer speaks no WebSocket")
     except* trio.TooSlowError:
         told = f"no WebSocket answer in {CONNECT_TIMEOUT_S:.0f} s"
         call.end(Outcome.UNREACHABLE, reason=told)

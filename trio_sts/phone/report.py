@@ -115,8 +115,9 @@ class CallReport:
     Attributes:
         uuid: The call's id, as sent in ``init``.
         outcome: How it ended.
-        close_code: The WebSocket close code that the service sent, 1006 if the connection
-            was lost; None if this side ended the call or it never began.
+        close_code: The WebSocket close code that the service sent, or that it was sent
+            for bad frames (1002, 1007) or a message over 1 MiB (1009); 1006 if the
+            connection was lost; None if the caller ended the call or it never began.
         reason: The service's own words for the end, without control characters; may be "".
         http_status: The answer to the upgrade if it was refused.
         duration_s: From ``init`` to the end.

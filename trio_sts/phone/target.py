@@ -1,11 +1,14 @@
 """Where a call goes: the service's URL with the call's metadata, and how to dial it."""
 
+import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote, urlencode, urlsplit
 
 import trio
 from attrs import field, frozen
+
+_HEADER_SAFE = re.compile(r"[!-~]+")
 
 Dial = Callable[["Target"], Awaitable[trio.abc.Stream]]
 
@@ -54,7 +57,7 @@ def parse_target(
         token: Sent as ``Authorization: Bearer``.
 
     Raises:
-        ValueError: It is no WebSocket URL; the text does not repeat it.
+        ValueError: It is no WebSocket URL, or the token fits no header.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"ws", "wss"}:
@@ -63,6 +66,8 @@ def parse_target(
         raise ValueError("the URL names no host")
     if parts.username is not None:
         raise ValueError("the URL must not hold a user name; use a token")
+    if token is not None and not _HEADER_SAFE.fullmatch(token):
+        raise ValueError("the token must be printable ASCII without spaces")
     tls = parts.scheme == "wss"
     query = "&".join(filter(None, [parts.query, urlencode(metadata, quote_via=quote)]))
     # What no request line may hold is escaped; what is escaped already stays.
