@@ -49,7 +49,7 @@ def test_every_field_is_named_after_its_variable() -> None:
     ("variable", "text", "value"),
     [
         ("PORT", "6999", 6999),
-        ("PORT", ' "6999" ', 6999),
+        ("PORT", ' " 6999" ', 6999),
         ("HOST", "::1", "::1"),
         ("HOST", "[::]", "::"),
         ("OPENAI_REALTIME_API", "Beta", Dialect.BETA),
@@ -424,10 +424,10 @@ def test_the_effective_rows_say_what_holds_when_nothing_is_set() -> None:
     assert rows["OPENAI_REALTIME_API"] == "ga"
     assert rows["STS_TOKEN"] == ""
     assert rows["OPENAI_TRANSCRIPTION_MODEL"] == "whisper-1"
-    off = {
-        row.variable: row.value for row in effective(evolve(Settings(), embedded=True))
-    }
-    assert off["STS_EMBEDDED"] == "on"
+    changed = evolve(Settings(), embedded=True, transcription_model=None)
+    rows = {row.variable: row.value for row in effective(changed)}
+    assert rows["STS_EMBEDDED"] == "on"
+    assert rows["OPENAI_TRANSCRIPTION_MODEL"] == "none"
 
 
 def test_every_setting_is_described_and_its_default_is_allowed() -> None:

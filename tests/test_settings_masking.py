@@ -23,6 +23,8 @@ from trio_sts.settings.masking import one_line
         ("https://u:p/ss@host/x", "https://***@host/x"),
         ("u:p@host/x?k=v", "***@host/x?k=***"),
         ("https://host/?mail=a@b", "https://host/?mail=***"),
+        ("https://u?:p=@host", "https://u?***"),
+        ("https://u/:p#@host/", "https://***@host"),
         ("https://[u:p@host", "https://***@host"),
         ("", ""),
     ],

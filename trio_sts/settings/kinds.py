@@ -161,7 +161,11 @@ def line(*, none: str | None = None, known: frozenset[str] = frozenset()) -> Kin
         return name.lower() if name.lower() in known else name
 
     allowed = f"one printable line of at most {_LINE_CHARS} characters"
-    return Kind(allowed + (f", or {none}" if none else ""), parse)
+    return Kind(
+        allowed + (f", or {none}" if none else ""),
+        parse,
+        lambda value: (none or "") if value is None else value,
+    )
 
 
 def secret() -> Kind:

@@ -105,10 +105,10 @@ def _from_file(
 def _unwrapped(values: Mapping[str, str | None]) -> dict[str, str]:
     """Drop what is empty, and the quotes that a compose file's list entries keep."""
     unwrapped = {
-        variable: _without_quotes((value or "").strip())
+        variable: _without_quotes((value or "").strip()).strip()
         for variable, value in values.items()
     }
-    return {variable: value for variable, value in unwrapped.items() if value.strip()}
+    return {variable: value for variable, value in unwrapped.items() if value}
 
 
 def _without_quotes(value: str) -> str:

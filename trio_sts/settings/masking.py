@@ -14,6 +14,7 @@ SHOWN_CHARS = 60
 _MIN_SECRET_CHARS = 6
 
 _KEY_LIKE = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
+_PARAMETER = re.compile(r"[\w.~\[\]-]{1,40}", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
 # What of a remote MCP server is no secret; its URL is shown masked.
@@ -46,8 +47,8 @@ def mask_url(url: str) -> str:
     rest, query = _cut(rest, "?")
     if "@" in query + fragment and not _is_sound(url):
         # Perhaps a password with a question mark in it: show the host alone.
-        rest, query, fragment = url.rpartition("@")[2], "", ""
-        return f"{url[:start]}{MASK}@{re.split('[/?#]', rest, maxsplit=1)[0]}"
+        host = re.split(r"[/?#]", url.rpartition("@")[2], maxsplit=1)[0]
+        return f"{url[:start]}{MASK}@{host}"
     if "@" in rest:
         rest = f"{MASK}@{rest.rpartition('@')[2]}"
     masked = url[:start] + rest
@@ -88,15 +89,16 @@ def _cut(text: str, mark: str) -> tuple[str, str]:
 
 def _mask_pair(pair: str) -> str:
     name, equals, _ = pair.partition("=")
-    return f"{name}={MASK}" if equals else MASK
+    return f"{name}={MASK}" if equals and _PARAMETER.fullmatch(name) else MASK
 
 
 def _is_sound(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        has_host = bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         return False
+    return has_host and ":" not in parts.path
 
 
 def _mask_leaves(value: object) -> object:
