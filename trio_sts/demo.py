@@ -1,0 +1,174 @@
+"""``trio-sts demo``: a whole phone call in one process, with no key and no network.
+
+The embedded model, the relay and a stand-in for avr-ami run on loopback; a caller with a
+voice of their own calls the relay as AVR Core would. What is checked at the end is what
+the caller heard and what the model remembers, not that the programs ran.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+import structlog
+import trio
+from attrs import evolve, frozen
+from rich.console import Console
+
+from trio_sts.embedded import Endpoint, SpeechMissing, serve_model
+from trio_sts.embedded.speech.voice import speak
+from trio_sts.logs import configure
+from trio_sts.phone.ami import AmiStandIn
+from trio_sts.phone.core import place_call
+from trio_sts.phone.events import View
+from trio_sts.phone.exchange import Exchange
+from trio_sts.phone.live import LiveView, show_lines
+from trio_sts.phone.report import CallReport, Outcome
+from trio_sts.phone.script import Pause, Say, Script, WaitForAgent, WaitForSilence
+from trio_sts.server import Server
+from trio_sts.service import open_house
+from trio_sts.settings import load
+
+_QUESTION = "what are your opening hours"
+_STORY = "tell me about your company"
+_SECOND_THOUGHT = "what is your address"
+_GOODBYE = "thank you goodbye"
+_TALK_OVER_AFTER_S = 3.0
+_LONGEST_S = 55.0
+
+_log = structlog.get_logger()
+
+
+@frozen
+class _Scene:
+    """What the call left behind: the caller's side, the model's, avr-ami's."""
+
+    report: CallReport
+    model: Endpoint
+    ami: AmiStandIn
+
+
+@click.command()
+@click.option(
+    "--record",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("demo.wav"),
+    show_default=True,
+    help="Where the call is recorded: the caller is left, the agent is right.",
+)
+def demo(*, record: Path) -> None:
+    """Hold a phone call with the embedded model, and show it.
+
+    The caller asks, talks over a long answer with another question, and says goodbye.
+    The exit code is 0 only if the conversation really took place.
+    """
+    configure("warning", "console")
+    console = Console()
+    shown = LiveView(console) if console.is_terminal else nullcontext(show_lines)
+    scene: _Scene | None = None
+    try:
+        with shown as view:
+            scene = trio.run(_play, record, view)
+    except* SpeechMissing as group:
+        raise click.ClickException(str(group.exceptions[0])) from group
+    assert scene is not None  # noqa: S101 - nothing but SpeechMissing gets by above
+    failures = 0
+    console.print()
+    for holds, what in _verdicts(scene):
+        failures += not holds
+        console.print(f"{'ok    ' if holds else 'FAILED'}  {what}", highlight=False)
+    console.print(f"\nThe recording is in {record}.", highlight=False)
+    sys.exit(1 if failures else 0)
+
+
+async def _play(record: Path, view: View) -> _Scene:
+    exchange = Exchange()
+    ami = AmiStandIn(exchange)
+    send, signals = trio.open_memory_channel[int](1)
+    async with send, trio.open_nursery() as nursery:
+        model: Endpoint = await nursery.start(serve_model)
+        ami_url: str = await nursery.start(ami.serve)
+        environ = {
+            "OPENAI_API_KEY": "none",
+            "OPENAI_BASE_URL": model.url,
+            "AMI_URL": ami_url,
+        }
+        settings, _ = load(environ, None, strict=True)
+        settings = evolve(settings, host="127.0.0.1", port=0)
+        async with open_house(settings, environ) as house:
+            port: int = await nursery.start(Server(house).serve, signals)
+            report = await place_call(
+                f"ws://127.0.0.1:{port}/",
+                await trio.to_thread.run_sync(_script),
+                metadata={"from": "2000", "to": "5001"},
+                record_path=record,
+                view=view,
+                max_call_s=_LONGEST_S,
+                exchange=exchange,
+            )
+            nursery.cancel_scope.cancel(reason="the demo is over")
+    return _Scene(report, model, ami)
+
+
+def _script() -> Script:
+    quiet = WaitForSilence()
+    return (
+        WaitForAgent(),
+        quiet,
+        Say(speak(_QUESTION)),
+        WaitForAgent(),
+        quiet,
+        Say(speak(_STORY)),
+        WaitForAgent(),
+        Pause(_TALK_OVER_AFTER_S),
+        Say(speak(_SECOND_THOUGHT)),
+        WaitForAgent(),
+        quiet,
+        Say(speak(_GOODBYE)),
+        # From here on the agent ends the call.
+        WaitForAgent(),
+        Pause(_LONGEST_S),
+    )
+
+
+def _verdicts(scene: _Scene) -> Iterator[tuple[bool, str]]:
+    report = scene.report
+    caller = [said.text.lower() for said in report.transcripts if said.role == "user"]
+    agent = [said.text for said in report.transcripts if said.role == "agent"]
+    remembered = [
+        item.said
+        for item in scene.model.sessions[-1].conversation.items
+        if item.role == "assistant"
+    ]
+    asked = (_QUESTION, _STORY, _SECOND_THOUGHT, _GOODBYE)
+    yield report.greeting_ms is not None, "the agent greeted the caller"
+    yield (
+        all(any(words in said for said in caller) for words in asked),
+        "the model understood every word of the caller's",
+    )
+    yield (
+        _any(agent, "nine to six") and _any(agent, "Mill Lane"),
+        "the agent answered both questions",
+    )
+    story = next((said for said in agent if said.startswith("The Riverside")), "")
+    yield (
+        bool(report.interruptions) and bool(story) and not story.endswith("listen."),
+        f"talked over, the agent stopped, at “… {story[-30:]}”",
+    )
+    yield (
+        not _any(remembered, "everybody is welcome"),
+        "the model remembers no more of that answer than was heard",
+    )
+    yield (
+        report.outcome is Outcome.AMI_HUNG_UP and _any(agent, "Goodbye"),
+        "the agent hung up through avr-ami",
+    )
+    yield (
+        report.unplayed_s == 0,
+        "and only after the caller had heard the whole goodbye",
+    )
+
+
+def _any(texts: list[str], words: str) -> bool:
+    return any(words in text for text in texts)
