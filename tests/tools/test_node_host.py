@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -281,6 +283,46 @@ async def test_the_host_is_gone_even_if_its_tools_block_or_the_service_fails(
             raise RuntimeError("the service failed")
 
     _, alive = await trio.to_thread.run_sync(psutil.wait_procs, started, 5)
+    assert alive == []
+
+
+SERVICE = """
+import os, sys, trio
+from pathlib import Path
+from trio_sts.tools.opening import open_registry
+
+async def serve():
+    async with open_registry(
+        ami_url="http://ami:6006",
+        tools_dir=Path(sys.argv[1]),
+        tool_timeout_s=1,
+        tool_result_kib=1,
+        environ=os.environ,
+    ):
+        print("ready", file=sys.stderr, flush=True)
+        await trio.sleep_forever()
+
+trio.run(serve)
+"""
+
+
+@needs_node
+async def test_the_host_does_not_outlive_a_service_that_is_killed(
+    tmp_path: Path,
+) -> None:
+    folder = in_folder(tmp_path, {"tools/a.js": module("a", "return 'ok';")})
+    command = [sys.executable, "-c", SERVICE, folder]
+    service = await trio.lowlevel.open_process(command, stderr=subprocess.PIPE)
+    assert service.stderr is not None
+    async with service.stderr:
+        with trio.fail_after(20):
+            while b"ready" not in await service.stderr.receive_some():
+                pass
+        (host,) = psutil.Process(service.pid).children()
+        service.kill()
+        await service.wait()
+
+    _, alive = await trio.to_thread.run_sync(psutil.wait_procs, [host], 5)
     assert alive == []
 
 

@@ -132,8 +132,8 @@ class NodeHost:
             began = trio.current_time()
             try:
                 await self._live()
-            except* OSError as group:
-                log.error("node host cannot be started", cause=repr(group.exceptions))
+            except* (OSError, trio.BrokenResourceError) as group:
+                log.error("node host cannot be reached", cause=repr(group.exceptions))
             if trio.current_time() - began > _LIVED_S:
                 delay_s = _RESTART_S
             log.error("node host ended", again_in_s=delay_s)
@@ -165,7 +165,7 @@ class NodeHost:
             while data := await stream.receive_some(_READ_BYTES):
                 for line in splitter.feed(data):
                     self._take(json.loads(line))
-        except (ValueError, KeyError, TypeError, IndexError) as exc:
+        except (ValueError, LookupError, TypeError, RecursionError) as exc:
             log.error("node host cannot be understood", cause=repr(exc))
         except trio.BrokenResourceError as exc:
             log.debug("node host closed its socket", cause=repr(exc))

@@ -41,6 +41,9 @@ async def open_registry(
     A file with a fault is left out, with a warning in the log and a line in
     `Registry.problems`; nothing that an operator's file does stops the service.
     ``environ`` is what the tools see of the environment.
+
+    Error handling: An error of the block comes out in an exception group where there
+    are JavaScript tools, bare where there are none; ``except*`` takes both.
     """
     found = find_files(tools_dir)
     loaded: dict[Path, LoadedFile] = {}

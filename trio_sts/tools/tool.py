@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 import httpx
-from attrs import evolve, field, frozen
+from attrs import field, frozen
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from jsonschema.protocols import Validator
@@ -70,10 +70,6 @@ class Tool:
     def offer(self) -> FunctionTool:
         """Return what the model is told about it."""
         return FunctionTool(self.name, self.description, self.input_schema)
-
-    def for_call_control(self) -> "Tool":
-        """Return it as the operator's own version of a call control tool."""
-        return evolve(self, kind=Kind.CALL_CONTROL)
 
     def violation(self, arguments: Mapping[str, Any]) -> str | None:
         """Return what is wrong with ``arguments``, fit for the model, or None."""
