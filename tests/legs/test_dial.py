@@ -42,7 +42,7 @@ async def listening(
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     port = listeners[0].socket.getsockname()[1]
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, handle, listeners)
+        await nursery.start(trio.serve_listeners, handle, listeners)
         try:
             yield f"ws://127.0.0.1:{port}/v1/realtime?model=m"
         finally:
@@ -73,7 +73,7 @@ async def test_a_beta_endpoint_is_told_so() -> None:
             assert session.headers["authorization"] == "Bearer sk-secret"
 
 
-async def test_azure_gets_its_own_header_and_the_built_in_model_none() -> None:
+def test_azure_gets_its_own_header_and_the_built_in_model_none() -> None:
     azure = Settings(
         api_key="sk-secret", base_url="https://x.openai.azure.com/openai/v1"
     )
@@ -240,6 +240,7 @@ async def test_an_endpoint_that_hangs_up_in_the_handshake_is_asked_again_at_once
 
 async def test_a_reset_is_no_answer(autojump_clock: trio.testing.MockClock) -> None:
     async def reset(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
         no_linger = b"\x01\0\0\0\0\0\0\0"
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
 

@@ -1,0 +1,118 @@
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+import trio_websocket
+from trio.testing import MockClock
+
+from trio_sts.errors import LegClosed
+from trio_sts.legs.endpoint import Endpoint
+from trio_sts.legs.model_link import ModelLink, open_link
+
+ENDPOINT = Endpoint("ws://model.example/v1/realtime?model=m", (("api-key", "k"),))
+
+
+@asynccontextmanager
+async def linked() -> AsyncGenerator[
+    tuple[ModelLink, trio_websocket.WebSocketConnection], None
+]:
+    """A link and the peer's WebSocket, over a wire in memory."""
+    ours, theirs = trio.testing.memory_stream_pair()
+    peers: list[trio_websocket.WebSocketConnection] = []
+    async with trio.open_nursery() as nursery:
+
+        async def accept() -> None:
+            request = await trio_websocket.wrap_server_stream(nursery, theirs)
+            assert request.path == "/v1/realtime?model=m"
+            assert (b"api-key", b"k") in request.headers
+            peers.append(await request.accept())
+
+        async with trio.open_nursery() as handshake:
+            handshake.start_soon(accept)
+            link = await open_link(nursery, ours, ENDPOINT)
+        yield link, peers[0]
+        await link.drop()
+        # Nothing of the link is left: the nursery ends by itself.
+        with trio.fail_after(1):
+            await peers[0].aclose()
+
+
+async def test_messages_go_both_ways() -> None:
+    async with linked() as (link, peer):
+        await link.send("to the model")
+        await peer.send_message("from the model")
+
+        assert await peer.get_message() == "to the model"
+        assert await link.receive() == "from the model"
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(peer.get_message)
+            nursery.start_soon(link.ping)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+
+async def test_the_peer_hears_our_code() -> None:
+    async with linked() as (link, peer):
+        await link.aclose(1001, "restarting")
+        with pytest.raises(trio_websocket.ConnectionClosed) as caught:
+            await peer.get_message()
+
+        assert caught.value.reason is not None
+        assert caught.value.reason.code == 1001
+        assert caught.value.reason.reason == "restarting"
+
+
+async def test_a_link_that_the_peer_closed_says_so_in_every_way() -> None:
+    async with linked() as (link, peer):
+        await peer.aclose(1011, "broken")
+
+        with pytest.raises(LegClosed) as received:
+            await link.receive()
+        with pytest.raises(LegClosed):
+            await link.send("too late")
+        with pytest.raises(LegClosed):
+            await link.ping()
+        assert received.value.code == 1011
+        assert received.value.reason == "broken"
+        await link.aclose(1000, "")
+
+
+async def test_a_refused_handshake_ends_nothing_but_itself() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+
+        async def refuse() -> None:
+            async with theirs, trio.open_nursery() as reader:
+                request = await trio_websocket.wrap_server_stream(reader, theirs)
+                await request.reject(403, body=b"no")
+                reader.cancel_scope.cancel()
+
+        nursery.start_soon(refuse)
+        with pytest.raises(trio_websocket.ConnectionRejected) as caught:
+            await open_link(nursery, ours, ENDPOINT)
+
+        assert caught.value.status_code == 403
+        assert caught.value.body == b"no"
+
+
+async def test_a_peer_that_hangs_up_instead_of_answering_ends_the_wait() -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        await theirs.aclose()
+
+        with pytest.raises(LegClosed):
+            await open_link(nursery, ours, ENDPOINT)
+
+
+async def test_a_handshake_that_is_given_up_leaves_no_task(
+    autojump_clock: MockClock,
+) -> None:
+    ours, _ = trio.testing.memory_stream_pair()
+    async with trio.open_nursery() as nursery:
+        with trio.move_on_after(10) as patience:
+            await open_link(nursery, ours, ENDPOINT)
+
+    assert patience.cancelled_caught
+    assert trio.current_time() == pytest.approx(10)
