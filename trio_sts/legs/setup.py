@@ -116,6 +116,7 @@ def _fault(
     if name is not None and name not in refused:
         _log.warning("model refuses a field", field=name, code=error.code)
         return name
+    _log.debug("model refuses the session", message=error.message)
     verdict = said_no(error)
     is_transient = error.type != "invalid_request_error" and not error.param
     if isinstance(verdict, ModelRefused) or is_transient:
