@@ -230,6 +230,22 @@ async def test_the_recording_has_both_sides_on_one_time_line(
     assert np.array_equal(agent[160:], caller[:-160])
 
 
+@pytest.mark.parametrize("seconds", [0.1, 2])
+async def test_a_full_disk_ends_the_recording_and_not_the_call(
+    autojump_clock: MockClock, seconds: float
+) -> None:
+    async def handler(ws: ServerConnection) -> None:
+        await listen(ws, Heard())
+
+    script = (Pause(seconds), HangUp())
+    full = Path("/dev/full")
+    async with service(handler) as there:
+        report = await place_call(URL, script, record_path=full, dial=there.dial)
+    assert report.duration_s == seconds
+    (error,) = report.errors
+    assert error == "the recording is not complete: No space left on device"
+
+
 @pytest.mark.parametrize(
     ("code", "reason"), [(1000, ""), (1001, "going"), (1008, "no"), (1011, "broken")]
 )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from trio_sts.phone.resample import resample
-from trio_sts.phone.wav import BadWav, decode_wav, read_wav, recording
+from trio_sts.phone.wav import BadWav, Recorder, decode_wav, read_wav
 
 Wave = NDArray[np.float64]
 PCM, FLOAT, EXTENSIBLE = 1, 3, 0xFFFE
@@ -160,9 +160,10 @@ def test_a_missing_file_is_refused_with_the_reason(tmp_path: Path) -> None:
 def test_a_recording_is_a_stereo_file_as_it_grows(tmp_path: Path) -> None:
     path = tmp_path / "call.wav"
     left = np.arange(160, dtype="<i2")
-    with recording(path) as recorder:
-        for _ in range(3):
-            recorder.write(left.tobytes(), (-left).tobytes())
+    recorder = Recorder.open(path)
+    for _ in range(3):
+        recorder.write(left.tobytes(), (-left).tobytes())
+    recorder.close()
     with wave.open(str(path)) as file:
         assert file.getparams()[:4] == (2, 2, 8000, 480)
         both = np.frombuffer(file.readframes(480), "<i2").reshape(-1, 2)

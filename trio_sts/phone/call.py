@@ -1,6 +1,7 @@
 """One call as AVR Core holds it, without its socket: the clock, what comes, what goes."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import trio
 from attrs import define, field
@@ -127,6 +128,16 @@ class Call:
             case None:
                 self.notes.bad_messages += 1
 
+    def stop_recording(self) -> None:
+        """Finish the file of the recording, if there is one."""
+        if self._recorder is None:
+            return
+        try:
+            self._recorder.close()
+        except OSError as exc:
+            self._recording_failed(exc)
+        self._recorder = None
+
     def report(self) -> CallReport:
         """What became of it, once it is over."""
         return self.notes.report(self.uuid, self.line)
@@ -147,10 +158,15 @@ class Call:
         try:
             self._recorder.write(caller_pcm, agent_pcm)
         except OSError as exc:
-            # A full disk ends the recording, not the call.
+            self._recording_failed(exc)
+            with suppress(OSError):
+                self._recorder.close()
             self._recorder = None
-            told = self.notes.fail(f"the recording stopped: {exc.strerror}")
-            self._view(Failed(self.line.now_ms, told))
+
+    def _recording_failed(self, exc: OSError) -> None:
+        """A full disk ends the recording, not the call."""
+        told = self.notes.fail(f"the recording is not complete: {exc.strerror}")
+        self._view(Failed(self.line.now_ms, told))
 
     def _post(self, message: FromCore) -> None:
         try:

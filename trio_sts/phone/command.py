@@ -152,7 +152,7 @@ def _metadata(
 )
 @click.option(
     "--ami-port",
-    type=click.IntRange(0, 65535),
+    type=click.IntRange(1, 65535),
     help="Also stand in for avr-ami on this port of 127.0.0.1, where the service's "
     "AMI_URL must point: a hangup or transfer that it asks for then ends this call.",
 )

@@ -1,7 +1,6 @@
 """A stand-in for AVR Core: it places one call to an STS service and reports on it."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from pathlib import Path
 from typing import cast
 from uuid import uuid4
@@ -22,7 +21,7 @@ from .exchange import Exchange
 from .report import CallReport, Outcome
 from .script import Script
 from .target import Dial, Target, dial_tcp, parse_target
-from .wav import recording
+from .wav import Recorder
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_CALL_S = 300.0
@@ -72,16 +71,18 @@ async def place_call(
         OSError: The recording cannot be written.
     """
     target = parse_target(url, metadata or {}, token)
-    with recording(record_path) if record_path else nullcontext() as recorder:
-        call = Call.prepare(
-            uuid or str(uuid4()),
-            script,
-            view,
-            recorder=recorder,
-            max_call_s=max_call_s,
-        )
+    call = Call.prepare(
+        uuid or str(uuid4()),
+        script,
+        view,
+        recorder=Recorder.open(record_path) if record_path else None,
+        max_call_s=max_call_s,
+    )
+    try:
         with (exchange or Exchange()).connected(call.uuid, call.end):
             await _connect(call, target, dial)
+    finally:
+        call.stop_recording()
     report = call.report()
     view(report)
     return report
