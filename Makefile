@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable ASYNC106,ASYNC114,ASYNC127
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test check docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -37,7 +37,7 @@ test: $(VENV)/test.stamp  ## run every test, with coverage
 check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files 'trio_sts/*.py' 'tests/*.py')
+	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py')
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -45,6 +45,9 @@ check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+docs: $(VENV)/run.stamp  ## write the README's table of settings and .env.example
+	$(BIN)/python scripts/settings_docs.py
 
 clean:  ## remove the environment and every cache
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
