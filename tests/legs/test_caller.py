@@ -2,7 +2,7 @@
 
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import psutil
@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 from typing_extensions import override
+from websockets.exceptions import ConnectionClosed
 
 from tests.peers.core import FakeCore, calling, silence
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
@@ -240,12 +241,33 @@ async def test_64_kib_are_not_too_much() -> None:
         assert isinstance((await call.hears(1))[0], BadMessage)
 
 
-async def test_a_message_without_end_is_not_received_and_closed_with_1009() -> None:
+async def test_a_message_without_end_is_not_received_and_closed_with_1009(
+    autojump_clock: MockClock,
+) -> None:
     async with a_call() as (core, call, _):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(core.send, "x" * 900_000)
             await wait_all_tasks_blocked()
             await fail_politely(call, 1009)
+        assert await core.wait_closed() == 1009
+    assert trio.current_time() == 0  # nobody had to wait for the other
+
+
+async def test_a_message_without_end_on_a_real_socket_is_closed_with_1009(
+    nursery: trio.Nursery,
+) -> None:
+    async def serve(stream: trio.SocketStream) -> None:
+        async with trio.open_nursery() as holding:
+            call = Call(await CallerLeg.accept(holding, stream))
+            await call.pump()
+            await end(call, 1009)
+
+    listeners = await nursery.start(partial(trio.serve_tcp, serve, 0, host="127.0.0.1"))
+    async with calling(
+        f"ws://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+    ) as core:
+        with suppress(ConnectionClosed):
+            await core.send("x" * 1_000_000)
         assert await core.wait_closed() == 1009
 
 

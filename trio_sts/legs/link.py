@@ -27,8 +27,6 @@ _TOO_BIG_WORDS = "Exceeded maximum message size"
 _HANDSHAKE_S = 5.0
 # Complete messages that wait for a pump, which itself never waits for anything.
 _QUEUE_MESSAGES = 8
-# RFC 6455, 5.5: a control frame holds 125 bytes, and the close code takes two.
-_MAX_REASON_BYTES = 123
 
 
 def as_it_is(stream: trio.abc.Stream) -> trio.abc.Stream:
@@ -95,9 +93,8 @@ class Link(Generic[_M]):
 
     async def aclose(self, code: int, reason: str) -> None:
         """Send what is posted, shake hands on the end, close the socket."""
-        brief = reason.encode()[:_MAX_REASON_BYTES].decode(errors="ignore")
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._say_goodbye, code, brief)
+            nursery.start_soon(self._say_goodbye, code, reason)
             await self._ended.wait()
             nursery.cancel_scope.cancel(reason="the leg is closed")
 
