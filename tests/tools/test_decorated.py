@@ -7,7 +7,7 @@ import pytest
 from tests.tools.calls import a_call, error_of
 from tests.tools.folders import in_folder, opened
 from trio_sts.tools.docstrings import Docstring, read_docstring
-from trio_sts.tools.opening import list_tools
+from trio_sts.tools.listing import list_tools
 
 HEAD = """
 import threading
@@ -253,7 +253,7 @@ async def first():
 @tools.tool(name="second", description="Does another.")
 def other(): ...
 '''
-    listing = list_tools(Path(in_folder(tmp_path, {"tools/own.py": HEAD + text})))
+    listing = list_tools(Path(in_folder(tmp_path, {"tools/own.py": HEAD + text})), {})
 
     assert [(tool.name, tool.description) for tool in listing.tools[2:]] == [
         ("first", "Does one thing."),

@@ -13,7 +13,7 @@ from tests.tools.calls import Answerer, a_call, error_of
 from tests.tools.folders import in_folder, opened
 from trio_sts.errors import ToolError
 from trio_sts.tools.http_template import UrlTemplate, fill_json
-from trio_sts.tools.opening import list_tools
+from trio_sts.tools.listing import list_tools
 from trio_sts.tools.registry import CUT_MARK, ToolOutcome
 from trio_sts.tools.tool import Kind
 
@@ -300,10 +300,15 @@ async def test_a_faulty_file_is_left_out_with_one_line(
     assert said in problem
 
 
-def test_the_list_needs_no_environment(tmp_path: Path) -> None:
-    listing = list_tools(Path(in_folder(tmp_path, {"tools/shop.toml": ORDER})))
+def test_the_list_shows_what_start_would_say(tmp_path: Path) -> None:
+    folder = Path(in_folder(tmp_path, {"tools/shop.toml": ORDER}))
+
+    listing = list_tools(folder, {"SHOP_TOKEN": "secret"})
+    without = list_tools(folder, {})
 
     assert [(t.name, t.description, t.kind) for t in listing.tools[2:]] == [
         ("order_status", "Tells how far an order is.", Kind.HTTP)
     ]
     assert listing.problems == ()
+    assert len(without.tools) == 2
+    assert "SHOP_TOKEN is not set" in without.problems[0]

@@ -12,7 +12,7 @@ from structlog.testing import capture_logs
 
 from tests.tools.calls import a_call, error_of
 from tests.tools.folders import in_folder, opened
-from trio_sts.tools.opening import list_tools
+from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import Registry, ToolOutcome
 from trio_sts.tools.tool import Kind
@@ -372,8 +372,9 @@ async def test_an_operators_own_call_control_in_javascript_replaces_ours(
     assert registry.tools["avr_transfer"].kind is Kind.CALL_CONTROL
 
 
+@needs_node
 def test_the_list_reads_names_from_the_text(tmp_path: Path) -> None:
-    listing = list_tools(Path(in_folder(tmp_path, {"tools/greet.js": GOOD})))
+    listing = list_tools(Path(in_folder(tmp_path, {"tools/greet.js": GOOD})), env())
 
     source = str(tmp_path / "tools" / "greet.js")
     assert listing.tools[2:] == (

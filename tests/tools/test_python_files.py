@@ -6,7 +6,7 @@ from structlog.testing import capture_logs
 
 from tests.tools.calls import a_call, error_of
 from tests.tools.folders import in_folder, left_compiled, opened
-from trio_sts.tools.opening import list_tools
+from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import ToolOutcome
 from trio_sts.tools.tool import Kind
@@ -217,7 +217,7 @@ def test_the_list_runs_no_file(tmp_path: Path) -> None:
         "tools/dynamic.py": "name = str(1)\ndef handler(uuid, args): ...\n",
         "tools/half.py": "handler = print\n",
     }
-    listing = list_tools(Path(in_folder(tmp_path, files)))
+    listing = list_tools(Path(in_folder(tmp_path, files)), {})
 
     assert not mark.exists()
     tools = tmp_path / "tools"

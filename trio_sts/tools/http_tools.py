@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import httpx
@@ -11,8 +13,9 @@ from attrs import frozen
 from trio_sts.errors import ToolError
 
 from .http_answer import read_up_to
-from .http_files import HttpFile, resolve_headers
+from .http_files import HttpFile, read_http_file, resolve_headers
 from .http_template import fill_json
+from .loaded import LoadedFile, built
 from .tool import CallContext, Kind, Tool, make_tool
 
 _REDIRECTS = 3
@@ -20,14 +23,15 @@ _REDIRECTS = 3
 _JSON_BYTES = 1024 * 1024
 
 
-def http_tool(
-    file: HttpFile, *, source: str, environ: Mapping[str, str], result_bytes: int
-) -> Tool:
-    """Make a tool that never reads more than it may tell.
+def load_http_file(
+    path: Path, environ: Mapping[str, str], result_bytes: int
+) -> LoadedFile:
+    """Read a file and make its tool, which keeps no more than ``result_bytes``."""
+    return built([partial(_tool, path, environ, result_bytes)])
 
-    Raises:
-        ToolFault: The definition or its environment is wrong.
-    """
+
+def _tool(path: Path, environ: Mapping[str, str], result_bytes: int) -> Tool:
+    file = read_http_file(path)
     headers = {
         "accept": "application/json, text/*;q=0.9, */*;q=0.1",
         "accept-encoding": "identity",  # so that the limit holds for what is sent, too
@@ -42,7 +46,7 @@ def http_tool(
         input_schema=file.parameters,
         handler=runner.run,
         kind=Kind.HTTP,
-        source=source,
+        source=str(path),
         timeout_s=file.timeout_s,
     )
 

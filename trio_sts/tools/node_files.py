@@ -21,6 +21,8 @@ from .tool import CallContext, Kind, Tool, make_tool
 # call does not meet a thread that is blocked.
 _SOONER = 0.9
 
+_NO_NODE = "not used: JavaScript tools need Node.js, and there is no 'node' in PATH"
+
 # As AVR's tools write it: the first `name: "..."` and `description: "..."`.
 _LITERAL = r"""\b{key}\s*:\s*(?P<quote>["'`])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)"""
 _NAME = re.compile(_LITERAL.format(key="name"))
@@ -35,17 +37,18 @@ async def opened_node_files(
 
     ``timeout_s`` is the registry's limit for a call.
     """
-    node = shutil.which("node", path=environ.get("PATH"))
+    node = _node(environ)
     if not files or node is None:
-        fault = (
-            "not used: JavaScript tools need Node.js, and there is no 'node' in PATH"
-        )
         await trio.lowlevel.checkpoint()
-        yield {path: LoadedFile(faults=(fault,)) for path in files}
+        yield {path: LoadedFile(faults=(_NO_NODE,)) for path in files}
         return
     async with running_node_host(files, node=node, environ=environ) as host:
         builders = {path: partial(_tool, host, path, timeout_s) for path in files}
         yield {path: built([build]) for path, build in builders.items()}
+
+
+def _node(environ: Mapping[str, str]) -> str | None:
+    return shutil.which("node", path=environ.get("PATH"))
 
 
 def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
@@ -67,12 +70,14 @@ def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
     )
 
 
-def list_node_file(path: Path) -> ListedTool:
+def list_node_file(path: Path, environ: Mapping[str, str]) -> ListedTool:
     """Read name and description from a file's text.
 
     Raises:
-        ToolFault: It cannot be read.
+        ToolFault: It cannot be read, or there is no Node.js.
     """
+    if _node(environ) is None:
+        raise ToolFault(_NO_NODE)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as exc:

@@ -99,6 +99,23 @@ def make_tool(
     Raises:
         ToolFault: Saying which part is wrong and what is allowed.
     """
+    offer = checked_offer(name, description, input_schema)
+    return Tool(
+        name=offer.name,
+        description=offer.description,
+        input_schema=offer.parameters,
+        handler=handler,
+        validator=_compiled(offer.parameters),
+        kind=kind,
+        source=source,
+        timeout_s=timeout_s,
+    )
+
+
+def checked_offer(
+    name: object, description: object, input_schema: object
+) -> FunctionTool:
+    """Check the part of a tool that the model is told; see `make_tool`."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         fault = f"name {name!r:.80} must be 1 to 64 of a-z A-Z 0-9 _ -"
         raise ToolFault(fault)
@@ -107,16 +124,8 @@ def make_tool(
     if not isinstance(description, str):
         raise ToolFault("description must be a string")
     schema = _object_schema(input_schema)
-    return Tool(
-        name=name,
-        description=description,
-        input_schema=schema,
-        handler=handler,
-        validator=_compiled(schema),
-        kind=kind,
-        source=source,
-        timeout_s=timeout_s,
-    )
+    _compiled(schema)
+    return FunctionTool(name, description, schema)
 
 
 def _object_schema(written: object) -> dict[str, Any]:
@@ -137,7 +146,8 @@ def _object_schema(written: object) -> dict[str, Any]:
     return schema
 
 
-def _compiled(schema: dict[str, Any]) -> Validator:
+def _compiled(parameters: Mapping[str, Any]) -> Validator:
+    schema = dict(parameters)
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)

@@ -1,0 +1,82 @@
+"""What tools there would be, for an operator who asks: none of the files is run."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from attrs import frozen
+
+from trio_sts.errors import ToolFault
+
+from .call_control import call_control_tools
+from .files import ToolFile, find_files
+from .http_tools import load_http_file
+from .node_files import list_node_file
+from .python_outline import Outline, read_outline
+from .ranks import ListedTool, rank
+from .tool import Kind, Tool, checked_offer
+
+# Both matter only to a tool that is run.
+_ANY_URL = "http://localhost"
+_ANY_BYTES = 1024
+
+
+@frozen
+class Listing:
+    """What would be offered to the model, and a line for each problem."""
+
+    tools: tuple[ListedTool, ...]
+    problems: tuple[str, ...]
+
+
+def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
+    """Read names and descriptions from the files' text.
+
+    What only shows when a file is run is not found: a computed name, a failing import.
+    """
+    found = find_files(tools_dir)
+    candidates = [_as_listed(tool) for tool in call_control_tools(_ANY_URL)]
+    problems = list(found.problems)
+    for file in found.files:
+        try:
+            candidates += _listed(file, environ)
+        except ToolFault as fault:
+            problems.append(f"{file.path}: {fault}")
+    tools, losers = rank(candidates)
+    return Listing(tuple(tools), (*problems, *losers))
+
+
+def _as_listed(tool: Tool) -> ListedTool:
+    return ListedTool(tool.name, tool.description, tool.source, tool.kind)
+
+
+def _listed(file: ToolFile, environ: Mapping[str, str]) -> list[ListedTool]:
+    if file.kind is Kind.JAVASCRIPT:
+        return [list_node_file(file.path, environ)]
+    if file.kind is Kind.PYTHON:
+        return list(_listed_python(read_outline(file.path), str(file.path)))
+    loaded = load_http_file(file.path, environ, _ANY_BYTES)
+    for fault in loaded.faults:
+        raise ToolFault(fault)
+    return [_as_listed(tool) for tool in loaded.tools]
+
+
+def _listed_python(outline: Outline, source: str) -> Iterator[ListedTool]:
+    if outline.missing and not outline.decorated:
+        fault = f"no {outline.missing!r} at its top level"
+        raise ToolFault(fault)
+    if outline.is_plain:
+        yield _listed_plain(outline, source)
+    for function in outline.decorated:
+        checked_offer(function.name, function.description, None)
+        yield ListedTool(function.name, function.description, source, Kind.PYTHON)
+
+
+def _listed_plain(outline: Outline, source: str) -> ListedTool:
+    written = outline.literals
+    offer = checked_offer(
+        written.get("name") or "computed",
+        written.get("description"),
+        written.get("input_schema"),
+    )
+    name = offer.name if written.get("name") else None
+    return ListedTool(name, offer.description, source, Kind.PYTHON)
