@@ -20,7 +20,7 @@ def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> 
     if event.item.type == "function_call":
         state.calls.named(event.item)
     elif event.item.type == "message":
-        state.playout.expect(event.item.id, event.response_id)
+        state.playout.expect(event.item.id, _parent_id(state, event))
         state.history.agent_item(event.item.id)
 
 
@@ -42,8 +42,9 @@ def item_listed(state: State, item: Item, response_id: str, now: float) -> None:
 
 def output_item_done(state: State, event: events.OutputItemDone, now: float) -> None:
     """An item of the response is complete."""
-    if event.response_id not in state.quarantine:
-        item_listed(state, event.item, event.response_id, now)
+    response_id = _parent_id(state, event)
+    if response_id and response_id not in state.quarantine:
+        item_listed(state, event.item, response_id, now)
     if event.item.type == "message":
         state.playout.finish(event.item.id)
 
@@ -70,6 +71,16 @@ def give_output(
     call = state.calls.finished(call_id, output, owes_answer=owes_answer)
     if call is not None:
         state.history.answered(call_id, output)
+        if owes_answer:
+            state.patience.owe()
+
+
+def speak_over_goodbye(state: State, now: float) -> None:
+    """The caller talks while a hangup or transfer waits."""
+    cancelled = state.goodbye.speech_started(now)
+    if cancelled is not None:
+        state.out.note("info", "goodbye cancelled", why="the caller is talking")
+        give_output(state, cancelled.call_id, STILL_TALKING)
 
 
 def send_outputs(state: State) -> None:
@@ -89,10 +100,11 @@ def see_goodbye_through(state: State, now: float) -> None:
     if given_up is not None:
         state.out.note("info", "transfer cancelled", why="the caller is talking")
         give_output(state, given_up.call_id, STILL_TALKING)
+    audible = state.playout.audible(now)
+    goodbye.look_again_at(state.playout.drained_at, now)
     if goodbye.stage is Stage.WAITING and goodbye.call is not None:
         parent_done = state.calls.parent_done(goodbye.call.response_id)
-        heard = parent_done and not state.playout.audible(now)
-        call = goodbye.proceed(now, heard=heard)
+        call = goodbye.proceed(now, heard=parent_done and not audible)
         if call is not None:
             state.out.run_tool(call.call_id, call.name, call.arguments)
     if goodbye.over(now):
@@ -109,8 +121,17 @@ def _announce(state: State, event: events.ArgumentsDone, now: float) -> None:
     kind = _control_kind(state, call.name)
     if kind is None:
         state.out.run_tool(call.call_id, call.name, call.arguments)
-    elif not state.goodbye.start(kind, call, now, talking=state.caller_speaking):
+    elif not state.goodbye.start(kind, call, now):
         give_output(state, call.call_id, IN_PROGRESS, owes_answer=False)
+    elif state.caller_speaking:
+        speak_over_goodbye(state, now)
+
+
+def _parent_id(
+    state: State, event: events.OutputItemAdded | events.OutputItemDone
+) -> str:
+    """The response of an item; some endpoints leave it out."""
+    return event.response_id or state.sequencer.active or ""
 
 
 def _control_kind(state: State, name: str) -> Kind | None:

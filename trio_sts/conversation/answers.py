@@ -5,7 +5,7 @@ from trio_sts.wire.realtime.items import ErrorDetail, Response
 from trio_sts.wire.realtime.requests import CancelResponse
 
 from . import actions, turns
-from .failures import ACTIVE_RESPONSE, Fatal, Harmless, Retry, judge
+from .failures import ACTIVE_RESPONSE, CANCEL_NOT_ACTIVE, Fatal, Harmless, Retry, judge
 from .state import Greeting, State
 
 
@@ -14,11 +14,15 @@ def response_created(state: State, event: events.ResponseCreated, _: float) -> N
     _active(state, event.response.id)
 
 
-def _active(state: State, response_id: str) -> None:
-    state.sequencer.created(response_id)
+def _greet(state: State, response_id: str) -> None:
     if state.greeting is Greeting.ASKED:
         state.greeting = Greeting.SPEAKING
         state.greeting_response_id = response_id
+
+
+def _active(state: State, response_id: str) -> None:
+    state.sequencer.created(response_id)
+    _greet(state, response_id)
     if state.keypad.busy:
         # The VAD answers what was said before the keys; the keys are the turn.
         state.quarantine.add(response_id)
@@ -38,15 +42,25 @@ def audio(state: State, event: events.AudioDelta, _: float) -> None:
     ):
         return
     state.history.agent_item(event.item_id)
-    state.patience.satisfied()
-    overflow = state.playout.overflow(event.response_id)
-    if overflow is not None:
-        response_id, cuts = overflow
-        state.out.note("warning", "answer cut", why="longer than STS_PLAYOUT_MAX_S")
-        if response_id == state.sequencer.active:
-            state.quarantine.add(response_id)
-        for cut in cuts:
+    if event.audio:
+        state.patience.satisfied()
+    _mind_bound(state, event.response_id)
+
+
+def _mind_bound(state: State, arriving: str) -> None:
+    overflow = state.playout.overflow(arriving)
+    if overflow is None:
+        return
+    response_id, cuts = overflow
+    state.out.note("warning", "answer cut", why="longer than STS_PLAYOUT_MAX_S")
+    for cut in cuts:
+        if response_id == arriving:
+            state.history.freeze(cut.item_id)
+            turns.truncate(state, cut)
+        else:
             turns.forget_unheard(state, cut)
+    if response_id == arriving:
+        state.quarantine.add(response_id)
 
 
 def audio_done(state: State, event: events.AudioDone, _: float) -> None:
@@ -75,6 +89,7 @@ def response_done(state: State, event: events.ResponseDone, now: float) -> None:
     state.done_responses.append(response.id)
     state.quarantine.release(response.id)
     state.sequencer.done(response.id)
+    _greet(state, response.id)
     _close_items(state, response, now)
     for call in state.calls.response_done(response):
         state.goodbye.dropped(call)
@@ -82,6 +97,7 @@ def response_done(state: State, event: events.ResponseDone, now: float) -> None:
         _failed(state, response.error or ErrorDetail(), now)
     elif response.status == "completed":
         state.retries = 0
+        state.sequencer.fulfilled()
 
 
 def error(state: State, event: events.ErrorEvent, now: float) -> None:
@@ -89,15 +105,24 @@ def error(state: State, event: events.ErrorEvent, now: float) -> None:
     if event.error.code == ACTIVE_RESPONSE:
         state.sequencer.refused()
         return
+    if event.error.code == CANCEL_NOT_ACTIVE:
+        _cancelled_in_vain(state, event.error.event_id)
     match judge(event.error):
         case Fatal(told=told):
             _give_up(state, event.error, told)
-        case Retry(delay_s=delay_s):
+        case Retry(delay_s=delay_s) if state.response_missing:
             state.retry(now, delay_s, code=event.error.code)
         case Harmless(expected=True):
             state.out.note("debug", "model error", code=event.error.code)
-        case Harmless():
+        case _:
             state.out.note("warning", "model error", code=event.error.code)
+
+
+def _cancelled_in_vain(state: State, cited: str | None) -> None:
+    # What we took for active was over: its end would have come before this answer.
+    active = state.sequencer.active
+    if active in state.quarantine and cited in {None, f"cancel_{active}"}:
+        state.sequencer.gone()
 
 
 def session_updated(state: State, event: events.SessionUpdated, _: float) -> None:
@@ -150,11 +175,10 @@ def _close_items(state: State, response: Response, now: float) -> None:
             if words:
                 state.history.agent_said(item.id, words)
     state.playout.finish_response(response.id)
-    if response.status == "cancelled":
-        for track in state.playout.live_of(response.id):
-            if track.received_ms == 0:
-                state.playout.drop(track)
-                state.history.cut(track.item_id, 0, 0)
+    for track in state.playout.live_of(response.id):
+        if track.received_ms == 0:
+            state.playout.drop(track)
+            state.history.cut(track.item_id, 0, 0)
 
 
 def _failed(state: State, error: ErrorDetail, now: float) -> None:

@@ -25,14 +25,17 @@ _TRANSIENT = {
     "server_error",
     "internal_error",
 }
+CANCEL_NOT_ACTIVE = "response_cancel_not_active"
 # Races and clamps that do no harm; they are logged at debug.
 _BENIGN = {
-    "response_cancel_not_active",
+    CANCEL_NOT_ACTIVE,
     "input_audio_buffer_commit_empty",
     "item_truncate_invalid_item_id",
     "item_delete_invalid_item_id",
     "unsupported_content_type",
 }
+# The answer to a truncate past the end has a general code and may cite no event.
+_TRUNCATED_TOO_LATE = "already shorter than"
 ACTIVE_RESPONSE = "conversation_already_has_active_response"
 
 _MOST_RETRIES = 3
@@ -66,12 +69,13 @@ class Harmless:
 def judge(error: ErrorDetail) -> Fatal | Retry | Harmless:
     """Sort an error by its code, or by its type where it has no code."""
     code = error.code or error.type or ""
+    if _answers_a_correction(error):
+        return Harmless(expected=True)
     if code in _FATAL:
         return Fatal(_FATAL[code])
     if code in _TRANSIENT:
         return Retry(_named_delay_s(error.message))
-    ours = (error.event_id or "").startswith(("truncate", "cancel", "delete"))
-    return Harmless(expected=code in _BENIGN or ours)
+    return Harmless(expected=code in _BENIGN)
 
 
 def backoff_s(attempt: int, named_s: float | None) -> float | None:
@@ -82,6 +86,11 @@ def backoff_s(attempt: int, named_s: float | None) -> float | None:
     if attempt >= _MOST_RETRIES:
         return None
     return min(named_s, _MOST_DELAY_S) if named_s is not None else 2.0**attempt
+
+
+def _answers_a_correction(error: ErrorDetail) -> bool:
+    cited = (error.event_id or "").startswith(("truncate_", "cancel_", "delete_"))
+    return cited or _TRUNCATED_TOO_LATE in error.message
 
 
 def _named_delay_s(message: str) -> float | None:

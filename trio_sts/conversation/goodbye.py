@@ -46,8 +46,9 @@ class Goodbye:
     _talking_limit: float = NEVER
     _cancels: int = 0
     _leave_at: float = NEVER
+    _look_at: float = NEVER
 
-    def start(self, kind: Kind, call: ToolCall, now: float, *, talking: bool) -> bool:
+    def start(self, kind: Kind, call: ToolCall, now: float) -> bool:
         """Wait with a call; False if another one is under way already."""
         if self.stage is not Stage.NONE:
             return False
@@ -55,8 +56,6 @@ class Goodbye:
         self.kind = kind
         self.call = call
         self._limit = now + self.timeout_s
-        self._talking = talking
-        self._talking_limit = now + _TRANSFER_PATIENCE_S if talking else NEVER
         return True
 
     def speech_started(self, now: float) -> ToolCall | None:
@@ -90,6 +89,10 @@ class Goodbye:
         if waiting and now >= self._talking_limit:
             return self._drop()
         return None
+
+    def look_again_at(self, heard_at: float, now: float) -> None:
+        """All that was said will have been heard at ``heard_at``."""
+        self._look_at = heard_at if heard_at > now else NEVER
 
     def proceed(self, now: float, *, heard: bool) -> ToolCall | None:
         """The call to be run now: all is heard and the caller silent, or time is up."""
@@ -131,7 +134,7 @@ class Goodbye:
         """When something has to be looked at again."""
         if self.stage is Stage.WAITING:
             limit = self._talking_limit if self.kind == "transfer" else NEVER
-            return min(self._limit, limit)
+            return min(self._limit, limit, self._look_at)
         return self._leave_at
 
     def _drop(self) -> ToolCall | None:

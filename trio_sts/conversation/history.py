@@ -96,6 +96,10 @@ class History:
             entry.text = text
             entry.final = True
 
+    def freeze(self, item_id: str) -> None:
+        """No more of this item is played than what has come so far."""
+        self.agent_item(item_id).final = True
+
     def heard(self, item_id: str, heard_ms: float) -> None:
         """The caller has heard an item to its end."""
         entry = self.agent_item(item_id)

@@ -4,6 +4,8 @@ from attrs import define, field
 
 # More keys than any number, account or code that callers are asked for.
 MAX_DIGITS = 32
+# Messages that wait for the end of a response at the same time.
+MAX_WAITING = 8
 # How long a message waits for the end of the response that the first key cancelled.
 _CANCEL_PATIENCE_S = 2.0
 NEVER = float("inf")
@@ -53,7 +55,8 @@ class Keypad:
         return min(gathered_at, self._patience_at if self._ready else NEVER)
 
     def _close(self, now: float, digits: str) -> None:
-        self._ready.append(digits)
+        if len(self._ready) < MAX_WAITING:
+            self._ready.append(digits)
         self._digits = ""
         self._gathered_at = NEVER
         if self._patience_at == NEVER:

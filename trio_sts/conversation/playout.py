@@ -37,7 +37,8 @@ class Track:
     _frames_sent_ms: float = 0
     _frames_heard_ms: float = 0
     complete: bool = False
-    cut: bool = False
+    # Nothing more of it is taken.
+    closed: bool = False
 
     @property
     def sent_ms(self) -> float:
@@ -52,13 +53,13 @@ class Track:
     @property
     def over(self) -> bool:
         """Whether it has been heard to its end, the padding of its last frame too."""
-        return self.complete and self._frames_heard_ms >= self._frames_sent_ms + (
-            self.waiting_ms
-        )
+        sent_ms = self._frames_sent_ms
+        return self.complete and self._frames_heard_ms >= sent_ms + self.waiting_ms
 
     def take(self, audio: bytes) -> list[bytes]:
         """Frames that are whole now; ``audio`` is in the model's format."""
         self.received_ms += len(audio) * self._ms_per_byte
+        self.complete = False
         return self._waiting(self._framer.push(self._decoder.decode(audio)))
 
     def finish(self) -> list[bytes]:
@@ -89,6 +90,12 @@ class Cut:
     content_index: int
     heard_ms: float
     received_ms: float
+    complete: bool = False
+
+    @property
+    def fully_heard(self) -> bool:
+        """Whether only the padding of its last frame was thrown away."""
+        return self.complete and self.heard_ms >= self.received_ms > 0
 
 
 @define
@@ -152,11 +159,12 @@ class Playout:
             False if it was dropped because the item was cut.
         """
         track = self.expect(item_id, response_id, content_index)
-        if track.cut:
+        if track.closed:
             return False
         if self._latest is not None and self._latest is not track:
             self._finish(self._latest)
         self._latest = track
+        self._live[item_id] = track
         self._queue.extend((track, frame) for frame in track.take(audio))
         return True
 
@@ -175,9 +183,9 @@ class Playout:
         """The items of a response that are neither cut nor heard to their end."""
         return [t for t in self._live.values() if t.response_id == response_id]
 
-    def drop(self, track: Track) -> None:
-        """Nothing of this item will be played: it was cancelled before its audio."""
-        self._cut(track, track.heard_ms)
+    def drop(self, track: Track) -> Cut:
+        """Nothing more of this item is taken, and none of it waits to be played."""
+        return self._cut(track, track.heard_ms)
 
     def feed(self, now: float) -> list[bytes]:
         """The batches that are due: at most 100 ms each, never above the lead."""
@@ -217,7 +225,7 @@ class Playout:
 
     def audible(self, now: float) -> bool:
         """Whether something is, or may still be, on its way to the caller's ear."""
-        return bool(self._queue) or now < self._ends_at + self.delay_ms / 1000
+        return bool(self._queue) or now + _EPSILON_S < self.drained_at
 
     @property
     def drained_at(self) -> float:
@@ -229,10 +237,11 @@ class Playout:
         """When `feed` or `settle` has something to do; infinity if never."""
         at = float("inf")
         if self._queue:
-            # Wait until a whole batch has room, so that batches stay batches.
-            batch_ms = min(len(self._queue), BATCH_FRAMES) * FRAME_MS
-            room_ms = max(self.lead_ms - min(batch_ms, self.lead_ms), 0)
-            at = self._ends_at - room_ms / 1000
+            # Wait until a whole batch has room, so that batches stay batches, but never
+            # until more than half of a small lead is gone.
+            most = max(min(BATCH_FRAMES, self.lead_ms // (2 * FRAME_MS)), 1)
+            batch_ms = min(len(self._queue), most) * FRAME_MS
+            at = self._ends_at - (self.lead_ms - batch_ms) / 1000
         if self._stretches:
             at = min(at, self._heard_at(self._stretches[0]))
         return at
@@ -269,14 +278,18 @@ class Playout:
         oldest = self._queue[0][0].response_id
         unheard = self.live_of(oldest)
         if oldest == arriving_response_id:
-            return oldest, [self._cut(t, t.received_ms) for t in unheard]
+            # What came of it is still to be heard, and may be interrupted.
+            cuts = [self._at(track, track.received_ms) for track in unheard]
+            for track in unheard:
+                track.closed = track.complete = True
+            return oldest, cuts
         self._queue = deque(e for e in self._queue if e[0].response_id != oldest)
         return oldest, [self._cut(t, t.sent_ms) for t in unheard]
 
     def _finish(self, track: Track) -> None:
         if self._latest is track:
             self._latest = None
-        if not track.complete and not track.cut:
+        if not track.complete and not track.closed:
             self._queue.extend((track, frame) for frame in track.finish())
 
     def _play(self, track: Track) -> None:
@@ -294,9 +307,16 @@ class Playout:
         return stretch.starts_at + (stretch.duration_ms + self.delay_ms) / 1000
 
     def _cut(self, track: Track, at_ms: float) -> Cut:
-        track.cut = True
+        track.closed = True
         self._live.pop(track.item_id, None)
-        return Cut(track.item_id, track.content_index, at_ms, track.received_ms)
+        return self._at(track, at_ms)
+
+    @staticmethod
+    def _at(track: Track, at_ms: float) -> Cut:
+        received_ms = track.received_ms
+        return Cut(
+            track.item_id, track.content_index, at_ms, received_ms, track.complete
+        )
 
     def _forget_old_tracks(self) -> None:
         if len(self._tracks) <= _REMEMBERED_TRACKS:

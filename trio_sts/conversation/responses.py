@@ -39,16 +39,25 @@ class Sequencer:
         self.wanted = True
         self._want_outlives_ask = self.asked
         self._instructions = instructions
-        self._not_before = not_before
+        self._not_before = max(self._not_before, not_before)
+
+    def again(self, *, not_before: float = AT_ONCE) -> None:
+        """The same response is wanted once more: the last one came to nothing."""
+        self.asked = False
+        self.want(instructions=self._instructions, not_before=not_before)
+
+    def fulfilled(self) -> None:
+        """A response was completed: its instructions are not to be repeated."""
+        if not self.wanted:
+            self._instructions = None
 
     def drop_want(self) -> None:
         """Nothing is owed any more."""
         self.wanted = False
 
-    @property
-    def waiting_for_retry(self) -> bool:
+    def waiting_for_retry(self, now: float) -> bool:
         """Whether a want waits for the delay that the model's side asked for."""
-        return self.wanted and self._not_before > AT_ONCE
+        return self.wanted and now < self._not_before
 
     @property
     def busy(self) -> bool:
@@ -57,23 +66,34 @@ class Sequencer:
 
     def created(self, response_id: str) -> None:
         """``response.created``, ours or the VAD's."""
+        ours = self.asked
         self.active = response_id
         self.asked = False
         self._created_since_asked = True
         self._unseen_active = False
-        self._speech_hold = AT_ONCE
+        # The caller still speaks: this is the answer to our create, and not the VAD's.
+        if not (ours and self._speech_hold == NEVER):
+            self._speech_hold = AT_ONCE
         self.wanted = self.wanted and self._want_outlives_ask
         self._want_outlives_ask = False
 
     def done(self, response_id: str) -> None:
         """``response.done``, which may come without a ``response.created``."""
         self._unseen_active = False
-        if self.active in {response_id, None}:
+        if self.active == response_id:
             self.active = None
+        elif self.active is None and self.asked:
+            self.created(response_id)
+            self.active = None
+
+    def gone(self) -> None:
+        """The active response is over, although its ``response.done`` was not seen."""
+        self.active = None
 
     def speech_started(self) -> None:
         """The caller speaks: the VAD will create the next response."""
         self._speech_hold = NEVER
+        self._instructions = self._instructions if self.wanted else None
 
     def speech_stopped(self, now: float) -> None:
         """The VAD's response is due; after the grace we ask ourselves."""
@@ -90,9 +110,8 @@ class Sequencer:
 
     def nudge(self) -> None:
         """Ask anew: whatever was asked or said to be active has led to nothing."""
-        self.asked = False
         self._unseen_active = False
-        self.want()
+        self.again()
 
     def next(self, now: float) -> CreateResponse | None:
         """The ``response.create`` that is due, if one is."""

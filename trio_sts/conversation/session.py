@@ -180,8 +180,7 @@ class Conversation:
     def _last_words(self, now: float) -> list[Command]:
         state = self._state
         state.out = Outgoing()
-        for track in state.playout.settle(now):
-            state.history.heard(track.item_id, track.heard_ms)
+        turns.settle(state, now)
         for cut in state.playout.interrupt(now):
             state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
         tell_transcripts(state, state.history.take_rest())

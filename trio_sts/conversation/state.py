@@ -51,7 +51,7 @@ class Quarantine:
         if response_id in self._ids:
             self._ids.remove(response_id)
 
-    def __contains__(self, response_id: str) -> bool:
+    def __contains__(self, response_id: str | None) -> bool:
         return response_id in self._ids
 
 
@@ -110,4 +110,12 @@ class State:
         self.retries += 1
         self.tally.retries += 1
         self.out.note("warning", "response failed", code=code, retry_in_s=delay_s)
-        self.sequencer.want(not_before=now + delay_s)
+        self.sequencer.again(not_before=now + delay_s)
+        if not self.patience.owed:
+            self.patience.owe()
+
+    @property
+    def response_missing(self) -> bool:
+        """Whether a turn is owed and no response has begun that could still fail."""
+        owed = self.sequencer.asked or self.patience.owed
+        return owed and not self.sequencer.busy

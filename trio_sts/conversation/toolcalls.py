@@ -5,14 +5,19 @@ A call is announced three times and acted on once. Its output goes out after the
 of one response have answered, one response is wanted.
 """
 
+from typing import TypeVar
+
 from attrs import define, field
 
 from trio_sts.wire.realtime.events import ArgumentsDone
 from trio_sts.wire.realtime.items import Item, Response
 from trio_sts.wire.realtime.requests import CreateFunctionOutput
 
+_T = TypeVar("_T")
 # Far above what any call holds; beyond it the oldest ids are forgotten.
 _REMEMBERED_CALLS = 4096
+# Responses of the past that a late announcement may still name.
+_REMEMBERED_PARENTS = 64
 
 
 @define(eq=False)
@@ -40,6 +45,12 @@ class _Parent:
     done: bool = False
 
 
+def _remember(seen: dict[str, _T], key: str, value: _T, *, most: int) -> None:
+    seen[key] = value
+    if len(seen) > most:
+        del seen[next(iter(seen))]
+
+
 @define
 class ToolCalls:
     """All function calls of a conversation, by the response that made them."""
@@ -47,6 +58,8 @@ class ToolCalls:
     _seen: dict[str, ToolCall] = field(factory=dict[str, ToolCall])
     _parents: dict[str, _Parent] = field(factory=dict[str, _Parent])
     _names: dict[str, str] = field(factory=dict[str, str])
+    # Whether a response of the past was cancelled.
+    _ended: dict[str, bool] = field(factory=dict[str, bool])
 
     @property
     def pending(self) -> bool:
@@ -65,23 +78,25 @@ class ToolCalls:
     def named(self, item: Item) -> None:
         """Remember a call's name: not every endpoint repeats it with the arguments."""
         if item.type == "function_call" and item.name:
-            self._names[item.id] = item.name
+            _remember(self._names, item.id, item.name, most=_REMEMBERED_CALLS)
 
     def announced(self, event: ArgumentsDone) -> ToolCall | None:
         """A call is complete.
 
         Returns:
-            The call if it is to be acted on: it is new and its name is known.
+            The call if it is to be acted on: it is new, its name is known and its
+            response was not cancelled.
         """
         name = event.name or self._names.get(event.item_id)
         if event.call_id in self._seen or not event.call_id or name is None:
             return None
+        if self._ended.get(event.response_id):
+            return None
         self._names.pop(event.item_id, None)
         call = ToolCall(event.call_id, name, event.arguments, event.response_id)
-        self._seen[call.call_id] = call
-        self._parents.setdefault(call.response_id, _Parent()).calls.append(call)
-        if len(self._seen) > _REMEMBERED_CALLS:
-            del self._seen[next(iter(self._seen))]
+        _remember(self._seen, call.call_id, call, most=_REMEMBERED_CALLS)
+        over = _Parent(done=call.response_id in self._ended)
+        self._parents.setdefault(call.response_id, over).calls.append(call)
         return call
 
     def finished(
@@ -102,11 +117,13 @@ class ToolCalls:
             The calls that are dropped by this: the response was cancelled, and they are
             not completed items of it.
         """
+        cancelled = response.status == "cancelled"
+        _remember(self._ended, response.id, cancelled, most=_REMEMBERED_PARENTS)
         parent = self._parents.get(response.id)
         if parent is None:
             return []
         parent.done = True
-        if response.status != "cancelled":
+        if not cancelled:
             return []
         completed = {
             item.call_id

@@ -10,7 +10,7 @@ from trio_sts.wire.realtime.requests import (
 )
 
 from . import actions
-from .goodbye import STILL_TALKING, Stage
+from .goodbye import Stage
 from .playout import Cut
 from .state import State
 
@@ -23,7 +23,7 @@ def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
     leaving_by_transfer = (
         state.goodbye.stage is Stage.WAITING and state.goodbye.kind == "transfer"
     )
-    _speak_over_goodbye(state, now)
+    actions.speak_over_goodbye(state, now)
     if state.rules.barge_in or leaving_by_transfer:
         barge_in(state, now, ours=False)
 
@@ -48,14 +48,18 @@ def key_pressed(state: State, digit: str, now: float) -> None:
     if state.keypad.press(digit, now):
         state.patience.satisfied()
         barge_in(state, now, ours=True)
-        _speak_over_goodbye(state, now)
+        actions.speak_over_goodbye(state, now)
         if not state.caller_speaking:
             state.goodbye.speech_stopped()
 
 
 def send_keys(state: State, now: float) -> None:
     """Send the keys that are complete, once the cancelled response is done."""
-    for digits in state.keypad.take(now, response_active=state.sequencer.busy):
+    state.sequencer.blocked = state.keypad.busy
+    if not state.ready:
+        return
+    pending = state.sequencer.busy or state.sequencer.asked
+    for digits in state.keypad.take(now, response_active=pending):
         text = f"[The caller pressed these keys: {digits}]"
         state.out.model(CreateMessage("user", text))
         state.out.note("info", "keys pressed", keys="*" * len(digits))
@@ -70,12 +74,18 @@ def barge_in(state: State, now: float, *, ours: bool) -> None:
 
     ``ours`` says that the model's VAD does not cancel the response by itself.
     """
+    settle(state, now)
     active = state.sequencer.active
     cuts: list[Cut] = []
     if state.playout.audible(now):
         cuts = state.playout.interrupt(now)
         state.out.caller(avr.Interruption())
         state.tally.barge_ins += 1
+    elif active is not None:
+        # Part of a frame may wait for the rest, which is not to come any more.
+        for track in state.playout.live_of(active):
+            cut = state.playout.drop(track)
+            state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
     if active is not None:
         if ours and active not in state.quarantine:
             state.out.model(CancelResponse(active, event_id=f"cancel_{active}"))
@@ -87,6 +97,13 @@ def barge_in(state: State, now: float, *, ours: bool) -> None:
 def forget_unheard(state: State, cut: Cut) -> None:
     """Make the model's record of an item what the caller heard of it."""
     state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
+    truncate(state, cut)
+
+
+def truncate(state: State, cut: Cut) -> None:
+    """Tell the model where an item ended; nothing if the caller heard all of it."""
+    if cut.fully_heard:
+        return
     if cut.received_ms == 0:
         event_id = f"delete_{cut.item_id}"
         state.out.model(DeleteItem(cut.item_id, event_id=event_id))
@@ -101,8 +118,7 @@ def forget_unheard(state: State, cut: Cut) -> None:
     )
 
 
-def _speak_over_goodbye(state: State, now: float) -> None:
-    cancelled = state.goodbye.speech_started(now)
-    if cancelled is not None:
-        state.out.note("info", "goodbye cancelled", why="the caller is talking")
-        actions.give_output(state, cancelled.call_id, STILL_TALKING)
+def settle(state: State, now: float) -> None:
+    """Close what the caller has heard to its end by now."""
+    for track in state.playout.settle(now):
+        state.history.heard(track.item_id, track.heard_ms)

@@ -38,10 +38,9 @@ def deadline(state: State) -> float:
     return min(
         state.playout.deadline,
         state.intake.deadline,
-        state.keypad.deadline,
+        state.keypad.deadline if state.ready else NEVER,
         state.goodbye.deadline,
-        _goodbye_heard_at(state),
-        state.sequencer.deadline,
+        state.sequencer.deadline if _may_ask(state) else NEVER,
         state.patience.deadline,
         state.history.deadline,
         state.protected_until,
@@ -51,7 +50,7 @@ def deadline(state: State) -> float:
 
 def ask_for_response(state: State, now: float) -> None:
     """Send the ``response.create`` that is due, if one is."""
-    if state.ready and state.goodbye.stage is not Stage.LEAVING:
+    if _may_ask(state):
         create = state.sequencer.next(now)
         if create is not None:
             state.out.model(create)
@@ -78,6 +77,10 @@ def tell_transcripts(state: State, entries: list[Entry]) -> None:
                 _tell(state, "user", entry.text)
 
 
+def _may_ask(state: State) -> bool:
+    return state.ready and state.goodbye.stage is not Stage.LEAVING
+
+
 def _tell(
     state: State,
     role: Literal["user", "agent"],
@@ -92,9 +95,8 @@ def _tell(
 
 def _play(state: State, now: float) -> None:
     playout = state.playout
+    turns.settle(state, now)
     if now >= playout.deadline:
-        for track in playout.settle(now):
-            state.history.heard(track.item_id, track.heard_ms)
         for batch in playout.feed(now):
             state.out.caller(avr.AgentAudio(batch))
             state.tally.agent_audio_ms += len(batch) / 16
@@ -128,7 +130,7 @@ def _mind_dead_air(state: State, now: float) -> None:
     excused = (
         not state.ready
         or state.caller_speaking
-        or state.sequencer.waiting_for_retry
+        or state.sequencer.waiting_for_retry(now)
         or state.goodbye.stage is not Stage.NONE
         or state.keypad.busy
         or state.calls.pending
@@ -174,10 +176,3 @@ def _limits_at(state: State) -> float:
         return longest_at
     quiet_since = max(state.intake.heard_at, state.playout.drained_at, state.started_at)
     return min(longest_at, quiet_since + state.rules.idle_s)
-
-
-def _goodbye_heard_at(state: State) -> float:
-    waiting = state.goodbye.stage is Stage.WAITING
-    return (
-        state.playout.drained_at if waiting and not state.playout.queued_ms else NEVER
-    )

@@ -1,0 +1,113 @@
+"""What AVR Core does with agent audio, as a judge of what was really heard.
+
+It knows nothing of the playout clock: it plays one frame at each beat of its own 20 ms
+grid, and it recognises an item by the level of its audio.
+"""
+
+from collections import Counter, deque
+
+from attrs import define, field
+
+from trio_sts.audio.formats import AudioFormat, decoder, encoder
+from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS, SAMPLE_BYTES
+
+_FRAME_S = FRAME_MS / 1000
+# By then the resampler has reached the level of an item.
+_STEADY_BYTE = 100 * SAMPLE_BYTES
+_FIRST_CODE = 0x80
+LEVELS = 100
+
+
+def level(index: int, audio_format: AudioFormat) -> int:
+    """One of 100 levels that survive the format unchanged."""
+    law: AudioFormat = "pcmu" if audio_format == "pcm" else audio_format
+    code = bytes([_FIRST_CODE + index % LEVELS])
+    return int.from_bytes(decoder(law).decode(code), "little", signed=True)
+
+
+def steady_audio(ms: float, index: int, audio_format: AudioFormat) -> bytes:
+    """``ms`` of one level in the model's format."""
+    sample = level(index, audio_format).to_bytes(SAMPLE_BYTES, "little", signed=True)
+    if audio_format == "pcm":
+        return sample * round(ms * 24)
+    return encoder(audio_format).encode(sample * round(ms * 8))
+
+
+@define
+class AvrCore:
+    """The playback queue behind the caller leg, played in real time.
+
+    Attributes:
+        started_ms: By item, milliseconds of frames whose playing has begun.
+        finished_ms: By item, milliseconds of frames that were played to their end.
+        most_queued: The longest the queue ever was, in frames.
+        gaps: Times at which nothing was there to be played right after something was.
+    """
+
+    audio_format: AudioFormat
+    grid_s: float = 0
+    items: list[str] = field(factory=list[str])
+    started_ms: Counter[str] = field(factory=Counter[str])
+    finished_ms: Counter[str] = field(factory=Counter[str])
+    received_ms: Counter[str] = field(factory=Counter[str])
+    most_queued: int = 0
+    gaps: list[float] = field(factory=list[float])
+    frames: list[bytes] = field(factory=list[bytes])
+    _queue: deque[str] = field(factory=deque[str])
+    _playing: str | None = None
+    _beats: int = 0
+    _latest: str = ""
+
+    def audio_of(self, item: str, ms: float) -> bytes:
+        """Audio that is recognised as this item's."""
+        if item not in self.items:
+            self.items.append(item)
+        return steady_audio(ms, self.items.index(item), self.audio_format)
+
+    def receive(self, pcm: bytes, now: float) -> None:
+        """One message with agent audio."""
+        self.play_until(now)
+        assert pcm
+        assert len(pcm) % FRAME_BYTES == 0
+        for start in range(0, len(pcm), FRAME_BYTES):
+            frame = pcm[start : start + FRAME_BYTES]
+            self._latest = self._item_of(frame)
+            self._queue.append(self._latest)
+            self.received_ms[self._latest] += FRAME_MS
+            self.frames.append(frame)
+        self.most_queued = max(self.most_queued, len(self._queue))
+
+    def flush(self, now: float) -> None:
+        """An interruption."""
+        self.play_until(now)
+        self._queue.clear()
+
+    def play_until(self, now: float) -> None:
+        """Play what has its beat by now."""
+        while self.grid_s + self._beats * _FRAME_S <= now + 1e-9:
+            self._beat(self.grid_s + self._beats * _FRAME_S)
+            self._beats += 1
+
+    @property
+    def silent(self) -> bool:
+        """Whether all is played."""
+        return not self._queue and self._playing is None
+
+    def _beat(self, at: float) -> None:
+        before = self._playing
+        if before is not None:
+            self.finished_ms[before] += FRAME_MS
+        self._playing = self._queue.popleft() if self._queue else None
+        if self._playing is not None:
+            self.started_ms[self._playing] += FRAME_MS
+        elif before is not None:
+            self.gaps.append(at)
+
+    def _item_of(self, frame: bytes) -> str:
+        padded = frame[-SAMPLE_BYTES:] == bytes(SAMPLE_BYTES)
+        if padded and self.audio_format == "pcm":
+            return self._latest
+        at = 0 if padded else _STEADY_BYTE
+        heard = int.from_bytes(frame[at : at + SAMPLE_BYTES], "little", signed=True)
+        by_level = {level(n, self.audio_format): i for n, i in enumerate(self.items)}
+        return by_level[heard]
