@@ -45,7 +45,7 @@ FACTS: Final = (
         "from that day his telephone rang every evening.",
     ),
     Fact(
-        ("what do you sell",),
+        ("what kind of books do you have",),
         "We sell new and old books, maps, and good coffee.",
     ),
     Fact(
