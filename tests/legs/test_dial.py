@@ -79,12 +79,14 @@ def test_azure_gets_its_own_header_and_the_built_in_model_none() -> None:
     )
 
     endpoint = endpoint_of(azure)
-    built_in = endpoint_of(azure, url="ws://127.0.0.1:1/v1/realtime")
+    beta = evolve(azure, realtime_api=Dialect.BETA)
+    built_in = endpoint_of(beta, url="ws://127.0.0.1:1/v1/realtime")
 
     assert endpoint.headers == (("api-key", "sk-secret"),)
     assert endpoint.authority == endpoint.host == "x.openai.azure.com"
     assert endpoint.port == 443
     assert built_in.headers == ()
+    assert built_in.dialect is Dialect.GA
     assert built_in.authority == "127.0.0.1:1"
 
 
@@ -148,6 +150,20 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
 
         assert failure.told == "the certificate of the model's endpoint is not trusted"
         assert model.sessions == []
+
+
+async def test_a_peer_that_does_not_speak_tls(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def speak_plainly(stream: trio.SocketStream) -> None:
+        await stream.receive_some()
+        await stream.send_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    async with listening(speak_plainly) as url:
+        secure = url.replace("ws:", "wss:")
+        failure = await fails(Endpoint(secure, connect_budget_s=1))
+
+        assert failure.told == "TLS with the model's endpoint failed"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])

@@ -205,8 +205,11 @@ async def test_an_error_of_the_block_comes_out_as_it_is_and_the_leg_is_closed() 
         assert session.close_code == 1000
 
 
-async def test_a_call_that_is_cancelled_from_outside_says_goodbye() -> None:
+async def test_a_call_that_is_cancelled_from_outside_says_goodbye(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
     async with scripted_model() as model:
+        start = trio.current_time()
         with trio.CancelScope() as call:
             async with open_model(Endpoint(model.url)) as leg:
                 await set_up(leg, CONFIG, Refusals())
@@ -214,6 +217,8 @@ async def test_a_call_that_is_cancelled_from_outside_says_goodbye() -> None:
                 await trio.sleep_forever()
 
         assert call.cancelled_caught
+        # The handshake is shaken and not timed out.
+        assert trio.current_time() == start
         session = await model.next_connection()
         await session.closed.wait()
         assert session.close_code == 1000
@@ -227,6 +232,16 @@ async def test_closing_twice_and_after_the_endpoint_is_harmless() -> None:
         await leg.aclose(1000)
         await leg.aclose(1001)
         leg.post(requests.ClearAudio())
+
+
+async def test_an_endpoint_that_closes_is_not_kept_waiting_for_our_socket(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with talking() as (_, session):
+        start = trio.current_time()
+        await session.close(1001)
+
+        assert trio.current_time() == start
 
 
 async def test_a_connection_that_breaks_is_1006() -> None:

@@ -85,17 +85,18 @@ def endpoint_of(settings: Settings, *, url: str | None = None) -> Endpoint:
 
     Args:
         settings: The service's settings.
-        url: The built-in model's, if that is to be used; it gets no key.
+        url: The built-in model's, if that is to be used; it speaks GA and gets no key.
     """
     key = auth_header(settings) if url is None else None
-    beta = settings.realtime_api is Dialect.BETA
+    dialect = settings.realtime_api if url is None else Dialect.GA
+    beta = dialect is Dialect.BETA
     return Endpoint(
         url or endpoint_url(settings),
         headers=(
             *((key,) if key else ()),
             *((("OpenAI-Beta", "realtime=v1"),) if beta else ()),
         ),
-        dialect=settings.realtime_api,
+        dialect=dialect,
         connect_timeout_s=settings.connect_timeout_s,
         connect_budget_s=settings.connect_budget_s,
     )

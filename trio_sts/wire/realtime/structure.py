@@ -155,7 +155,7 @@ def _response(value: object, _: object = None) -> Response:
         status=_string(fields.get("status", "in_progress")),
         reason=text_or_none(reason),
         error=None if error is None else _error(error),
-        output=_converter.structure(fields.get("output", ()), _Items),
+        output=_converter.structure(fields.get("output", []), _Items),
         usage=None if usage is None else _usage(usage),
         metadata=json_object(fields.get("metadata")),
     )
@@ -181,8 +181,6 @@ def _parts(value: object, _: object = None) -> tuple[ContentPart, ...]:
 
 
 def _list(value: object) -> list[object]:
-    if isinstance(value, tuple):
-        return list(cast("tuple[object, ...]", value))
     if not isinstance(value, list):
         raise _WrongField("not a list")
     return cast("list[object]", value)
