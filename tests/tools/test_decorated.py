@@ -6,6 +6,7 @@ import pytest
 
 from tests.tools.calls import a_call, error_of
 from tests.tools.folders import in_folder, opened
+from trio_sts.tools import tool
 from trio_sts.tools.docstrings import Docstring, read_docstring
 from trio_sts.tools.listing import list_tools
 
@@ -259,6 +260,14 @@ def other(): ...
         ("first", "Does one thing."),
         ("second", "Does another."),
     ]
+
+
+def test_a_tool_can_still_be_called_by_its_own_tests() -> None:
+    @tool(name="double")
+    def twice(number: int) -> int:
+        return 2 * number
+
+    assert twice(4) == 8
 
 
 def test_a_docstring_is_read_in_any_shape() -> None:

@@ -340,6 +340,41 @@ async def test_a_hang_up_leaves_the_host_to_the_others(tmp_path: Path) -> None:
     assert outcome.output == "ok"
 
 
+PYTHON = f"""#!{sys.executable}
+import os, sys, time
+def say(line): os.write(int(sys.argv[2]), line)
+"""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "#!/nowhere/at/all\n",
+        PYTHON + "raise SystemExit(1)\n",
+        PYTHON + "say(b'no json\\n')\ntime.sleep(60)\n",
+        PYTHON + 'say(b\'{"type": "loaded", "file": 9}\\n\')\n',
+    ],
+)
+async def test_a_node_that_does_not_work_costs_its_tools_only(
+    tmp_path: Path, script: str
+) -> None:
+    node = tmp_path / "bin" / "node"
+    node.parent.mkdir()
+    node.write_text(script)
+    node.chmod(0o755)
+    folder = in_folder(tmp_path, {"tools/greet.js": GOOD})
+    started = trio.current_time()
+
+    async with opened(folder, environ={"PATH": str(node.parent)}) as registry:
+        assert set(registry.tools) == {"avr_transfer", "avr_hangup"}
+        children = psutil.Process().children()
+
+    assert trio.current_time() - started < 10
+    (problem,) = registry.problems
+    assert "greet.js: cannot be loaded: Node.js did not do it" in problem
+    assert not any(child.is_running() for child in children)
+
+
 async def test_without_node_the_files_are_told_and_the_rest_works(
     tmp_path: Path,
 ) -> None:

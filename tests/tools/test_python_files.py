@@ -216,6 +216,7 @@ def test_the_list_runs_no_file(tmp_path: Path) -> None:
         "tools/weather.py": f"open({str(mark)!r}, 'w').close()\n{WEATHER}",
         "tools/dynamic.py": "name = str(1)\ndef handler(uuid, args): ...\n",
         "tools/half.py": "handler = print\n",
+        "tools/odd.py": f"name = 'two words'\n{HANDLER}",
     }
     listing = list_tools(Path(in_folder(tmp_path, files)), {})
 
@@ -228,7 +229,9 @@ def test_the_list_runs_no_file(tmp_path: Path) -> None:
         ListedTool(None, "", str(tools / "dynamic.py"), Kind.PYTHON),
     )
     assert [tool.name for tool in listing.tools[:2]] == ["avr_transfer", "avr_hangup"]
-    assert listing.problems == (f"{tools / 'half.py'}: no 'name' at its top level",)
+    half, odd = listing.problems
+    assert half == f"{tools / 'half.py'}: no 'name' at its top level"
+    assert odd.startswith(f"{tools / 'odd.py'}: name 'two words' must be")
 
 
 async def test_two_calls_run_one_tool_at_once(tmp_path: Path) -> None:
