@@ -78,7 +78,7 @@ class Intake:
 
     def mend(self, now: float, *, model_hears_speech: bool) -> bytes:
         """Silence, in the model's format, where caller audio stopped in mid-speech."""
-        if not (self.open and model_hears_speech) or self.withheld:
+        if not (self.open and model_hears_speech) or self.withheld or self._ring:
             self._mend_at = NEVER
             return b""
         if self._mended_ms == 0:
