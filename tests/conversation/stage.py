@@ -126,6 +126,10 @@ class Stage:
         ends = [what for _, what in self.log if isinstance(what, commands.EndCall)]
         return ends[-1] if ends else None
 
+    def over(self) -> bool:
+        """Whether the call was ended."""
+        return self.end is not None
+
     # Time.
 
     def advance(self, seconds: float) -> None:
@@ -165,6 +169,10 @@ class Stage:
         for digit in digits:
             self.caller(avr.DtmfDigit(digit))
 
+    def finish(self) -> None:
+        """The caller hung up."""
+        self._perform(self.conversation.finish(self.now))
+
     # The model.
 
     def model_ready(self, welcome_message: str | None = None) -> None:
@@ -177,6 +185,9 @@ class Stage:
 
     def model(self, event: events.ServerEvent | BadMessage) -> None:
         self._perform(self.conversation.from_model(event, self.now))
+
+    def model_lost(self) -> None:
+        self._perform(self.conversation.model_lost(self.now))
 
     def speech_started(self) -> None:
         self.model(events.SpeechStarted())

@@ -62,12 +62,12 @@ class History:
 
     def caller_turn(self, item_id: str, now: float) -> None:
         """The caller's turn has its place; its words come later, if at all."""
-        if self._find(item_id) is None:
-            entry = self._append(Entry("user", item_id))
-            if self.caller_transcripts:
-                entry.expires_at = now + TRANSCRIPTION_PATIENCE_S
-            else:
-                entry.closed = True
+        entry = self._find(item_id) or self._append(Entry("user", item_id))
+        if self.caller_transcripts:
+            # Some endpoints show the item when the turn begins, and again at its end.
+            entry.expires_at = now + TRANSCRIPTION_PATIENCE_S
+        else:
+            entry.closed = True
 
     def caller_said(self, item_id: str, text: str) -> None:
         """The caller's words; empty if they could not be transcribed."""
@@ -132,9 +132,12 @@ class History:
         taken: list[Entry] = []
         while self._open:
             entry = self._open[0]
-            if not entry.closed and now < entry.expires_at:
+            waits = not entry.closed and now < entry.expires_at
+            if waits and len(self._open) <= KEPT_ENTRIES:
                 break
             self._open.popleft()
+            if entry.kind == "agent" and not entry.closed:
+                entry.text = ""
             entry.closed = True
             taken.append(entry)
             self._keep(entry)
@@ -142,10 +145,6 @@ class History:
 
     def take_rest(self) -> list[Entry]:
         """The call is over: what is left, as far as it got."""
-        for entry in self._open:
-            if entry.kind == "agent" and not entry.closed:
-                entry.text = ""
-            entry.closed = True
         return self.take(NEVER)
 
     def _find(self, item_id: str) -> Entry | None:
