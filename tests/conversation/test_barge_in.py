@@ -195,7 +195,7 @@ def test_a_cancel_may_race_the_end_of_the_response() -> None:
     stage.error("response_cancel_not_active")
     stage.keys("#")
     assert stage.creates == 1
-    assert stage.end is None
+    assert not stage.over()
 
 
 @pytest.mark.parametrize(
@@ -222,7 +222,7 @@ def test_an_error_answer_to_a_barge_in_is_a_line_at_debug(
     stage.advance(3)
     assert [note.level for note in stage.all(Note)] == ["debug"]
     assert stage.creates == 0
-    assert stage.end is None
+    assert not stage.over()
 
 
 def test_a_truncate_past_the_end_is_a_line_at_debug_without_its_event_id() -> None:

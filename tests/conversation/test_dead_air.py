@@ -173,5 +173,5 @@ def test_a_nudge_that_is_answered_starts_afresh() -> None:
     stage.done("r2", "completed", called("c2"))
     stage.tool_finished("c2")
     stage.advance(8.5)
-    assert stage.end is None
+    assert not stage.over()
     assert stage.conversation.tally.nudges == 2

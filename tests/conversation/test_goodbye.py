@@ -176,7 +176,7 @@ def test_after_call_control_nothing_is_owed_and_we_close_in_the_end(
     assert stage.conversation.parting == outcome
     stage.advance(wait_s - 0.1)
     assert stage.creates == 0
-    assert stage.end is None
+    assert not stage.over()
     stage.advance(0.2)
     assert stage.end == EndCall(1000, outcome)
 
@@ -192,7 +192,7 @@ def test_nothing_is_asked_for_while_avr_core_ends_the_call() -> None:
     stage.tool_finished("c9")
     stage.advance(9.8)
     assert stage.creates == 0
-    assert stage.end is None
+    assert not stage.over()
 
 
 def test_the_model_is_told_of_a_transfer_that_was_refused() -> None:
@@ -236,4 +236,4 @@ def test_silence_is_no_dead_air_while_avr_ami_is_asked() -> None:
     stage = saying_goodbye(ms=100)
     stage.advance(30)
     assert stage.creates == 0
-    assert stage.end is None
+    assert not stage.over()

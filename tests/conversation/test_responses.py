@@ -142,7 +142,7 @@ def test_a_failed_response_is_asked_for_again_after_1_2_and_4_seconds() -> None:
         stage.advance(0.02)
         assert stage.creates == 1
         stage.created(f"retry{n}")
-        assert stage.end is None
+        assert not stage.over()
         stage.failed(f"retry{n}")
     assert stage.end is not None
     assert stage.end.code == 1011
@@ -156,7 +156,7 @@ def test_a_completed_response_gives_the_retries_back() -> None:
         stage.failed(f"bad{n}")
         stage.advance(1)
         stage.answer(200, f"i{n}", f"good{n}")
-    assert stage.end is None
+    assert not stage.over()
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_an_error_event_out_of_the_blue_asks_for_nothing() -> None:
     stage.error(None, kind="server_error")
     stage.advance(20)
     assert stage.creates == 0
-    assert stage.end is None
+    assert not stage.over()
 
 
 def test_an_unknown_error_goes_on_with_a_warning() -> None:
@@ -265,7 +265,7 @@ def test_an_unknown_error_goes_on_with_a_warning() -> None:
     stage.mark()
     stage.error("something_new")
     assert [note.level for note in stage.all(Note)] == ["warning"]
-    assert stage.end is None
+    assert not stage.over()
 
 
 def test_a_retry_that_is_never_answered_is_nudged() -> None:

@@ -61,15 +61,16 @@ def tool_finished(
             owes_answer = False
             state.parting = _PARTINGS[kind]
             state.sequencer.drop_want()
-    give_output(state, call_id, output, owes_answer=owes_answer)
+    give_output(state, call_id, output, now, owes_answer=owes_answer)
 
 
 def give_output(
-    state: State, call_id: str, output: str, *, owes_answer: bool = True
+    state: State, call_id: str, output: str, now: float, *, owes_answer: bool = True
 ) -> None:
     """Settle a call's output; it is sent when its response is done."""
     call = state.calls.finished(call_id, output, owes_answer=owes_answer)
     if call is not None:
+        state.tool_answered_at = now
         state.history.answered(call_id, output)
         if owes_answer:
             state.patience.owe()
@@ -80,7 +81,7 @@ def speak_over_goodbye(state: State, now: float) -> None:
     cancelled = state.goodbye.speech_started(now)
     if cancelled is not None:
         state.out.note("info", "goodbye cancelled", why="the caller is talking")
-        give_output(state, cancelled.call_id, STILL_TALKING)
+        give_output(state, cancelled.call_id, STILL_TALKING, now)
 
 
 def send_outputs(state: State) -> None:
@@ -99,7 +100,7 @@ def see_goodbye_through(state: State, now: float) -> None:
     given_up = goodbye.given_up(now)
     if given_up is not None:
         state.out.note("info", "transfer cancelled", why="the caller is talking")
-        give_output(state, given_up.call_id, STILL_TALKING)
+        give_output(state, given_up.call_id, STILL_TALKING, now)
     audible = state.playout.audible(now)
     goodbye.look_again_at(state.playout.drained_at, now)
     if goodbye.stage is Stage.WAITING and goodbye.call is not None:
@@ -122,7 +123,7 @@ def _announce(state: State, event: events.ArgumentsDone, now: float) -> None:
     if kind is None:
         state.out.run_tool(call.call_id, call.name, call.arguments)
     elif not state.goodbye.start(kind, call, now):
-        give_output(state, call.call_id, IN_PROGRESS, owes_answer=False)
+        give_output(state, call.call_id, IN_PROGRESS, now, owes_answer=False)
     elif state.caller_speaking:
         speak_over_goodbye(state, now)
 

@@ -94,7 +94,7 @@ def response_done(state: State, event: events.ResponseDone, now: float) -> None:
     for call in state.calls.response_done(response):
         state.goodbye.dropped(call)
     if response.status == "failed":
-        _failed(state, response.error or ErrorDetail(), now)
+        _failed(state, response, now)
     elif response.status == "completed":
         state.retries = 0
         state.sequencer.fulfilled()
@@ -181,7 +181,10 @@ def _close_items(state: State, response: Response, now: float) -> None:
             state.history.cut(track.item_id, 0, 0)
 
 
-def _failed(state: State, error: ErrorDetail, now: float) -> None:
+def _failed(state: State, response: Response, now: float) -> None:
+    error = response.error or ErrorDetail()
+    if response.id == state.greeting_response_id:
+        state.greeting = Greeting.ASKED
     match judge(error):
         case Fatal(told=told):
             _give_up(state, error, told)

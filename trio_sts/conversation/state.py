@@ -83,6 +83,7 @@ class State:
         factory=lambda: deque[str](maxlen=_REMEMBERED_RESPONSES)
     )
     retries: int = 0
+    tool_answered_at: float = float("-inf")
     # Why the call is about to end, once call control has succeeded.
     parting: str | None = None
     unknown_types: set[str] = field(factory=set[str])

@@ -174,5 +174,10 @@ def _limits_at(state: State) -> float:
     longest_at = state.started_at + state.rules.max_call_s
     if state.calls.pending:
         return longest_at
-    quiet_since = max(state.intake.heard_at, state.playout.drained_at, state.started_at)
+    quiet_since = max(
+        state.started_at,
+        state.intake.heard_at,
+        state.playout.drained_at,
+        state.tool_answered_at,
+    )
     return min(longest_at, quiet_since + state.rules.idle_s)
