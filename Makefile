@@ -39,6 +39,7 @@ check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 	$(BIN)/ruff check .
 	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py')
 	$(BIN)/lint-imports
+	$(BIN)/hadolint Containerfile
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
