@@ -1,16 +1,20 @@
 """What ``check`` and ``healthcheck`` tell an operator."""
 
+from collections.abc import Mapping
+
 import httpx
 from rich.console import Console
 from rich.table import Table
 
 from trio_sts.settings import Settings, effective, retirements
-from trio_sts.tools.opening import list_tools
+from trio_sts.tools.listing import list_tools
 
 _EVERY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104
 
 
-def show_check(settings: Settings, warnings: tuple[str, ...]) -> None:
+def show_check(
+    settings: Settings, warnings: tuple[str, ...], environ: Mapping[str, str]
+) -> None:
     """Print the effective settings, warnings, retirement dates and tools."""
     console = Console(highlight=False)
     table = Table("variable", "value", "unit", box=None)
@@ -18,7 +22,7 @@ def show_check(settings: Settings, warnings: tuple[str, ...]) -> None:
         style = "dim" if row.is_default else ""
         table.add_row(row.variable, row.value, row.unit, style=style)
     console.print(table)
-    listing = list_tools(settings.tools_dir)
+    listing = list_tools(settings.tools_dir, environ)
     tools = Table("tool", "kind", "from", box=None)
     for tool in listing.tools:
         tools.add_row(tool.name, tool.kind, tool.source)

@@ -85,8 +85,9 @@ def check() -> None:
     """
     from trio_sts.checkup import show_check
 
-    settings, warnings = _load(dict(os.environ), strict=True)
-    show_check(settings, warnings)
+    environ = dict(os.environ)
+    settings, warnings = _load(environ, strict=True)
+    show_check(settings, warnings, environ)
 
 
 @main.command()
