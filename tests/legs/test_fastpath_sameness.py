@@ -122,7 +122,7 @@ def _acts(
     return pieces
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     play=_PLAYS,
     split=_SPLITS,

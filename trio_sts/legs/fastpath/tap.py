@@ -21,6 +21,7 @@ while one is on its way, all are sent after it. So the tap's reader reads that q
 through the tap, with `get_message` and `run`.
 """
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import NoReturn, Self
 
@@ -31,13 +32,14 @@ from typing_extensions import override
 from .frames import CLOSE, Masks, text_frame
 from .outflow import Outflow
 from .sieve import Sieve
-from .wires import Wire, wire_for
+from .tls import TlsStream
+from .wires import SocketWire, StreamWire, Wire
 
 Receive = Callable[[], Awaitable[str | bytes]]
 
 
 @define(eq=False)
-class FrameTap(trio.abc.Stream):
+class FrameTap(trio.abc.HalfCloseableStream):
     """One connection's tap, made by `over`.
 
     Resource handling: closing the tap closes the stream below it. What was offered and
@@ -78,7 +80,8 @@ class FrameTap(trio.abc.Stream):
         """Put a tap on a connection on which no handshake has been made.
 
         Args:
-            stream: A socket or, slower, any other stream. Nobody else may use it.
+            stream: A socket, a `TlsStream`, or, slower, any other stream. Nobody else
+                may use it.
             server: Whether we are the WebSocket server.
             max_message_bytes: A longer frame goes to trio-websocket, which refuses it
                 with 1009 if it has more characters than its own limit.
@@ -87,7 +90,7 @@ class FrameTap(trio.abc.Stream):
         sieve = Sieve(server, max_message_bytes)
         if already_read:
             sieve.feed(already_read)
-        return cls(wire_for(stream), sieve, None if server else Masks())
+        return cls(_wire_to(stream), sieve, None if server else Masks())
 
     @property
     def unsent_bytes(self) -> int:
@@ -215,6 +218,12 @@ class FrameTap(trio.abc.Stream):
         await self._outflow.send(b"")
 
     @override
+    async def send_eof(self) -> None:
+        """Half-close behind all that was sent, where the transport can."""
+        await self._outflow.send(b"")
+        await self._wire.send_eof()
+
+    @override
     async def aclose(self) -> None:
         """Close the stream below."""
         self._stop()
@@ -259,3 +268,12 @@ class FrameTap(trio.abc.Stream):
             else:
                 self.closing = self.closing or self._sieve.close_seen
                 return passed
+
+
+def _wire_to(stream: trio.abc.Stream) -> Wire:
+    if isinstance(stream, TlsStream):
+        return stream
+    # Only there are sockets descriptors that `os.read` and `os.write` know.
+    if isinstance(stream, trio.SocketStream) and os.name == "posix":
+        return SocketWire(stream)
+    return StreamWire(stream)

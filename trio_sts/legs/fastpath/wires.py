@@ -1,4 +1,7 @@
-"""The ways to the peer below the tap: a socket, or any other stream of Trio's."""
+"""The ways to the peer below the tap: a socket, or any other stream of Trio's.
+
+The third is in `tls`.
+"""
 
 import errno
 import os
@@ -33,6 +36,10 @@ class Wire(Protocol):
         """Wait until some may be written and write it; how many bytes went."""
         ...
 
+    async def send_eof(self) -> None:
+        """Half-close, where the transport can (TLS cannot)."""
+        ...
+
     async def aclose(self) -> None:
         """Close the connection."""
         ...
@@ -58,9 +65,9 @@ class SocketWire:
     async def read(self) -> bytes:
         """See `Wire`. Waits first: a read that fails costs more than the waiting."""
         while True:
-            await trio.lowlevel.wait_readable(self._descriptor())
+            await trio.lowlevel.wait_readable(self.descriptor())
             try:
-                return os.read(self._descriptor(), READ_BYTES)
+                return os.read(self.descriptor(), READ_BYTES)
             except BlockingIOError:
                 continue
             except OSError as exc:
@@ -69,7 +76,7 @@ class SocketWire:
     def write_now(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
         try:
-            return os.write(self._descriptor(), data)
+            return os.write(self.descriptor(), data)
         except BlockingIOError:
             return 0
         except OSError as exc:
@@ -77,14 +84,23 @@ class SocketWire:
 
     async def write(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
-        await trio.lowlevel.wait_writable(self._descriptor())
+        await self.wait_writable()
         return self.write_now(data)
+
+    async def wait_writable(self) -> None:
+        """Wait until some may be written."""
+        await trio.lowlevel.wait_writable(self.descriptor())
+
+    async def send_eof(self) -> None:
+        """See `Wire`."""
+        await self._stream.send_eof()
 
     async def aclose(self) -> None:
         """See `Wire`."""
         await self._stream.aclose()
 
-    def _descriptor(self) -> int:
+    def descriptor(self) -> int:
+        """The socket's number in the system, to be used at once and never kept."""
         number = self._socket.fileno()
         if number < 0:
             raise trio.ClosedResourceError
@@ -121,16 +137,16 @@ class StreamWire:
         self._cut = False
         return len(data)
 
+    async def send_eof(self) -> None:
+        """See `Wire`."""
+        if isinstance(self._stream, trio.abc.HalfCloseableStream):
+            await self._stream.send_eof()
+        else:
+            await trio.lowlevel.checkpoint()
+
     async def aclose(self) -> None:
         """See `Wire`."""
         await self._stream.aclose()
-
-
-def wire_for(stream: trio.abc.Stream) -> Wire:
-    """The fastest way that there is through this stream."""
-    if isinstance(stream, trio.SocketStream) and os.name == "posix":
-        return SocketWire(stream)
-    return StreamWire(stream)
 
 
 def _translated(exc: OSError) -> Exception:

@@ -1,0 +1,201 @@
+"""The tap over TLS, as a client, against a server of other libraries."""
+
+import ssl
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any, cast
+
+import pytest
+import trio
+import trustme
+from trio.testing import wait_all_tasks_blocked
+from trio_websocket import (
+    ConnectionClosed,
+    WebSocketConnection,
+    wrap_client_stream,
+    wrap_server_stream,
+)
+
+from trio_sts.legs.fastpath.tap import FrameTap
+from trio_sts.legs.fastpath.tls import TlsStream
+
+from .test_fastpath_tap import socket_pair
+
+Tls = TlsStream | trio.SSLStream[trio.SocketStream]
+_BIG = "b" * 300_000
+
+
+@pytest.fixture(name="authority", scope="module")
+def _authority() -> trustme.CA:
+    return trustme.CA()
+
+
+def ours(socket: trio.SocketStream, context: ssl.SSLContext) -> TlsStream:
+    return TlsStream(socket, context, server_hostname="model.test")
+
+
+def trios(socket: trio.SocketStream, context: ssl.SSLContext) -> Tls:
+    return trio.SSLStream(
+        socket, context, server_hostname="model.test", https_compatible=True
+    )
+
+
+@asynccontextmanager
+async def tls_pair(
+    authority: trustme.CA,
+    client: Callable[[trio.SocketStream, ssl.SSLContext], Tls] = ours,
+) -> AsyncGenerator[tuple[Tls, trio.SSLStream[trio.SocketStream]]]:
+    """A client of TLS, and a server that Trio's own stream is."""
+    at_client = ssl.create_default_context()
+    authority.configure_trust(at_client)
+    at_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("model.test").configure_cert(at_server)
+    dialled, accepted = await socket_pair()
+    with trio.fail_after(20):
+        async with dialled, accepted:
+            near = client(dialled, at_client)
+            far = trio.SSLStream(
+                accepted, at_server, server_side=True, https_compatible=True
+            )
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(near.do_handshake)
+                await far.do_handshake()
+            yield near, far
+
+
+async def _echo(far: trio.abc.Stream) -> None:
+    async with trio.open_nursery() as nursery:
+        request = await wrap_server_stream(nursery, far)
+        ws = await request.accept()
+        with suppress(ConnectionClosed):
+            while True:
+                await ws.send_message(await ws.get_message())
+
+
+async def _dial(nursery: trio.Nursery, tap: FrameTap) -> WebSocketConnection:
+    ws = await wrap_client_stream(nursery, cast("Any", tap), "model.test", "/")
+    nursery.start_soon(tap.drain)
+    return ws
+
+
+@pytest.mark.parametrize("client", [ours, trios])
+async def test_texts_of_all_sizes_come_back_as_they_went(
+    authority: trustme.CA,
+    client: Callable[[trio.SocketStream, ssl.SSLContext], Tls],
+) -> None:
+    said = ["short", "ü☎", "m" * 1400, _BIG, ""]
+    heard: list[str | bytes] = []
+    enough = trio.Event()
+
+    def hear(text: str | bytes) -> bool:
+        heard.append(text if isinstance(text, str) else text.decode())
+        if len(heard) == len(said):
+            enough.set()
+        return True
+
+    async with tls_pair(authority, client) as (near, far):
+        tap = FrameTap.over(near, server=False, max_message_bytes=1 << 20)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_echo, far)
+            ws = await _dial(nursery, tap)
+
+            async def listen() -> None:
+                with suppress(ConnectionClosed):
+                    await tap.run(ws.get_message, on_text=hear, on_message=heard.append)
+
+            nursery.start_soon(listen)
+            for text in said:
+                if not tap.offer_text(text.encode()):
+                    await tap.send_text(text.encode())
+            await enough.wait()
+            await ws.aclose(1001)
+            nursery.cancel_scope.cancel(reason="heard")
+
+    assert heard == said
+
+
+async def test_a_peer_that_reads_late_gets_everything_whole(
+    authority: trustme.CA,
+) -> None:
+    async with tls_pair(authority) as (near, far):
+        tap = FrameTap.over(near, server=False, max_message_bytes=1000)
+        sent = 0
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(tap.drain)
+            while tap.offer_text(_BIG.encode()):
+                sent += 1
+            assert tap.unsent_bytes
+            assert tap.unsent_since is not None
+            await wait_all_tasks_blocked()
+            nursery.start_soon(tap.send_text, b"the last")
+            size = sent * (len(_BIG) + 14) + len("the last") + 6
+            got = 0
+            while got < size:
+                got += len(await far.receive_some())
+            await wait_all_tasks_blocked()
+            assert not tap.unsent_bytes
+            nursery.cancel_scope.cancel(reason="received")
+
+        assert got == size
+
+
+async def test_it_is_a_stream_without_a_tap_too(authority: trustme.CA) -> None:
+    async with tls_pair(authority) as (near, far):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(near.send_all, _BIG.encode())
+            got = b""
+            while len(got) < len(_BIG):
+                got += await far.receive_some()
+            assert got == _BIG.encode()
+        await near.wait_send_all_might_not_block()
+
+        await far.send_all(b"abc")
+        assert await near.receive_some(2) == b"ab"
+        assert await near.receive_some(2) == b"c"
+
+
+async def test_the_peers_farewell_is_the_end_and_so_is_its_absence(
+    authority: trustme.CA,
+) -> None:
+    async with tls_pair(authority) as (near, far):
+        await far.send_all(b"last")
+        await far.aclose()
+        assert [await near.receive_some() for _ in range(3)] == [b"last", b"", b""]
+        await near.aclose()
+        with pytest.raises(trio.ClosedResourceError):
+            await near.send_all(b"x")
+    async with tls_pair(authority) as (near, far):
+        await far.transport_stream.aclose()
+        assert await near.receive_some() == b""
+
+
+async def test_bytes_that_are_no_tls_are_a_broken_connection(
+    authority: trustme.CA,
+) -> None:
+    async with tls_pair(authority) as (near, far):
+        await far.transport_stream.send_all(b"\x17\x03\x03\x00\x20" + bytes(32))
+        with pytest.raises(trio.BrokenResourceError):
+            await near.receive_some()
+
+
+async def test_a_certificate_of_somebody_else_is_refused(
+    authority: trustme.CA,
+) -> None:
+    stranger = trustme.CA()
+    context = ssl.create_default_context()
+    stranger.configure_trust(context)
+    at_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("model.test").configure_cert(at_server)
+    dialled, accepted = await socket_pair()
+    far = TlsStream(accepted, at_server, server_side=True)
+    async with dialled, accepted, trio.open_nursery() as nursery:
+
+        async def serve() -> None:
+            with pytest.raises(trio.BrokenResourceError):
+                await far.do_handshake()
+
+        nursery.start_soon(serve)
+        with pytest.raises(trio.BrokenResourceError) as caught:
+            await ours(dialled, context).do_handshake()
+
+    assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)

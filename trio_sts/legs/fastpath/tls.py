@@ -1,0 +1,182 @@
+"""TLS on a socket without Trio's layers: sealed and opened where the bytes are.
+
+`trio.SSLStream` sends and receives through two more streams, with locks and passes
+through the scheduler for each message. Here an `ssl.SSLObject` works on memory, and the
+socket is read and written as `SocketWire` does it.
+"""
+
+import ssl
+from contextlib import suppress
+
+import trio
+from typing_extensions import override
+
+from .wires import READ_BYTES, SocketWire
+
+
+class TlsStream(trio.abc.Stream):
+    """A TLS client or server on a socket; also the tap's wire to it.
+
+    Errors are those of `trio.SSLStream` with ``https_compatible``: a fault of TLS is a
+    `trio.BrokenResourceError` whose cause is the `ssl.SSLError`, and a peer that ends
+    the connection without taking leave of TLS has ended it. Renegotiation, which TLS
+    1.3 no longer has, counts as a fault.
+
+    Resource handling: closing it closes the socket, after a farewell if that goes
+    without waiting.
+    """
+
+    def __init__(
+        self,
+        socket: trio.SocketStream,
+        context: ssl.SSLContext,
+        *,
+        server_hostname: str | None = None,
+        server_side: bool = False,
+    ) -> None:
+        self._below = SocketWire(socket)
+        self._arrived = ssl.MemoryBIO()
+        self._sealed = ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._arrived,
+            self._sealed,
+            server_side=server_side,
+            server_hostname=server_hostname,
+        )
+        # Sealed bytes that the socket has not taken, and how many plain ones the last
+        # write sealed.
+        self._unsent = bytearray()
+        self._sealing = 0
+        self._unread = b""
+
+    async def do_handshake(self) -> None:
+        """Shake hands; nothing can be sent or received before.
+
+        Raises:
+            trio.BrokenResourceError: The peer hung up, or is not to be trusted.
+        """
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                await self._flush()
+                self._add(await self._below.read())
+            except ssl.SSLError as exc:
+                # The peer is told why, if that goes at once.
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    self._flush_now()
+                raise trio.BrokenResourceError from exc
+            else:
+                await self._flush()
+                return
+
+    async def read(self) -> bytes:
+        """See `Wire`."""
+        if self._arrived.pending or self._arrived.eof:
+            await trio.lowlevel.checkpoint()
+        while True:
+            opened = self._open()
+            if opened or self._arrived.eof:
+                return opened
+            self._add(await self._below.read())
+
+    def write_now(self, data: bytes | memoryview) -> int:
+        """See `Wire`. All or nothing, for what is sealed cannot be taken back."""
+        self._below.descriptor()
+        if not self._sealing:
+            self._seal(data)
+            self._sealing = len(data)
+        if not self._flush_now():
+            return 0
+        gone, self._sealing = self._sealing, 0
+        return gone
+
+    async def write(self, data: bytes | memoryview) -> int:
+        """See `Wire`."""
+        await self._below.wait_writable()
+        return self.write_now(data)
+
+    @override
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        """Receive, as every stream does."""
+        if self._unread:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._unread = await self.read()
+        cut = len(self._unread) if max_bytes is None else max_bytes
+        some, self._unread = self._unread[:cut], self._unread[cut:]
+        return some
+
+    @override
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send, as every stream does; a cancellation loses the connection's sense."""
+        await trio.lowlevel.checkpoint()
+        whole = bytes(data)
+        gone = self.write_now(whole) if whole else 0
+        while gone < len(whole):
+            gone += await self.write(whole)
+
+    @override
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the socket takes something."""
+        await self._below.wait_writable()
+
+    async def send_eof(self) -> None:
+        """Nothing: TLS has no half-close."""
+        await trio.lowlevel.checkpoint()
+
+    @override
+    async def aclose(self) -> None:
+        """Close the socket."""
+        gone = (ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError)
+        with suppress(*gone):
+            # The peer's farewell, which this asks for, is not waited for.
+            self._tls.unwrap()
+        with suppress(*gone):
+            self._flush_now()
+        await self._below.aclose()
+
+    def _add(self, arrived: bytes) -> None:
+        if arrived:
+            self._arrived.write(arrived)
+        else:
+            self._arrived.write_eof()
+
+    def _open(self) -> bytes:
+        """Everything that can be read of what arrived."""
+        opened: list[bytes] = []
+        try:
+            while True:
+                part = self._tls.read(READ_BYTES)
+                if not part:
+                    break
+                opened.append(part)
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self._arrived.write_eof()
+        except ssl.SSLError as exc:
+            raise trio.BrokenResourceError from exc
+        # TLS has answers of its own, to a change of keys for one.
+        if self._sealed.pending:
+            self._flush_now()
+        return b"".join(opened)
+
+    def _seal(self, data: bytes | memoryview) -> None:
+        try:
+            gone = 0
+            while gone < len(data):
+                gone += self._tls.write(data[gone:])
+        except ssl.SSLError as exc:
+            raise trio.BrokenResourceError from exc
+
+    def _flush_now(self) -> bool:
+        """Write sealed bytes without waiting; whether all are written."""
+        self._unsent += self._sealed.read()
+        if self._unsent:
+            del self._unsent[: self._below.write_now(bytes(self._unsent))]
+        return not self._unsent
+
+    async def _flush(self) -> None:
+        while not self._flush_now():
+            await self._below.wait_writable()
