@@ -8,16 +8,17 @@ import trio
 from attrs import define, field
 from trio_websocket import ConnectionClosed
 
-from trio_sts.errors import BadMessage, PeerFault
-from trio_sts.wire.avr import AgentAudio, FromCore, Interruption, ToCore
+from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.wire.avr import AgentAudio, Failure, FromCore, Interruption, ToCore
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_to_core
 from trio_sts.wire.metadata import clean_metadata
 
-from .link import TOO_BIG, Link, Wrap, accept_link, as_it_is
+from .last_words import TOO_BIG
+from .link import Link, Wrap, accept_link, as_it_is
 from .outbox import Outbox
 
 MAX_MESSAGE_BYTES = 64 * 1024
-# Above this the library closes by itself, without our words before it.
+# Above this the library stops reading and closes by itself.
 _MAX_MESSAGE_CHARS = 4 * MAX_MESSAGE_BYTES
 # Words to the caller: a call has a few in a minute, and each is a transcript at most.
 _MAX_CONTROLS = 256
@@ -67,6 +68,7 @@ class CallerLeg:
                 _audio_ms, max_audio_ms=stall_s * 1000, max_controls=_MAX_CONTROLS
             ),
             texts=_texts,
+            words=_words,
             max_chars=_MAX_MESSAGE_CHARS,
             wrap=wrap,
         )
@@ -93,14 +95,21 @@ class CallerLeg:
 
         Raises:
             LegClosed: The peer closed, or the connection broke.
-            PeerFault: A binary message (1003), or one over 64 KiB (1009).
+            PeerFault: A binary message (1003), or one over 64 KiB (1009), or bytes that
+                break the protocol (1002, 1007).
         """
         while True:
             try:
                 text = await self._link.receive()
             except ConnectionClosed as exc:
-                raise (_too_big() if self._link.overrun else self._link.why) from exc
+                raise self._ended() from exc
             handle(_read(text))
+
+    def _ended(self) -> LegClosed | PeerFault:
+        why = self._link.why
+        if self._link.overrun or self._link.broken:
+            return PeerFault(why.code, _told(why.code))
+        return why
 
     def post(self, *messages: ToCore) -> None:
         """Send soon, in order; an interruption overtakes the audio that waits.
@@ -165,4 +174,14 @@ def _is_too_big(text: str) -> bool:
 
 
 def _too_big() -> PeerFault:
-    return PeerFault(TOO_BIG, f"a message is longer than {MAX_MESSAGE_BYTES} bytes")
+    return PeerFault(TOO_BIG, _told(TOO_BIG))
+
+
+def _told(code: int) -> str:
+    if code == TOO_BIG:
+        return f"a message is longer than {MAX_MESSAGE_BYTES} bytes"
+    return "what comes here is not what the WebSocket protocol allows"
+
+
+def _words(code: int) -> str:
+    return encode_to_core(Failure(_told(code)))

@@ -16,14 +16,13 @@ from wsproto.utilities import ProtocolError
 
 from trio_sts.errors import LegClosed
 
+from .last_words import BROKEN, OVERRUN, TOO_BIG, LastWords, discard
 from .outbox import Outbox
 
 _M = TypeVar("_M")
 
 Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
 
-TOO_BIG = 1009
-_TOO_BIG_WORDS = "Exceeded maximum message size"
 _HANDSHAKE_S = 5.0
 # Complete messages that wait for a pump, which itself never waits for anything.
 _QUEUE_MESSAGES = 8
@@ -66,7 +65,12 @@ class Link(Generic[_M]):
     def overrun(self) -> bool:
         """A message was so long that the library stopped reading and closed."""
         why = self.why
-        return why.code == TOO_BIG and why.reason.startswith(_TOO_BIG_WORDS)
+        return why.code == TOO_BIG and why.reason.startswith(OVERRUN)
+
+    @property
+    def broken(self) -> bool:
+        """What came was no WebSocket traffic, by our library's judgement or the peer's."""
+        return self.why.code in BROKEN
 
     async def receive(self) -> str | bytes:
         """The next message.
@@ -103,7 +107,7 @@ class Link(Generic[_M]):
             await self.outbox.drained()
             await self._ws.aclose(code, reason)
             if self.overrun:
-                await self._discard()
+                await discard(self._stream)
         finally:
             self._scope.cancel(reason="the goodbye is over")
 
@@ -112,16 +116,6 @@ class Link(Generic[_M]):
         self.outbox.close()
         self._ended.set()
 
-    async def _discard(self) -> None:
-        # Closing a socket with unread bytes resets it, and the close frame is lost.
-        try:
-            if isinstance(self._stream, trio.abc.HalfCloseableStream):
-                await self._stream.send_eof()
-            async for _ in self._stream:
-                pass
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            pass
-
 
 async def accept_link(
     nursery: trio.Nursery,
@@ -129,6 +123,7 @@ async def accept_link(
     *,
     outbox: Outbox[_M],
     texts: Callable[[_M], Iterable[str]],
+    words: Callable[[int], str],
     max_chars: int,
     wrap: Wrap,
 ) -> Link[_M]:
@@ -139,6 +134,7 @@ async def accept_link(
         stream: The socket, from the first byte of the request.
         outbox: Where the link's messages will be posted.
         texts: The WebSocket messages that a posted message becomes.
+        words: The WebSocket message that goes before a close code of the library's.
         max_chars: A longer message is not received; see `Link.overrun`.
         wrap: What to put between the socket and the WebSocket library.
 
@@ -146,7 +142,9 @@ async def accept_link(
         LegClosed: There was no handshake, or none within 5 s.
     """
     make = partial(Link[_M], outbox, texts)
-    link: Link[_M] | None = await nursery.start(_keep, stream, wrap, max_chars, make)
+    link: Link[_M] | None = await nursery.start(
+        _keep, stream, wrap, words, max_chars, make
+    )
     if link is None:
         raise LegClosed(1006, "no WebSocket handshake")
     return link
@@ -155,6 +153,7 @@ async def accept_link(
 async def _keep(
     stream: trio.abc.Stream,
     wrap: Wrap,
+    words: Callable[[int], str],
     max_chars: int,
     make: Callable[[WebSocketConnection, trio.abc.Stream, trio.CancelScope], Link[_M]],
     *,
@@ -167,8 +166,10 @@ async def _keep(
         with trio.CancelScope() as scope:
             async with stream, wrap(stream) as wrapped:
                 async with trio.open_nursery() as nursery:
+                    last = LastWords(wrapped, words)
                     with trio.fail_after(_HANDSHAKE_S):
-                        ws = await _shake_hands(nursery, wrapped, max_chars)
+                        ws = await _shake_hands(nursery, last, max_chars)
+                    last.closed_with = partial(_closed_with, ws)
                     link = make(ws, wrapped, scope)
                     task_status.started(link)
                     await link.keep()
@@ -181,6 +182,10 @@ async def _keep(
             link.end()
     if link is None:
         task_status.started(None)
+
+
+def _closed_with(ws: WebSocketConnection) -> int | None:
+    return None if ws.closed is None else ws.closed.code
 
 
 async def _shake_hands(
