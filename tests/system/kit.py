@@ -85,6 +85,8 @@ def with_status(status: int, body: bytes = b"") -> Answer:
         kind = "Content-Type: application/json\r\nConnection: close\r\n\r\n"
         await stream.send_all((head + kind).encode() + body)
 
+    # What pytest calls the test that it is a parameter of.
+    answer.__name__ = f"{status} {body[:20].decode(errors='replace')}"
     return answer
 
 
