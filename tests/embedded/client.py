@@ -1,7 +1,7 @@
 """A client of the embedded model that checks every event against the official types."""
 
 import math
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -15,10 +15,11 @@ from openai.types.realtime import RealtimeServerEvent
 from openai.types.realtime.realtime_session_create_response import (
     RealtimeSessionCreateResponse,
 )
-from trio_websocket import WebSocketConnection, open_websocket_url
+from trio_websocket import ConnectionRejected, WebSocketConnection, wrap_client_stream
 
 from trio_sts.audio.formats import AudioFormat, encoder
 from trio_sts.embedded import Endpoint, Faults, serve_model
+from trio_sts.embedded.shapes import is_array
 from trio_sts.embedded.speech.voice import CALLERS, speak
 
 OFFICIAL: pydantic.TypeAdapter[Any] = pydantic.TypeAdapter(RealtimeServerEvent)
@@ -36,7 +37,7 @@ def undeclared(model: object, path: str = "") -> Iterator[str]:
         yield from (f"{path}.{name}" for name in model.model_extra or {})
         for name in type(model).model_fields:
             yield from undeclared(getattr(model, name), f"{path}.{name}")
-    elif isinstance(model, list):
+    elif is_array(model):
         for item in model:
             yield from undeclared(item, f"{path}[]")
 
@@ -47,9 +48,11 @@ def check(event: Event) -> None:
     # The package types the session of these two events as a request, which lacks what
     # the service adds; the type of a created session has it.
     session = event.get("session", {})
-    created = RealtimeSessionCreateResponse.model_validate(session) if session else None
-    added = set(RealtimeSessionCreateResponse.model_fields)
-    known = {f"{event['type']}.session.{name}" for name in added} if created else set()
+    known: set[str] = set()
+    if session:
+        RealtimeSessionCreateResponse.model_validate(session)
+        added = RealtimeSessionCreateResponse.model_fields
+        known = {f"{event['type']}.session.{name}" for name in added}
     assert set(undeclared(official, event["type"])) - known == set()
 
 
@@ -158,11 +161,43 @@ async def running_model(
 
 
 @asynccontextmanager
+async def dial(
+    endpoint: Endpoint, path: str, headers: Sequence[tuple[str, str]] = ()
+) -> AsyncGenerator[WebSocketConnection]:
+    """A WebSocket whose socket is closed for certain, whoever closes first."""
+    stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
+    async with stream, trio.open_nursery() as nursery:
+        encoded = [(name.encode(), value.encode()) for name, value in headers]
+        with trio.fail_after(5):
+            ws = await wrap_client_stream(
+                nursery, stream, endpoint.host, path, extra_headers=encoded
+            )
+        yield ws
+        with trio.move_on_after(1):
+            await ws.aclose()
+        nursery.cancel_scope.cancel(reason="the client is done")
+
+
+async def rejection(
+    endpoint: Endpoint, path: str, headers: Sequence[tuple[str, str]] = ()
+) -> int:
+    """The HTTP status that a handshake is refused with."""
+    statuses: list[int] = []
+    try:
+        async with dial(endpoint, path, headers):
+            pass
+    except* ConnectionRejected as group:
+        for exc in group.exceptions:
+            assert isinstance(exc, ConnectionRejected)
+            statuses.append(exc.status_code)
+    return statuses[0]
+
+
+@asynccontextmanager
 async def connection(
     endpoint: Endpoint, *, model: str = "gpt-realtime-2.1"
 ) -> AsyncGenerator[Client]:
-    url = f"{endpoint.url}/realtime?model={model}"
-    async with open_websocket_url(url) as ws:
+    async with dial(endpoint, f"/v1/realtime?model={model}") as ws:
         client = Client(ws)
         assert (await client.next())["type"] == "session.created"
         yield client

@@ -5,17 +5,15 @@ from datetime import UTC, datetime
 import pytest
 import trio
 import trio_websocket
-from trio_websocket import ConnectionRejected
 
 from trio_sts.embedded import Faults
 
-from .client import Client, connection, running_model, session
+from .client import Client, connection, rejection, running_model, session
 
 
 async def closed_with(client: Client) -> int:
     with pytest.raises(trio_websocket.ConnectionClosed) as closed:
-        while True:
-            await client.next()
+        await client.until("no such event")
     reason = closed.value.reason
     return 1006 if reason is None else reason.code
 
@@ -121,9 +119,12 @@ async def test_the_handshake_may_be_slow_or_refused() -> None:
         async with connection(endpoint):
             assert trio.current_time() >= begun + 0.1
     async with running_model("reject_http=503") as endpoint:
-        with pytest.raises(ConnectionRejected):
-            async with connection(endpoint):
-                pass
+        assert await rejection(endpoint, "/v1/realtime?model=x") == 503
+
+
+async def _talk_without_end(ws: trio_websocket.WebSocketConnection) -> None:
+    while True:
+        await ws.send_message('{"type": "session.update"}' + " " * 8000)
 
 
 async def test_a_client_that_does_not_read_is_dropped() -> None:
@@ -134,8 +135,7 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
                 nursery, stream, endpoint.host, "/v1/realtime?model=x"
             )
             with trio.fail_after(20), pytest.raises(trio_websocket.ConnectionClosed):
-                while True:
-                    await ws.send_message('{"type": "session.update"}' + " " * 8000)
+                await _talk_without_end(ws)
 
 
 def test_faults_are_read_from_words() -> None:

@@ -5,9 +5,16 @@ from typing import Any
 import pytest
 import trio
 import trio_websocket
-from trio_websocket import ConnectionRejected, open_websocket_url
 
-from .client import Client, connection, running_model, session, transcript
+from .client import (
+    Client,
+    connection,
+    dial,
+    rejection,
+    running_model,
+    session,
+    transcript,
+)
 
 
 async def refused(client: Client, kind: str, **fields: Any) -> dict[str, Any]:
@@ -322,9 +329,8 @@ async def test_the_conversation_is_charged_again_and_known_parts_are_cached() ->
 
 async def test_the_beta_shape_gets_one_error_and_close_4000() -> None:
     async with running_model() as endpoint:
-        url = f"{endpoint.url}/realtime?model=x"
         headers = [("OpenAI-Beta", "realtime=v1")]
-        async with open_websocket_url(url, extra_headers=headers) as ws:
+        async with dial(endpoint, "/v1/realtime?model=x", headers) as ws:
             client = Client(ws)
             error = await client.next()
             assert error["error"]["code"] == "beta_api_shape_disabled"
@@ -343,10 +349,7 @@ async def test_a_wrong_handshake_is_refused(path: str, status: int) -> None:
         headers = [
             ("Authorization", "Bearer wrong" if status == 401 else "Bearer right")
         ]
-        with pytest.raises(ConnectionRejected) as rejected:
-            async with open_websocket_url(endpoint.url + path, extra_headers=headers):
-                pass
-        assert rejected.value.status_code == status
+        assert await rejection(endpoint, f"/v1{path}", headers) == status
 
 
 async def test_what_is_no_websocket_does_not_stop_the_endpoint() -> None:

@@ -163,7 +163,7 @@ def test_the_start_has_its_padding_and_the_end_its_silence() -> None:
 
 
 def test_a_quiet_voice_needs_a_low_threshold() -> None:
-    quiet = to_pcm(from_pcm(_speech_after(500)) / 20)
+    quiet = to_pcm(from_pcm(_speech_after(500)) / 8)
     assert TurnDetector(TurnRules(threshold=0.9)).push(quiet) == []
     assert TurnDetector(TurnRules(threshold=0.1)).push(quiet) != []
 

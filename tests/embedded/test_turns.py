@@ -1,20 +1,25 @@
 """Conversations by voice: turns, barge-in, truncation, in every audio format."""
 
 import math
+from typing import Any
 
 import pytest
 import trio
 
 from trio_sts.audio.formats import AudioFormat, decoder
 from trio_sts.embedded.brain.knowledge import FAREWELL, GREETING, INAUDIBLE
-from trio_sts.embedded.speech.voice import CALLERS, speak
 from trio_sts.embedded.speech.vad import TurnDetector, TurnRules
+from trio_sts.embedded.speech.voice import CALLERS, speak
 
 from .client import Client, Event, session, transcript
 
 _TRANSCRIBED = {"input": {"transcription": {"model": "whisper-1"}}}
 HOURS = "We are open from nine to six on weekdays, and from ten to four on Saturdays."
-HANGUP = {"type": "function", "name": "avr_hangup", "parameters": {}}
+HANGUP: dict[str, Any] = {
+    "type": "function",
+    "name": "avr_hangup",
+    "parameters": {},
+}
 
 
 @pytest.mark.parametrize("audio_format", ["pcm", "pcmu", "pcma"])

@@ -14,8 +14,8 @@ _FRAME_BYTES = RATE_HZ * FRAME_MS // 1000 * 2
 # Speech begins when 80 of the last 120 ms are voiced: a click is shorter.
 _ONSET_FRAMES = 6
 _ONSET_VOICED = 4
-# At threshold 1 only what is louder than this (-34 dBFS) is speech.
-_GATE_RMS = 650
+# At threshold 1 only what is louder than this (-44 dBFS) is speech.
+_GATE_RMS = 200
 
 
 @frozen(kw_only=True)
@@ -59,7 +59,7 @@ class TurnDetector:
     _quiet_ms: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        mode = min(3, int(self.rules.threshold * 4))
+        mode = min(3, int(self.rules.threshold * 3))
         self._detector = require("webrtcvad").Vad(mode)
         self._recent = deque(maxlen=_ONSET_FRAMES)
 

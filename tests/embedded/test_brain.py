@@ -1,0 +1,195 @@
+"""What is answered to what, as plain functions."""
+
+import json
+from typing import Any
+
+import pytest
+
+from trio_sts.embedded.brain import knowledge
+from trio_sts.embedded.brain.answers import Reply, answer
+from trio_sts.embedded.brain.dialogue import asked_to_say, next_reply
+from trio_sts.embedded.brain.grammar import sentences
+from trio_sts.embedded.brain.numbers import spell, to_digits
+from trio_sts.embedded.brain.tools import call, spoken_name, tell
+from trio_sts.embedded.items import Item
+
+
+def tool(name: str, **parameters: Any) -> dict[str, Any]:
+    return {"type": "function", "name": name, "parameters": parameters}
+
+
+TRANSFER = tool("avr_transfer")
+HANGUP = tool("avr_hangup")
+
+
+@pytest.mark.parametrize(
+    ("words", "digits"),
+    [
+        ("two hundred", "200"),
+        ("one oh one", "101"),
+        ("one zero one", "101"),
+        ("forty two", "42"),
+        ("twenty", "20"),
+        ("twelve", "12"),
+        ("three hundred and five", "305"),
+        ("nine hundred forty two", "942"),
+        ("five five five one", "5551"),
+        ("two thousand", "2000"),
+        ("200", "200"),
+        ("to the 7 please", "7"),
+        ("hundred", ""),
+        ("good morning", ""),
+    ],
+)
+def test_numbers_are_understood(words: str, digits: str) -> None:
+    assert to_digits(words) == digits
+
+
+def test_keys_are_read_one_by_one() -> None:
+    assert spell("10*#") == "one zero star hash"
+    assert answer("[The caller pressed these keys: 12#]", ()).say == (
+        "You pressed one two hash."
+    )
+    assert answer("42", ()).say == "You pressed four two."
+
+
+def test_every_sentence_of_the_grammar_has_an_answer_of_its_own() -> None:
+    for sentence in sentences():
+        assert answer(sentence, (), "last words").say != knowledge.INAUDIBLE
+
+
+@pytest.mark.parametrize("said", ["", "tell me about cats", "transfer me to", "¿qué?"])
+def test_what_is_not_understood_is_asked_for_again(said: str) -> None:
+    assert answer(said, ()).say == knowledge.INAUDIBLE
+
+
+def test_a_transfer_is_announced_and_called() -> None:
+    reply = answer("Transfer me to two hundred, please.", [TRANSFER])
+    assert "two zero zero" in reply.say
+    assert json.loads(reply.calls[0].arguments) == {"transfer_extension": "200"}
+    assert answer("transfer me to 200", []).calls == ()
+
+
+def test_goodbye_hangs_up_if_it_can() -> None:
+    assert answer("goodbye", [HANGUP]).calls[0].name == "avr_hangup"
+    assert answer("goodbye", []) == Reply(knowledge.FAREWELL)
+
+
+def test_a_tool_is_called_by_its_name_with_fitting_arguments() -> None:
+    ticket = tool(
+        "create_ticket",
+        type="object",
+        required=["title", "level", "urgent", "count", "tags", "more", "limit"],
+        properties={
+            "title": {"type": "string"},
+            "level": {"enum": ["low", "high"]},
+            "urgent": {"type": "boolean"},
+            "count": {"type": "integer"},
+            "tags": {"type": "array"},
+            "more": {"type": "object"},
+            "limit": {"type": ["number", "null"], "minimum": 3},
+            "colour": {"type": "string", "default": "red"},
+            "left_out": {"type": "string"},
+        },
+    )
+    reply = answer(
+        "use the create ticket tool with forty two", [tool("create"), ticket]
+    )
+    assert json.loads(reply.calls[0].arguments) == {
+        "title": "42",
+        "level": "low",
+        "urgent": True,
+        "count": 42,
+        "tags": [],
+        "more": {},
+        "limit": 42,
+        "colour": "red",
+    }
+    assert answer("run tool make coffee", [ticket]).calls == ()
+    assert json.loads(call(ticket).arguments)["limit"] == 3
+
+
+def test_the_weather_is_asked_of_a_tool() -> None:
+    reply = answer("what is the weather like today", [tool("get_weather")])
+    assert reply.calls[0].name == "get_weather"
+    assert answer("what is the weather like today", []).calls == ()
+
+
+def test_counting_stops_somewhere() -> None:
+    assert answer("count to three", ()).say == "1, 2, 3."
+    assert answer("count to nine thousand", ()).say.endswith("20.")
+
+
+def test_numbers_and_words_are_said_back() -> None:
+    assert answer("repeat after me four two", ()).say == "Four two."
+    assert answer("repeat after me hello world", ()).say == "Hello world."
+    assert "five five" in answer("my number is five five", ()).say
+
+
+@pytest.mark.parametrize(
+    ("output", "told"),
+    [
+        ("It is sunny.", "The tool says: It is sunny."),
+        ("", "The tool says: nothing"),
+        ('{"error": "no such order"}', "that did not work: no such order"),
+        ('{"error": {"code": 5}}', "that did not work: code 5"),
+        ('{"id": 5, "names": ["a", "b"]}', "The tool says: id 5, names a, b"),
+        ("[]", "The tool says: nothing"),
+    ],
+)
+def test_a_tools_answer_is_told(output: str, told: str) -> None:
+    assert told in tell(output)
+
+
+@pytest.mark.parametrize(
+    ("instructions", "words"),
+    [
+        ("Say “Hello there.” and nothing else", "Hello there."),
+        ('Say: "Hello there."', "Hello there."),
+        ("Greet the caller word for word with this: Hello there.", "Hello there."),
+        ("You are kind.", None),
+    ],
+)
+def test_words_to_be_said_are_found(instructions: str, words: str | None) -> None:
+    assert asked_to_say(instructions) == words
+
+
+def _user(text: str) -> Item:
+    return Item(type="message", role="user", said=text)
+
+
+def _agent(text: str) -> Item:
+    return Item(type="message", role="assistant", said=text, content_type="output_text")
+
+
+def test_an_unheard_answer_is_given_again() -> None:
+    items = [_user("where are you located"), _agent("")]
+    assert "Mill Lane" in next_reply(items, tools=()).say
+
+
+def test_results_of_all_calls_are_told_together() -> None:
+    items = [
+        _user("go"),
+        Item(type="function_call", call_id="a", name="x", arguments="{}"),
+        Item(type="function_call_output", call_id="a", output="one"),
+        Item(type="function_call_output", call_id="b", output="two"),
+    ]
+    assert next_reply(items, tools=()).say == "The tool says: one The tool says: two"
+
+
+def test_with_nothing_to_answer_more_help_is_offered() -> None:
+    items = [_user("good morning"), _agent("I am well.")]
+    assert next_reply(items, tools=()).say == knowledge.ANYTHING_ELSE
+    assert next_reply([Item(type="message", role="system", said="x")], tools=()).say
+
+
+def test_the_choice_of_tools_is_obeyed() -> None:
+    items = [_user("goodbye")]
+    assert next_reply(items, tools=[HANGUP], tool_choice="none").calls == ()
+    forced = {"type": "function", "name": "avr_transfer"}
+    reply = next_reply(items, tools=[TRANSFER], tool_choice=forced)
+    assert (reply.say, reply.calls[0].name) == ("", "avr_transfer")
+
+
+def test_names_are_spoken_with_spaces() -> None:
+    assert spoken_name("get_orderStatus-now") == "get order status now"
