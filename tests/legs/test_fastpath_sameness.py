@@ -53,6 +53,7 @@ def _in_pieces(draw: st.DrawFn) -> list[_Frame]:
 
 
 _LOOSE = st.tuples(st.sampled_from(_GOOD_FIRST), _SMALL, st.just(True), st.none())
+_INTERRUPTED = st.tuples(_frames(0x01, _SMALL) | _frames(0x02, _SMALL), _PINGS, _WHOLE)
 _ODD = st.one_of(
     _frames(0x81, _BROKEN_TEXTS),
     _frames(0x88, _CLOSINGS),
@@ -76,6 +77,7 @@ _SCENES = st.one_of(
     _frames(0x82, st.binary(max_size=20)).map(lambda one: [one]),
     _in_pieces(),
     _LOOSE.map(lambda one: [one]),
+    _INTERRUPTED.map(list),
     _ODD.map(lambda one: [one]),
 )
 _OURS = st.builds(Say, st.text(max_size=200)) | st.builds(

@@ -30,6 +30,18 @@ def _authority() -> trustme.CA:
     return trustme.CA()
 
 
+def contexts(
+    trusted: trustme.CA, issuer: trustme.CA
+) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """A client's and a server's."""
+    client = ssl.create_default_context()
+    server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    # trustme names a class of another library that may be missing.
+    trusted.configure_trust(client)  # pyright: ignore[reportUnknownMemberType]
+    issuer.issue_cert("model.test").configure_cert(server)  # pyright: ignore[reportUnknownMemberType]
+    return client, server
+
+
 def ours(socket: trio.SocketStream, context: ssl.SSLContext) -> TlsStream:
     return TlsStream(socket, context, server_hostname="model.test")
 
@@ -46,10 +58,7 @@ async def tls_pair(
     client: Callable[[trio.SocketStream, ssl.SSLContext], Tls] = ours,
 ) -> AsyncGenerator[tuple[Tls, trio.SSLStream[trio.SocketStream]]]:
     """A client of TLS, and a server that Trio's own stream is."""
-    at_client = ssl.create_default_context()
-    authority.configure_trust(at_client)
-    at_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("model.test").configure_cert(at_server)
+    at_client, at_server = contexts(authority, authority)
     dialled, accepted = await socket_pair()
     with trio.fail_after(20):
         async with dialled, accepted:
@@ -182,10 +191,7 @@ async def test_a_certificate_of_somebody_else_is_refused(
     authority: trustme.CA,
 ) -> None:
     stranger = trustme.CA()
-    context = ssl.create_default_context()
-    stranger.configure_trust(context)
-    at_server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("model.test").configure_cert(at_server)
+    context, at_server = contexts(stranger, authority)
     dialled, accepted = await socket_pair()
     far = TlsStream(accepted, at_server, server_side=True)
     async with dialled, accepted, trio.open_nursery() as nursery:
