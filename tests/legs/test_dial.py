@@ -316,6 +316,19 @@ async def test_an_error_instead_of_a_session_can_be_final(code: str) -> None:
         assert model.knocks == 1
 
 
+async def test_an_attempt_that_failed_is_forgotten_with_all_that_it_still_says() -> (
+    None
+):
+    async def refuse(session: ScriptedSession) -> None:
+        await session.error("insufficient_quota")
+        for _ in range(100):
+            await session.send_raw('{"type": "ping"}')
+
+    async with scripted_model(refuse) as model:
+        with trio.fail_after(5):
+            assert isinstance(await fails(Endpoint(model.url)), ModelRefused)
+
+
 async def test_a_close_with_4000_is_final() -> None:
     async def close(session: ScriptedSession) -> None:
         await session.close(4000, "invalid_request_error.sk-secret")

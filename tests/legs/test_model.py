@@ -46,10 +46,15 @@ class Mutable(trio.abc.Stream):
         self.stream = stream
         self.is_deaf = False
         self.is_stuck = False
+        self.cuts_next = False
         self.is_closed = False
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.cuts_next:
+            self.cuts_next = False
+            await self.stream.send_all(data[: len(data) // 2])
+            await trio.sleep_forever()
         if self.is_stuck:
             await trio.sleep_forever()
         if not self.is_deaf:
@@ -320,17 +325,45 @@ async def test_an_endpoint_that_never_answers_the_close_is_dropped_after_a_secon
         assert wire.is_closed
 
 
-async def test_no_close_frame_follows_half_a_message(
+async def test_a_stuck_endpoint_gets_no_more_than_a_second(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     async with failing() as (leg, wire, session):
         wire.is_stuck = True
         leg.post(requests.ClearAudio())
-        await trio.testing.wait_all_tasks_blocked()
+        start = trio.current_time()
+        await leg.aclose(1000)
+
+        assert trio.current_time() - start == pytest.approx(1)
+        await session.closed.wait()
+        assert session.close_code == 1006
+
+
+async def test_no_close_frame_follows_half_a_message(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with failing() as (leg, wire, session):
+        wire.cuts_next = True
+        with trio.move_on_after(1):
+            await leg.ask(requests.CreateMessage("user", "Hello"))
+        start = trio.current_time()
+        await leg.aclose(1000)
+
+        # Nobody could read a close frame any more: there is nothing to wait for.
+        assert trio.current_time() == start
+        await session.closed.wait()
+        assert session.close_code == 1006
+
+
+async def test_audio_that_was_not_sent_yet_does_not_hold_up_the_goodbye() -> None:
+    async with talking() as (leg, session):
+        leg.post(*[requests.AppendAudio(bytes(960))] * 400, requests.ClearAudio())
         await leg.aclose(1000)
 
         await session.closed.wait()
-        assert session.close_code == 1006
+        assert session.appends == 0
+        assert session.types[-1] == "input_audio_buffer.clear"
+        assert session.close_code == 1000
 
 
 async def test_a_closing_that_is_cancelled_still_closes_the_socket(
