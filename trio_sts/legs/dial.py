@@ -67,8 +67,10 @@ async def dial(
         ModelUnreachable: No attempt succeeded before the deadline.
     """
     failure: ModelError = ModelUnreachable(_TOO_SLOW)
+    pauses = back_off()
     with trio.move_on_at(deadline):
-        for pause_s in back_off():
+        while True:
+            pause_s = next(pauses)
             try:
                 return await _try(nursery, endpoint, wrap)
             except ModelUnreachable as exc:
