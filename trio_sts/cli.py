@@ -23,6 +23,7 @@ _ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "call": ("trio_sts.phone.command", "call"),
     "demo": ("trio_sts.demo", "demo"),
     "model": ("trio_sts.embedded.command", "model"),
+    "tools": ("trio_sts.tools.command", "tools"),
 }
 
 
