@@ -246,3 +246,22 @@ async def test_deltas_are_a_quarter_of_a_second() -> None:
         sizes = _sizes(client, await client.respond())
         assert set(sizes[:-1]) == {12_000}
         assert 0 < sizes[-1] <= 12_000
+
+
+async def test_an_item_that_is_cut_while_it_is_sent_does_not_grow_again() -> None:
+    async with session(pace=20) as (client, endpoint):
+        await client.ask_without_waiting("tell me a story")
+        for _ in range(3):
+            await client.until("response.output_audio.delta")
+        delta = await client.until("response.output_audio.delta")
+        await client.send(
+            "conversation.item.truncate",
+            item_id=delta["item_id"],
+            content_index=0,
+            audio_end_ms=700,
+        )
+        await client.until("response.done")
+        assert "conversation.item.truncated" in client.kinds()
+        item = endpoint.sessions[-1].conversation.items[-1]
+        assert item.audio_ms == 700
+        assert item.said == "Once there"

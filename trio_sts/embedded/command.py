@@ -49,11 +49,14 @@ def model(
     """
     try:
         trio.run(_run, host, port, faults, api_key, pace)
-    except* SpeechMissing as group:
-        raise click.ClickException(str(group.exceptions[0])) from group
-    except* OSError as group:
-        raise click.ClickException(str(group.exceptions[0])) from group
+    except* (SpeechMissing, OSError) as group:
+        raise click.ClickException(_first(group)) from group
     sys.exit(0)
+
+
+def _first(group: BaseExceptionGroup[SpeechMissing | OSError]) -> str:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else str(first)
 
 
 async def _run(

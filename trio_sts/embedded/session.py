@@ -15,9 +15,10 @@ from .config import defaults, merged, turn_rules
 from .events import event, refused
 from .faults import Faults
 from .hearing import Heard, InputBuffer
+from .itemrequests import ItemRequests
 from .items import Conversation, Item, new_id, text_tokens
 from .refusal import Refusal
-from .requests import audio_of, item_of, required, wish_of
+from .requests import audio_of, required, wish_of
 from .response import Response
 from .speech.recogniser import recogniser
 from .speech.vad import Started, Stopped
@@ -40,6 +41,7 @@ class Session:
         model: What the client asked for.
         config: The effective configuration.
         conversation: The items as the model knows them, cut to what was heard.
+        items: What obeys the client's requests about them.
         active: The response that is being made.
         responses: To its maker.
         turns: To the recogniser.
@@ -52,6 +54,7 @@ class Session:
     id: str = field(factory=lambda: new_id("sess"))
     config: dict[str, Any] = field(init=False, repr=False)
     conversation: Conversation = field(factory=Conversation, repr=False)
+    items: ItemRequests = field(init=False, repr=False)
     active: Response | None = None
     grammar: str = field(default="", repr=False)
     responses: "trio.MemorySendChannel[Response]" = field(init=False, repr=False)
@@ -66,6 +69,7 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.config = defaults(self.model)
+        self.items = ItemRequests(self.conversation, self.post)
         # One is active; those that were cancelled before they began are skipped.
         self.responses, self.wanted = trio.open_memory_channel[Response](16)
         self.turns, self.spoken = trio.open_memory_channel[tuple[Item, Heard]](
@@ -130,41 +134,6 @@ class Session:
         """``input_audio_buffer.clear``."""
         self._input.clear()
         self.post(event("input_audio_buffer.cleared"))
-
-    def create_item(self, asked: Mapping[str, Any]) -> None:
-        """``conversation.item.create``."""
-        item = item_of(asked, self.conversation)
-        previous_id = self.conversation.add(item, asked.get("previous_item_id"))
-        self._show_item(item, previous_id)
-
-    def retrieve_item(self, asked: Mapping[str, Any]) -> None:
-        """``conversation.item.retrieve``; the audio itself is not kept."""
-        item = self._item(asked, "item_retrieve_invalid_item_id")
-        self.post(event("conversation.item.retrieved", item=item.as_dict()))
-
-    def delete_item(self, asked: Mapping[str, Any]) -> None:
-        """``conversation.item.delete``."""
-        item = self._item(asked, "item_delete_invalid_item_id")
-        self.conversation.delete(item)
-        self.post(event("conversation.item.deleted", item_id=item.id))
-
-    def truncate_item(self, asked: Mapping[str, Any]) -> None:
-        """``conversation.item.truncate``."""
-        item = self._item(asked, "item_truncate_invalid_item_id")
-        audio_end_ms = required(asked, "audio_end_ms")
-        if not isinstance(audio_end_ms, int) or audio_end_ms < 0:
-            raise Refusal(
-                "invalid_type", "Expected a positive integer.", "audio_end_ms"
-            )
-        item.truncate(audio_end_ms)
-        self.post(
-            event(
-                "conversation.item.truncated",
-                item_id=item.id,
-                content_index=0,
-                audio_end_ms=audio_end_ms,
-            )
-        )
 
     def create_response(self, asked: Mapping[str, Any]) -> None:
         """``response.create``."""
@@ -235,7 +204,7 @@ class Session:
         previous_id = self.conversation.add(item)
         committed = "input_audio_buffer.committed"
         self.post(event(committed, item_id=item.id, previous_item_id=previous_id))
-        self._show_item(item, previous_id)
+        self.items.show(item, previous_id)
         try:
             self.turns.send_nowait((item, heard))
         except trio.WouldBlock:
@@ -263,21 +232,6 @@ class Session:
         counted = [item.tokens for item in self.conversation.items]
         text = text_tokens(self.config["instructions"])
         return (text + sum(t for t, _ in counted), sum(a for _, a in counted))
-
-    def _show_item(self, item: Item, previous_id: str | None) -> None:
-        shown = {"previous_item_id": previous_id, "item": item.as_dict()}
-        self.post(event("conversation.item.added", **shown))
-        self.post(event("conversation.item.done", **shown))
-
-    def _item(self, asked: Mapping[str, Any], code: str) -> Item:
-        item_id = required(asked, "item_id")
-        item = self.conversation.find(item_id)
-        if item is None:
-            shown = str(item_id)[:60]
-            raise Refusal(
-                code, f"Item with item_id '{shown}' was not found.", "item_id"
-            )
-        return item
 
     def _detection(self, name: str) -> bool:
         detection = self.config["audio"]["input"]["turn_detection"]
@@ -316,10 +270,10 @@ _HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {
     "input_audio_buffer.append": Session.append,
     "input_audio_buffer.commit": Session.commit,
     "input_audio_buffer.clear": Session.clear,
-    "conversation.item.create": Session.create_item,
-    "conversation.item.retrieve": Session.retrieve_item,
-    "conversation.item.delete": Session.delete_item,
-    "conversation.item.truncate": Session.truncate_item,
+    "conversation.item.create": lambda session, asked: session.items.create(asked),
+    "conversation.item.retrieve": lambda session, asked: session.items.retrieve(asked),
+    "conversation.item.delete": lambda session, asked: session.items.delete(asked),
+    "conversation.item.truncate": lambda session, asked: session.items.truncate(asked),
     "response.create": Session.create_response,
     "response.cancel": Session.cancel_response,
 }

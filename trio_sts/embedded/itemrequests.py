@@ -1,0 +1,69 @@
+"""The client's requests about items: create, retrieve, delete, truncate."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+
+from .checks import whole
+from .events import event
+from .items import Conversation, Item
+from .refusal import Refusal
+from .requests import item_of, required
+
+# An hour: as long as a session lasts.
+_LONGEST_MS = 3_600_000
+
+
+@frozen
+class ItemRequests:
+    """Obeys what is asked of one conversation, or raises `Refusal`."""
+
+    _conversation: Conversation
+    _post: Callable[[dict[str, Any]], None]
+
+    def create(self, asked: Mapping[str, Any]) -> None:
+        """``conversation.item.create``."""
+        item = item_of(asked, self._conversation)
+        self.show(item, self._conversation.add(item, asked.get("previous_item_id")))
+
+    def retrieve(self, asked: Mapping[str, Any]) -> None:
+        """``conversation.item.retrieve``; the audio itself is not kept."""
+        item = self._item(asked, "item_retrieve_invalid_item_id")
+        self._post(event("conversation.item.retrieved", item=item.as_dict()))
+
+    def delete(self, asked: Mapping[str, Any]) -> None:
+        """``conversation.item.delete``."""
+        item = self._item(asked, "item_delete_invalid_item_id")
+        self._conversation.delete(item)
+        self._post(event("conversation.item.deleted", item_id=item.id))
+
+    def truncate(self, asked: Mapping[str, Any]) -> None:
+        """``conversation.item.truncate``."""
+        item = self._item(asked, "item_truncate_invalid_item_id")
+        audio_end_ms = required(asked, "audio_end_ms")
+        whole(0, _LONGEST_MS)(audio_end_ms, "audio_end_ms")
+        item.truncate(audio_end_ms)
+        self._post(
+            event(
+                "conversation.item.truncated",
+                item_id=item.id,
+                content_index=0,
+                audio_end_ms=audio_end_ms,
+            )
+        )
+
+    def show(self, item: Item, previous_id: str | None) -> None:
+        """Announce an item that is complete."""
+        shown = {"previous_item_id": previous_id, "item": item.as_dict()}
+        self._post(event("conversation.item.added", **shown))
+        self._post(event("conversation.item.done", **shown))
+
+    def _item(self, asked: Mapping[str, Any], code: str) -> Item:
+        item_id = required(asked, "item_id")
+        item = self._conversation.find(item_id)
+        if item is None:
+            shown = str(item_id)[:60]
+            told = f"Item with item_id '{shown}' was not found."
+            raise Refusal(code, told, "item_id")
+        return item
