@@ -168,6 +168,18 @@ async def test_no_callback_and_no_text_after_our_close_frame() -> None:
     assert not call.heard
 
 
+async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> None:
+    async with calling(*memory_stream_pair()) as call:
+        words = frame(0x81, b"why", masked=False)
+        await call.tap.send_all(words)
+        assert call.tap.offer_text(b"between")
+        assert not call.tap.closing
+        await call.tap.send_all(words + frame(0x88, b"\x03\xf0", masked=False))
+
+        assert call.tap.closing
+        assert not call.tap.offer_text(b"behind")
+
+
 async def test_no_callback_and_no_text_after_the_peers_close_frame() -> None:
     async with calling(*memory_stream_pair()) as call:
         async with trio.open_nursery() as nursery:

@@ -29,7 +29,7 @@ import trio
 from attrs import define, field
 from typing_extensions import override
 
-from .frames import CLOSE, Masks, text_frame
+from .frames import CLOSE, ODD, Masks, measure, text_frame
 from .outflow import Outflow
 from .sieve import Sieve
 from .tls import TlsStream
@@ -206,10 +206,11 @@ class FrameTap(trio.abc.HalfCloseableStream):
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """For trio-websocket: it sends one frame, or the handshake, at a time."""
-        if data and data[0] == CLOSE:
+        """For trio-websocket: it sends whole frames, or the handshake."""
+        raw = bytes(data)
+        if self._answered.is_set() and self._sieve.opened and self._closes(raw):
             self._stop()
-        await self._outflow.send(bytes(data))
+        await self._outflow.send(raw)
         self._answered.set()
 
     @override
@@ -236,6 +237,14 @@ class FrameTap(trio.abc.HalfCloseableStream):
         if masks is None:
             return b"".join([text_frame(text) for text in texts])
         return b"".join([text_frame(text, masks.draw()) for text in texts])
+
+    def _closes(self, frames: bytes) -> bool:
+        at = 0
+        while frame := measure(frames, at, masked=not self._sieve.server):
+            if frame == ODD or frames[at] == CLOSE:
+                return frame != ODD
+            at += sum(frame)
+        return False
 
     def _stop(self) -> None:
         self.closing = True
