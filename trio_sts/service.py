@@ -4,15 +4,16 @@ import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-import httpx
 import structlog
 import trio
 
+from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.refusals import Refusals
 from trio_sts.nursery import House
 from trio_sts.server import Server
 from trio_sts.settings import Settings
+from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
 
 _log = structlog.get_logger()
@@ -31,7 +32,7 @@ def run_service(
     failures: list[str] = []
     try:
         trio.run(_serve, settings, environ)
-    except* OSError as group:
+    except* (OSError, StsError) as group:
         failures += [str(exc) for exc in _leaves(group)]
     for failure in failures:
         _log.error("cannot run", why=failure)
@@ -52,7 +53,7 @@ async def open_house(
     """Open what calls share: the tools, the HTTP client, the built-in model if asked."""
     async with (
         trio.open_nursery() as nursery,
-        httpx.AsyncClient() as http,
+        tool_http_client() as http,
         open_registry(
             ami_url=settings.ami_url,
             tools_dir=settings.tools_dir,
@@ -80,8 +81,8 @@ async def _embedded_url(nursery: trio.Nursery, settings: Settings) -> str:
     return f"{endpoint.url}/realtime?model={settings.model}"
 
 
-def _leaves(group: BaseExceptionGroup[OSError]) -> list[OSError]:
-    leaves: list[OSError] = []
+def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
+    leaves: list[Exception] = []
     for exc in group.exceptions:
         if isinstance(exc, BaseExceptionGroup):
             leaves += _leaves(exc)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import trio
 import trio.testing
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -275,3 +276,27 @@ def test_a_schema_is_a_copy_that_its_file_cannot_change() -> None:
     schema["properties"]["late"] = {}
 
     assert tool.input_schema == {"type": "object", "properties": {}}
+
+
+@pytest.mark.parametrize(
+    ("said", "ok"),
+    [
+        ("Error during the transfer: Request failed with status code 500", False),
+        ('{"error": "no such call"}', False),
+        ("Could not transfer the call.", False),
+        ("Transfer started", True),
+        ("", True),
+    ],
+)
+async def test_an_operators_own_call_control_is_believed_when_it_says_it_failed(
+    said: str, ok: bool
+) -> None:
+    async def say(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
+        return said
+
+    own = evolve(a_tool(say), kind=Kind.CALL_CONTROL, source="/tools/own.js")
+    outcome = await Registry([own]).run("look_up", "{}", a_call())
+    assert outcome == ToolOutcome(said, ok=ok)
+    other = await Registry([a_tool(say)]).run("look_up", "{}", a_call())
+    assert other.ok

@@ -1,6 +1,7 @@
 """The tools of the service: what is offered to the model, and running one of them."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, NoReturn, cast
@@ -12,12 +13,19 @@ from trio_sts.errors import ToolError
 from trio_sts.wire.realtime.session import FunctionTool
 
 from .step_watch import watch_steps
-from .tool import CallContext, Tool
+from .tool import BUILT_IN, CallContext, Kind, Tool
 
 CUT_MARK = " … [cut]"
 
 # A model repairs its arguments from one sentence; a schema can make very long ones.
 _REASON_CHARS = 300
+
+# AVR's own call control answers a failure of avr-ami with a sentence about it. Taken for
+# one by mistake, a transfer costs a sentence of the model's; missed, ten silent seconds.
+_SOUNDS_FAILED = re.compile(
+    r"\b(errors?|fail\w*|unable|refused|cannot|could not|couldn't|not found)\b",
+    re.IGNORECASE,
+)
 
 
 @frozen
@@ -96,7 +104,8 @@ class Registry:
         if scope.cancelled_caught:
             log.warning("tool took too long", limit_s=limit_s)
             return _failed("The tool took too long.")
-        return self._result(result, log)
+        outcome = self._result(result, log)
+        return _judged(tool, outcome, log) if outcome.ok else outcome
 
     def _result(self, result: object, log: Any) -> ToolOutcome:
         if result is None:
@@ -108,6 +117,16 @@ class Registry:
         if output.endswith(CUT_MARK) and output != result:
             log.warning("tool result cut", limit_bytes=self.tool_result_bytes)
         return ToolOutcome(output, ok=True)
+
+
+def _judged(tool: Tool, outcome: ToolOutcome, log: Any) -> ToolOutcome:
+    """Believe an operator's own call control when it says that it has failed."""
+    if tool.kind is not Kind.CALL_CONTROL or tool.source == BUILT_IN:
+        return outcome
+    if not _SOUNDS_FAILED.search(outcome.output):
+        return outcome
+    log.warning("call control says that it failed")
+    return ToolOutcome(outcome.output, ok=False)
 
 
 def cut_to(text: str, limit_bytes: int) -> str:

@@ -1,0 +1,4 @@
+'use strict';
+
+// The tests have no .env.
+exports.config = () => ({ parsed: {} });
