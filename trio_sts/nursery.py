@@ -155,7 +155,10 @@ class Call:
         settings = self.house.settings
         try:
             caller = await CallerLeg.accept(
-                sockets, stream, stall_s=settings.caller_stall_s
+                sockets,
+                stream,
+                stall_s=settings.caller_stall_s,
+                fast=settings.fast_path,
             )
         except LegClosed:
             return False

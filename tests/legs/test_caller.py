@@ -171,10 +171,13 @@ async def test_each_frame_is_one_message() -> None:
 
 async def test_an_interruption_overtakes_the_audio_that_waits() -> None:
     async with a_call() as (core, call, _):
+        # The first is on its way at once, whatever comes after it.
+        call.leg.post(Transcript("user", "0"))
         call.leg.post(FRAME, Transcript("user", "a"), FRAME, Interruption())
         call.leg.post(Transcript("agent", "b"))
         await core.wait_for(lambda each: each.message.get("text") == "b")
         assert [each.type for each in core.received] == [
+            "transcript",
             "transcript",
             "interruption",
             "transcript",
@@ -207,7 +210,9 @@ async def test_we_close_after_what_was_posted(code: int) -> None:
         await call.leg.aclose(code, "\u00fc" * 100)
         assert await core.wait_closed() == code
         assert core.close_reason == "\u00fc" * 61
-        assert [each.type for each in core.received] == ["audio", "error"]
+        *before, last = [each.type for each in core.received]
+        assert last == "error"
+        assert before in (["audio"], ["audio"] * 2)
         assert isinstance(call.outcome, LegClosed)
 
 
@@ -316,7 +321,9 @@ async def test_a_peer_that_reads_again_learns_why_it_was_given_up(
             slow.open.set()
         assert await core.wait_closed() == 1008
         # One frame was torn in two by the stall and is whole again.
-        assert [each.type for each in core.received] == ["audio", "error"]
+        *before, last = [each.type for each in core.received]
+        assert last == "error"
+        assert before in (["audio"], ["audio"] * 2)
 
 
 async def test_a_cancelled_call_does_not_tear_a_message() -> None:

@@ -18,8 +18,6 @@ from .link import Link, Wrap, accept_link, as_it_is
 from .outbox import Outbox
 
 MAX_MESSAGE_BYTES = 64 * 1024
-# Above this the library stops reading and closes by itself.
-_MAX_MESSAGE_CHARS = 4 * MAX_MESSAGE_BYTES
 # Words to the caller: a call has a few in a minute, and each is a transcript at most.
 _MAX_CONTROLS = 256
 _BYTES_PER_MS = 16
@@ -36,7 +34,7 @@ class CallerLeg:
 
     path: str = field(repr=False)
     query: str = field(repr=False)
-    _link: Link[ToCore]
+    _link: Link[ToCore] = field(repr=False)
     _stall_s: float
 
     @classmethod
@@ -47,6 +45,7 @@ class CallerLeg:
         *,
         stall_s: float = 5.0,
         wrap: Wrap = as_it_is,
+        fast: bool = True,
     ) -> Self:
         """Answer the WebSocket handshake.
 
@@ -56,6 +55,7 @@ class CallerLeg:
             stream: The socket, from the first byte of the request; the leg closes it.
             stall_s: For how long the peer may read nothing.
             wrap: What is put between the socket and the WebSocket library.
+            fast: Whether text takes the fast path.
 
         Raises:
             LegClosed: There was no handshake, or none within 5 s.
@@ -69,8 +69,9 @@ class CallerLeg:
             ),
             texts=_texts,
             words=_words,
-            max_chars=_MAX_MESSAGE_CHARS,
+            max_bytes=MAX_MESSAGE_BYTES,
             wrap=wrap,
+            fast=fast,
         )
         path, _, query = link.target.partition("?")
         return cls(path, query, link, stall_s)
@@ -98,12 +99,11 @@ class CallerLeg:
             PeerFault: A binary message (1003), or one over 64 KiB (1009), or bytes that
                 break the protocol (1002, 1007).
         """
-        while True:
-            try:
-                text = await self._link.receive()
-            except ConnectionClosed as exc:
-                raise self._ended() from exc
-            handle(_read(text))
+        try:
+            await self._link.run(lambda text: handle(_read(text)), _refuse_binary)
+        except ConnectionClosed as exc:
+            raise self._ended() from exc
+        raise AssertionError("only an error ends the reading")
 
     def _ended(self) -> LegClosed | PeerFault:
         why = self._link.why
@@ -120,7 +120,7 @@ class CallerLeg:
         for message in messages:
             if isinstance(message, Interruption):
                 outbox.clear_audio()
-            outbox.post(message)
+            self._link.post(message)
 
     async def write(self) -> NoReturn:
         """Watch over the sending of what was posted.
@@ -156,9 +156,11 @@ def _texts(message: ToCore) -> list[str]:
     return [encode_to_core(message)]
 
 
+def _refuse_binary(_: bytes) -> None:
+    raise PeerFault(1003, "a binary message; messages here are JSON text")
+
+
 def _read(text: str | bytes) -> FromCore | BadMessage:
-    if isinstance(text, bytes):
-        raise PeerFault(1003, "a binary message; messages here are JSON text")
     if _is_too_big(text):
         raise _too_big()
     try:
@@ -167,10 +169,12 @@ def _read(text: str | bytes) -> FromCore | BadMessage:
         return fault
 
 
-def _is_too_big(text: str) -> bool:
+def _is_too_big(text: str | bytes) -> bool:
     if len(text) > MAX_MESSAGE_BYTES:
         return True
-    return not text.isascii() and len(text.encode()) > MAX_MESSAGE_BYTES
+    if isinstance(text, bytes) or text.isascii():
+        return False
+    return len(text.encode()) > MAX_MESSAGE_BYTES
 
 
 def _too_big() -> PeerFault:

@@ -25,6 +25,7 @@ from trio_sts.wire.realtime.events import ErrorEvent, ServerEvent, SessionCreate
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
 
 from .endpoint import Endpoint
+from .fastpath.tls import TlsStream
 from .model_link import ModelLink, open_link
 
 Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
@@ -140,13 +141,17 @@ async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
     tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
     if endpoint.tls is None:
         return tcp
-    stream = trio.SSLStream(
-        # Endpoints do not take leave of TLS, and WebSocket frames tell truncation.
-        tcp,
-        endpoint.tls,
-        server_hostname=endpoint.host,
-        https_compatible=True,
-    )
+    stream: TlsStream | trio.SSLStream[trio.SocketStream]
+    if endpoint.fast_path:
+        stream = TlsStream(tcp, endpoint.tls, server_hostname=endpoint.host)
+    else:
+        stream = trio.SSLStream(
+            # Endpoints do not take leave of TLS, and WebSocket frames tell truncation.
+            tcp,
+            endpoint.tls,
+            server_hostname=endpoint.host,
+            https_compatible=True,
+        )
     async with AsyncExitStack() as failed:
         failed.push_async_callback(trio.aclose_forcefully, stream)
         await stream.do_handshake()

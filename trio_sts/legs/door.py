@@ -69,6 +69,13 @@ class ReplayStream(trio.abc.HalfCloseableStream):
                 return read
         return await self._stream.receive_some(max_bytes)
 
+    def hand_over(self) -> tuple[trio.abc.Stream, bytes]:
+        """Give up the socket: it, and all that was read of it and not read again."""
+        unread = self._head + self._rest
+        self._head = self._rest = b""
+        self._replayed = True
+        return self._stream, unread
+
     def _replay(self, max_bytes: int | None) -> bytes:
         if self._head:
             read = self._head[:max_bytes]

@@ -31,6 +31,7 @@ class Endpoint:
         url: ``ws://`` or ``wss://``, with path and query.
         headers: What the handshake carries beside its own headers.
         dialect: What the endpoint is spoken to in.
+        fast_path: Whether text takes the fast path.
         connect_timeout_s: For one attempt, up to ``session.created``.
         connect_budget_s: For all attempts and the set-up of the session.
         tls: How a ``wss`` endpoint proves itself: by default to the system's
@@ -40,6 +41,7 @@ class Endpoint:
     url: str = field(repr=_without_query)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     dialect: Dialect = Dialect.GA
+    fast_path: bool = True
     connect_timeout_s: float = 10.0
     connect_budget_s: float = 20.0
     tls: ssl.SSLContext | None = field(
@@ -97,6 +99,7 @@ def endpoint_of(settings: Settings, *, url: str | None = None) -> Endpoint:
             *((("OpenAI-Beta", "realtime=v1"),) if beta else ()),
         ),
         dialect=dialect,
+        fast_path=settings.fast_path,
         connect_timeout_s=settings.connect_timeout_s,
         connect_budget_s=settings.connect_budget_s,
     )

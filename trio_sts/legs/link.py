@@ -18,6 +18,7 @@ from trio_sts.errors import LegClosed
 
 from .last_words import BROKEN, OVERRUN, TOO_BIG, LastWords, discard
 from .outbox import Outbox
+from .paths import OnBinary, OnText, Path, server_path
 
 _M = TypeVar("_M")
 
@@ -26,6 +27,8 @@ Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
 _HANDSHAKE_S = 5.0
 # Complete messages that wait for a pump, which itself never waits for anything.
 _QUEUE_MESSAGES = 8
+# How far above the leg's limit the library's is: a message between them gets our words.
+_SLACK = 4
 
 
 def as_it_is(stream: trio.abc.Stream) -> trio.abc.Stream:
@@ -44,7 +47,7 @@ class Link(Generic[_M]):
     outbox: Outbox[_M]
     _texts: Callable[[_M], Iterable[str]]
     _ws: WebSocketConnection
-    _stream: trio.abc.Stream
+    _path: Path
     _scope: trio.CancelScope
     _ended: trio.Event = field(factory=trio.Event, init=False)
 
@@ -72,25 +75,32 @@ class Link(Generic[_M]):
         """What came was no WebSocket traffic, by our library's judgement or the peer's."""
         return self.why.code in BROKEN
 
-    async def receive(self) -> str | bytes:
-        """The next message.
+    async def run(self, on_text: OnText, on_binary: OnBinary) -> NoReturn:
+        """Read until the end.
 
         Raises:
-            ConnectionClosed: There is none any more; `why` tells the code.
+            ConnectionClosed: There is nothing any more; `why` tells the code.
         """
         try:
-            return await self._ws.get_message()
+            await self._path.run(self._ws, on_text, on_binary)
         except ConnectionClosed:
             self.outbox.close()
             raise
 
+    def post(self, message: _M) -> None:
+        """Send at once if nothing is before it and the socket takes it, or queue it."""
+        at_once = self.outbox.idle and self._path.offer(*self._texts(message))
+        if not at_once:
+            self.outbox.post(message)
+
     async def keep(self) -> NoReturn:
-        """Send what is posted, then hold the socket until `aclose`."""
+        """Send what is queued, then hold the socket until `aclose`."""
+        gone = (ConnectionClosed, trio.ClosedResourceError, trio.BrokenResourceError)
         try:
             while True:
-                for text in self._texts(await self.outbox.take()):
-                    await self._ws.send_message(text)
-        except (ConnectionClosed, trio.ClosedResourceError):
+                texts = self._texts(await self.outbox.take())
+                await self._path.send(self._ws, *texts)
+        except gone:
             self.outbox.close()
         # Not over yet: `aclose` may have a goodbye to wait for.
         await trio.sleep_forever()
@@ -107,7 +117,7 @@ class Link(Generic[_M]):
             await self.outbox.drained()
             await self._ws.aclose(code, reason)
             if self.overrun:
-                await discard(self._stream)
+                await discard(self._path.stream)
         finally:
             self._scope.cancel(reason="the goodbye is over")
 
@@ -124,8 +134,9 @@ async def accept_link(
     outbox: Outbox[_M],
     texts: Callable[[_M], Iterable[str]],
     words: Callable[[int], str],
-    max_chars: int,
+    max_bytes: int,
     wrap: Wrap,
+    fast: bool,
 ) -> Link[_M]:
     """Answer a WebSocket handshake; the link owns ``stream`` from now on.
 
@@ -135,15 +146,16 @@ async def accept_link(
         outbox: Where the link's messages will be posted.
         texts: The WebSocket messages that a posted message becomes.
         words: The WebSocket message that goes before a close code of the library's.
-        max_chars: A longer message is not received; see `Link.overrun`.
+        max_bytes: A longer message may be refused by the library; see `Link.overrun`.
         wrap: What to put between the socket and the WebSocket library.
+        fast: Whether text takes the fast path.
 
     Raises:
         LegClosed: There was no handshake, or none within 5 s.
     """
     make = partial(Link[_M], outbox, texts)
     link: Link[_M] | None = await nursery.start(
-        _keep, stream, wrap, words, max_chars, make
+        _keep, stream, _paths(wrap, max_bytes, fast=fast), words, max_bytes, make
     )
     if link is None:
         raise LegClosed(1006, "no WebSocket handshake")
@@ -152,10 +164,10 @@ async def accept_link(
 
 async def _keep(
     stream: trio.abc.Stream,
-    wrap: Wrap,
+    open_path: Callable[[trio.abc.Stream], Path],
     words: Callable[[int], str],
-    max_chars: int,
-    make: Callable[[WebSocketConnection, trio.abc.Stream, trio.CancelScope], Link[_M]],
+    max_bytes: int,
+    make: Callable[[WebSocketConnection, Path, trio.CancelScope], Link[_M]],
     *,
     task_status: trio.TaskStatus[Link[_M] | None],
 ) -> None:
@@ -164,13 +176,15 @@ async def _keep(
         # The scope is outside the socket: when it is cancelled, the socket's closing
         # does not wait for a peer either.
         with trio.CancelScope() as scope:
-            async with stream, wrap(stream) as wrapped:
+            path = open_path(stream)
+            async with stream, path.stream:
                 async with trio.open_nursery() as nursery:
-                    last = LastWords(wrapped, words)
+                    last = LastWords(path.stream, words)
                     with trio.fail_after(_HANDSHAKE_S):
-                        ws = await _shake_hands(nursery, last, max_chars)
+                        ws = await _shake_hands(nursery, last, max_bytes)
                     last.closed_with = partial(_closed_with, ws)
-                    link = make(ws, wrapped, scope)
+                    nursery.start_soon(path.drain)
+                    link = make(ws, path, scope)
                     task_status.started(link)
                     await link.keep()
     # The library's reader raises on a host that is no name (UnicodeError), and when
@@ -184,17 +198,27 @@ async def _keep(
         task_status.started(None)
 
 
+def _paths(
+    wrap: Wrap, max_bytes: int, *, fast: bool
+) -> Callable[[trio.abc.Stream], Path]:
+    return lambda stream: server_path(
+        wrap(stream), fast=fast, max_message_bytes=max_bytes
+    )
+
+
 def _closed_with(ws: WebSocketConnection) -> int | None:
     return None if ws.closed is None else ws.closed.code
 
 
 async def _shake_hands(
-    nursery: trio.Nursery, stream: trio.abc.Stream, max_chars: int
+    nursery: trio.Nursery, stream: trio.abc.Stream, max_bytes: int
 ) -> WebSocketConnection:
     request = await wrap_server_stream(
         nursery,
         stream,
         message_queue_size=_QUEUE_MESSAGES,
-        max_message_size=max_chars,
+        # Its own limit counts characters, of which there are no more than bytes; ours
+        # is told in words first.
+        max_message_size=_SLACK * max_bytes,
     )
     return await request.accept()

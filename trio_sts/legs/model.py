@@ -48,6 +48,7 @@ class ModelLeg:
     _bytes_per_ms: int = field(default=_BYTES_PER_MS["pcm"], init=False)
     _outbox: Outbox[ClientEvent] = field(init=False)
     _read_out: trio.Event = field(factory=trio.Event, init=False)
+    _is_open: bool = field(default=False, init=False)
     _is_closed: bool = field(default=False, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -74,8 +75,7 @@ class ModelLeg:
         """
         link = self._connected.link
         try:
-            while True:
-                handle(understood(await link.receive()))
+            await link.run(lambda text: handle(understood(text)))
         except LegClosed:
             self._outbox.close()
             self._read_out.set()
@@ -83,7 +83,13 @@ class ModelLeg:
 
     def post(self, *events: ClientEvent) -> None:
         """Send soon, in order. Beyond 10 s of audio the oldest is dropped."""
-        self._outbox.post(*events)
+        for event in events:
+            if not (self._is_open and self._outbox.idle and self._offer(event)):
+                self._outbox.post(event)
+
+    def _offer(self, event: ClientEvent) -> bool:
+        text = encode_request(event, self.endpoint.dialect)
+        return self._connected.link.offer(text)
 
     async def write(self) -> NoReturn:
         """Watch over the sending of what was posted, until `run` has come to the end.
@@ -103,6 +109,7 @@ class ModelLeg:
         if self._is_closed:
             return
         self._is_closed = True
+        self._is_open = False
         link = self._connected.link
         self._outbox.clear_audio()
         try:
@@ -145,6 +152,7 @@ class ModelLeg:
     def open_for(self, audio_format: str) -> None:
         """Begin to send what is posted: the session is set up."""
         self._bytes_per_ms = _BYTES_PER_MS[audio_format]
+        self._is_open = True
         link = self._connected.link
         link.start_soon(partial(self._send_posted, link))
         self._nursery.start_soon(self._keep_alive, link)

@@ -5,7 +5,7 @@ keeps what goes wrong in it from tearing down that nursery.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import h11
 import trio
@@ -21,6 +21,7 @@ from wsproto.utilities import ProtocolError
 from trio_sts.errors import LegClosed
 
 from .endpoint import Endpoint
+from .paths import Path, client_path
 
 # The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
 # with the instructions and all tools in it, is what can be big.
@@ -31,6 +32,12 @@ _RECEIVE_BYTES = 64 * 1024
 _QUEUE_MESSAGES = 16
 # Dropping a socket waits for nobody; this only says so.
 _DROP_S = 1.0
+_GONE = (
+    ConnectionClosed,
+    ProtocolError,
+    trio.ClosedResourceError,
+    trio.BrokenResourceError,
+)
 
 
 @define(eq=False)
@@ -95,7 +102,7 @@ class ModelLink:
     """An open WebSocket. It is over after `aclose`, `drop` or the first LegClosed."""
 
     _ws: WebSocketConnection
-    _stream: trio.abc.Stream
+    _path: Path
     _home: _Home
     # A message that went half-way: nothing may follow it, not even a close frame.
     _is_torn: bool = field(default=False, init=False)
@@ -107,9 +114,25 @@ class ModelLink:
             LegClosed: There is none any more.
         """
         try:
-            return await self._ws.get_message()
+            return await self._path.receive(self._ws)
         except ConnectionClosed as exc:
             raise self.why from exc
+
+    async def run(self, handle: Callable[[str | bytes], None]) -> NoReturn:
+        """Hand on every message until there is none any more.
+
+        Raises:
+            LegClosed: There is none any more.
+        """
+        try:
+            await self._path.run(self._ws, handle, handle)
+        except ConnectionClosed as exc:
+            raise self.why from exc
+        raise AssertionError("only an error ends the reading")
+
+    def offer(self, text: str) -> bool:
+        """Send one message now or not at all; never waits or raises."""
+        return self._path.offer(text)
 
     async def send(self, text: str) -> None:
         """Send one message.
@@ -119,8 +142,8 @@ class ModelLink:
         """
         self._is_torn = True
         try:
-            await self._ws.send_message(text)
-        except (ConnectionClosed, ProtocolError) as exc:
+            await self._path.send(self._ws, text)
+        except _GONE as exc:
             raise self.why from exc
         self._is_torn = False
 
@@ -161,7 +184,7 @@ class ModelLink:
     async def drop(self) -> None:
         """Close the socket at once."""
         self._home.end()
-        await trio.aclose_forcefully(self._stream)
+        await trio.aclose_forcefully(self._path.stream)
 
 
 async def open_link(
@@ -169,18 +192,23 @@ async def open_link(
 ) -> ModelLink:
     """Shake hands over a connected stream; who calls closes it if that fails.
 
+    Text takes the endpoint's path, the fast one or the plain one.
+
     Raises:
         ConnectionRejected: The peer answered with another HTTP status than 101.
         LegClosed: The peer hung up instead of answering.
     """
-    home = _Home(nursery, stream)
+    path = client_path(
+        stream, fast=endpoint.fast_path, max_message_bytes=_MAX_MESSAGE_CHARS
+    )
+    home = _Home(nursery, path.stream)
     ws: WebSocketConnection | None = None
     try:
         with home.opening:
             ws = await wrap_client_stream(
                 # Of a nursery it uses `start_soon`; of a stream, what every stream has.
                 cast("Any", home),
-                cast("Any", stream),
+                cast("Any", path.stream),
                 endpoint.authority,
                 endpoint.resource,
                 extra_headers=[
@@ -194,7 +222,8 @@ async def open_link(
         if ws is None:
             home.end()
     if ws is not None:
-        return ModelLink(ws, stream, home)
+        home.shelter(path.drain)
+        return ModelLink(ws, path, home)
     if home.rejection is not None:
         raise home.rejection
     raise LegClosed(1006, "no answer to the handshake")

@@ -72,6 +72,12 @@ class Outbox(Generic[_M]):
         self._waiting.extend(kept)
         self.waiting_ms = 0.0
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits or is being written: what is sent now keeps its order."""
+        busy = self._waiting or self._busy_since is not None
+        return not (busy or self._over.is_set())
+
     async def take(self) -> _M:
         """The next message; waits for one, and gives way only then.
 
