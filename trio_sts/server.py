@@ -18,6 +18,7 @@ from attrs import define, field
 from trio_sts.admin.routes import answer
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
 from trio_sts.nursery import Call, House
+from trio_sts.tools.problems import public_warnings
 
 # What a stop may take after the drain: every call closes both its legs within 2 s.
 STOP_S = 2.5
@@ -113,7 +114,11 @@ class Server:
     async def _admit(self, head: Head, stream: ReplayStream) -> None:
         if not head.is_upgrade:
             status, body = answer(
-                head.method, head.path, draining=self.draining, full=self.full
+                head.method,
+                head.path,
+                draining=self.draining,
+                full=self.full,
+                warnings=public_warnings(self.house.registry.problems),
             )
             await respond(stream, status, body, method=head.method)
         elif not has_token(head, self.house.settings.token or ""):

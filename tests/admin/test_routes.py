@@ -19,6 +19,16 @@ def test_readiness_is_whether_one_more_call_would_be_taken(
     assert answer("GET", "/readyz", draining=draining, full=full)[0] == status
 
 
+def test_a_service_that_is_ready_names_its_warnings() -> None:
+    warnings = ["two tools are missing", "so is a third"]
+    assert answer("GET", "/readyz", draining=False, full=False, warnings=warnings) == (
+        200,
+        "ready\nwarning: two tools are missing\nwarning: so is a third\n",
+    )
+    _, body = answer("GET", "/readyz", draining=True, full=False, warnings=warnings)
+    assert body == "draining\n"
+
+
 def test_the_legacy_transport_is_told_the_websocket_form() -> None:
     status, body = answer(
         "POST", "/speech-to-speech-stream", draining=False, full=False

@@ -1,5 +1,6 @@
 """What plain HTTP requests on the port are told."""
 
+from collections.abc import Iterable
 from http import HTTPStatus
 
 _LEGACY_PATH = "/speech-to-speech-stream"
@@ -10,12 +11,18 @@ _LEGACY = (
 
 
 def answer(
-    method: str, path: str, *, draining: bool, full: bool
+    method: str,
+    path: str,
+    *,
+    draining: bool,
+    full: bool,
+    warnings: Iterable[str] = (),
 ) -> tuple[HTTPStatus, str]:
     """The status and body for a request that asks for no WebSocket.
 
     ``/healthz`` says that the process is alive, ``/readyz`` that it would take one more
-    call. AVR's legacy HTTP transport is told where to go.
+    call; a ready service names its ``warnings``, which are fit for anybody who reaches the
+    port. AVR's legacy HTTP transport is told where to go.
     """
     if method in {"GET", "HEAD"} and path == "/healthz":
         return HTTPStatus.OK, "ok\n"
@@ -24,7 +31,8 @@ def answer(
             return HTTPStatus.SERVICE_UNAVAILABLE, "draining\n"
         if full:
             return HTTPStatus.SERVICE_UNAVAILABLE, "full\n"
-        return HTTPStatus.OK, "ready\n"
+        lines = ("ready", *(f"warning: {warning}" for warning in warnings))
+        return HTTPStatus.OK, "".join(f"{line}\n" for line in lines)
     if method == "POST" and path == _LEGACY_PATH:
         return HTTPStatus.UPGRADE_REQUIRED, _LEGACY
     return HTTPStatus.NOT_FOUND, "There is nothing here but the WebSocket.\n"

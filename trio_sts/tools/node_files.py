@@ -14,14 +14,13 @@ from trio_sts.errors import ToolFault
 
 from .loaded import LoadedFile, built
 from .node_host import NodeHost, running_node_host
+from .problems import NO_NODE
 from .ranks import ListedTool
 from .tool import CallContext, Kind, Tool, make_tool
 
 # The host looks at a thread this much before the registry gives up, so that the next
 # call does not meet a thread that is blocked.
 _SOONER = 0.9
-
-_NO_NODE = "not used: JavaScript tools need Node.js, and there is no 'node' in PATH"
 
 # As AVR's tools write it: the first `name: "..."` and `description: "..."`.
 _LITERAL = r"""\b{key}\s*:\s*(?P<quote>["'`])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)"""
@@ -40,7 +39,7 @@ async def opened_node_files(
     node = _node(environ)
     if not files or node is None:
         await trio.lowlevel.checkpoint()
-        yield {path: LoadedFile(faults=(_NO_NODE,)) for path in files}
+        yield {path: LoadedFile(faults=(NO_NODE,)) for path in files}
         return
     async with running_node_host(files, node=node, environ=environ) as host:
         builders = {path: partial(_tool, host, path, timeout_s) for path in files}
@@ -77,7 +76,7 @@ def list_node_file(path: Path, environ: Mapping[str, str]) -> ListedTool:
         ToolFault: It cannot be read, or there is no Node.js.
     """
     if _node(environ) is None:
-        raise ToolFault(_NO_NODE)
+        raise ToolFault(NO_NODE)
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as exc:
