@@ -175,3 +175,14 @@ def test_a_nudge_that_is_answered_starts_afresh() -> None:
     stage.advance(8.5)
     assert not stage.over()
     assert stage.conversation.tally.nudges == 2
+
+
+def test_a_retry_delay_does_not_excuse_a_response_that_is_there_and_mute() -> None:
+    stage = Stage.ready(dead_air_s=2)
+    stage.call_tool()
+    stage.created("r2")
+    stage.failed("r2", code="rate_limit_exceeded", message="try again in 9s")
+    stage.created("r3")
+    stage.tool_finished()
+    stage.advance(2.1)
+    assert len(stage.all(CancelResponse)) == 1

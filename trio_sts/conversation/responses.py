@@ -57,7 +57,7 @@ class Sequencer:
 
     def waiting_for_retry(self, now: float) -> bool:
         """Whether a want waits for the delay that the model's side asked for."""
-        return self.wanted and now < self._not_before
+        return now < self._not_before and self.deadline < NEVER
 
     @property
     def busy(self) -> bool:
@@ -71,6 +71,7 @@ class Sequencer:
         self.asked = False
         self._created_since_asked = True
         self._unseen_active = False
+        self._not_before = AT_ONCE
         # The caller still speaks: this is the answer to our create, and not the VAD's.
         if not (ours and self._speech_hold == NEVER):
             self._speech_hold = AT_ONCE
