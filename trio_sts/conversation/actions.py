@@ -6,6 +6,7 @@ from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
 
 from .goodbye import IN_PROGRESS, STILL_TALKING, Kind, Stage
+from .remote import note_item
 from .state import State
 
 Parting = Literal["hung up by the agent", "transferred"]
@@ -47,6 +48,7 @@ def output_item_done(state: State, event: events.OutputItemDone, now: float) -> 
         item_listed(state, event.item, response_id, now)
     if event.item.type == "message":
         state.playout.finish(event.item.id)
+    note_item(state, event.item)
 
 
 def tool_finished(
@@ -97,6 +99,8 @@ def send_outputs(state: State) -> None:
 def see_goodbye_through(state: State, now: float) -> None:
     """Run a waiting hangup or transfer when its time has come; end the call after it."""
     goodbye = state.goodbye
+    if goodbye.stage is Stage.NONE:
+        return
     given_up = goodbye.given_up(now)
     if given_up is not None:
         state.out.note("info", "transfer cancelled", why="the caller is talking")

@@ -158,14 +158,6 @@ def no_caller_words(state: State, event: events.TranscriptionFailed, _: float) -
     state.out.note("info", "transcription failed", code=event.error.code)
 
 
-def mcp_progress(state: State, event: events.McpProgress, _: float) -> None:
-    """A remote tool server that the model talks to itself."""
-    if event.type.endswith("failed"):
-        state.out.note("warning", "mcp", type=event.type)
-    else:
-        state.out.note("info", "mcp", type=event.type)
-
-
 def _close_items(state: State, response: Response, now: float) -> None:
     for item in response.output:
         actions.item_listed(state, item, response.id, now)

@@ -36,8 +36,8 @@ class Patience:
         self._since = None
 
     def watch(self, now: float, *, excused: bool) -> None:
-        """Start, hold or reset the clock; to be called at the end of every pass."""
-        if not self.owed or excused:
+        """Start, hold or reset the clock; to be called while a turn is owed."""
+        if excused:
             self._since = None
         elif self._since is None:
             self._since = now

@@ -12,7 +12,7 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
 
-from . import actions, answers, turns
+from . import actions, answers, remote, turns
 from .commands import Command
 from .history import Entry
 from .outgoing import Outgoing
@@ -52,7 +52,8 @@ _FROM_MODEL: Mapping[type, Callable[[State, Any, float], None]] = {
     events.TranscriptionFailed: answers.no_caller_words,
     events.ErrorEvent: answers.error,
     events.SessionUpdated: answers.session_updated,
-    events.McpProgress: answers.mcp_progress,
+    events.ItemDone: remote.item_done,
+    events.McpProgress: remote.mcp_progress,
 }
 
 

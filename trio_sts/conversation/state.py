@@ -87,6 +87,10 @@ class State:
     # Why the call is about to end, once call control has succeeded.
     parting: str | None = None
     unknown_types: set[str] = field(factory=set[str])
+    # Items of remote tool servers that the log knows of.
+    remote_items: deque[str] = field(
+        factory=lambda: deque[str](maxlen=_REMEMBERED_RESPONSES)
+    )
 
     def __attrs_post_init__(self) -> None:
         rules = self.rules

@@ -64,7 +64,7 @@ class ToolCalls:
     @property
     def pending(self) -> bool:
         """Whether a call has not got its result yet."""
-        return any(
+        return bool(self._parents) and any(
             call.output is None and not call.dropped
             for parent in self._parents.values()
             for call in parent.calls

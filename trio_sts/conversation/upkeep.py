@@ -127,6 +127,8 @@ def _greeting_heard(state: State, now: float) -> bool:
 
 
 def _mind_dead_air(state: State, now: float) -> None:
+    if not state.patience.owed:
+        return
     excused = (
         not state.ready
         or state.caller_speaking
