@@ -46,13 +46,14 @@ class AvrCore:
 
     audio_format: AudioFormat
     grid_s: float = 0
-    items: list[str] = field(factory=list[str])
     started_ms: Counter[str] = field(factory=Counter[str])
     finished_ms: Counter[str] = field(factory=Counter[str])
     received_ms: Counter[str] = field(factory=Counter[str])
     most_queued: int = 0
     gaps: list[float] = field(factory=list[float])
     frames: list[bytes] = field(factory=list[bytes])
+    _items: dict[str, int] = field(factory=dict[str, int])
+    _by_level: dict[int, str] = field(factory=dict[int, str])
     _queue: deque[str] = field(factory=deque[str])
     _playing: str | None = None
     _beats: int = 0
@@ -60,18 +61,18 @@ class AvrCore:
 
     def audio_of(self, item: str, ms: float) -> bytes:
         """Audio that is recognised as this item's."""
-        if item not in self.items:
-            self.items.append(item)
-        return steady_audio(ms, self.items.index(item), self.audio_format)
+        if item not in self._items:
+            self._items[item] = len(self._items)
+            self._by_level[level(self._items[item], self.audio_format)] = item
+        return steady_audio(ms, self._items[item], self.audio_format)
 
     def receive(self, pcm: bytes, now: float) -> None:
         """One message with agent audio."""
         self.play_until(now)
         assert pcm
         assert len(pcm) % FRAME_BYTES == 0
-        for start in range(0, len(pcm), FRAME_BYTES):
-            frame = pcm[start : start + FRAME_BYTES]
-            self._latest = self._item_of(frame)
+        for frame in self.cut(pcm):
+            self._latest = self.item_of(frame)
             self._queue.append(self._latest)
             self.received_ms[self._latest] += FRAME_MS
             self.frames.append(frame)
@@ -84,9 +85,11 @@ class AvrCore:
 
     def play_until(self, now: float) -> None:
         """Play what has its beat by now."""
-        while self.grid_s + self._beats * _FRAME_S <= now + 1e-9:
+        until = int((now - self.grid_s + 1e-9) / _FRAME_S) + 1
+        while self._beats < until and not self.silent:
             self._beat(self.grid_s + self._beats * _FRAME_S)
             self._beats += 1
+        self._beats = max(self._beats, until)
 
     @property
     def silent(self) -> bool:
@@ -103,11 +106,17 @@ class AvrCore:
         elif before is not None:
             self.gaps.append(at)
 
-    def _item_of(self, frame: bytes) -> str:
+    @staticmethod
+    def cut(pcm: bytes) -> list[bytes]:
+        """The frames of one message."""
+        starts = range(0, len(pcm), FRAME_BYTES)
+        return [pcm[start : start + FRAME_BYTES] for start in starts]
+
+    def item_of(self, frame: bytes) -> str:
+        """Whose audio it is; a tail belongs to the item that was last sent."""
         padded = frame[-SAMPLE_BYTES:] == bytes(SAMPLE_BYTES)
         if padded and self.audio_format == "pcm":
             return self._latest
         at = 0 if padded else _STEADY_BYTE
         heard = int.from_bytes(frame[at : at + SAMPLE_BYTES], "little", signed=True)
-        by_level = {level(n, self.audio_format): i for n, i in enumerate(self.items)}
-        return by_level[heard]
+        return self._by_level[heard]

@@ -123,8 +123,8 @@ class Stage:
     @property
     def end(self) -> commands.EndCall | None:
         """How the call was ended, if it was."""
-        ends = [what for _, what in self.log if isinstance(what, commands.EndCall)]
-        return ends[-1] if ends else None
+        last = self.log[-1][1] if self.log else None
+        return last if isinstance(last, commands.EndCall) else None
 
     def over(self) -> bool:
         """Whether the call was ended."""

@@ -1,0 +1,256 @@
+"""Model and caller do what they like, in any order: what must hold all the same."""
+
+import pytest
+from attrs import evolve
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from trio_sts.audio.formats import AudioFormat
+from trio_sts.conversation.rules import Rules
+from trio_sts.errors import BadMessage
+from trio_sts.wire.realtime.events import ItemAdded, OutputItemDone, TranscriptDelta
+from trio_sts.wire.realtime.items import Item
+
+from .stage import called, spoken
+from .watched import DELTA_MS, Watched
+
+RULES = st.builds(
+    Rules,
+    caller_transcripts=st.booleans(),
+    playout_lead_ms=st.sampled_from((400, 100, 20, 1000)),
+    playout_delay_ms=st.sampled_from((60, 0, 200)),
+    playout_max_s=st.sampled_from((300, 3)),
+    barge_in=st.sampled_from((True, True, False)),
+    greeting=st.booleans(),
+    greeting_protected=st.booleans(),
+    idle_s=st.just(1e6),
+)
+SECONDS = st.sampled_from((0.01, 0.02, 0.1, 0.37, 1.0, 2.5, 8.0))
+TOOLS = st.sampled_from(("look_up", "look_up", "avr_hangup", "avr_transfer"))
+STATUSES = st.sampled_from(
+    ("completed", "completed", "cancelled", "failed", "incomplete")
+)
+CODES = st.sampled_from(
+    (
+        "conversation_already_has_active_response",
+        "response_cancel_not_active",
+        "rate_limit_exceeded",
+        "invalid_value",
+    )
+)
+# 2000 in all; the resampler of the last one takes its time.
+EXAMPLES: dict[AudioFormat, int] = {"pcmu": 1000, "pcma": 500, "pcm": 500}
+# Audio at 24 kHz is recognised in whole frames.
+MS = st.sampled_from((40, 100, 250, 333, 1000, DELTA_MS))
+
+
+class Call(RuleBasedStateMachine):
+    """One call. A rule that a real model or caller would break is marked illegal."""
+
+    FORMAT: AudioFormat = "pcmu"
+    stage: Watched
+    responses: int
+    items: int
+    calls: int
+    # Calls of the active response.
+    listed: list[str]
+    item: str
+
+    @initialize(rules=RULES, phase=st.sampled_from((0.0, 0.013)), ready=st.booleans())
+    def opens(self, rules: Rules, phase: float, ready: bool) -> None:
+        rules = evolve(rules, audio_format=self.FORMAT)
+        self.stage = Watched(rules, grid_s=1000.0 + phase)
+        self.responses = self.items = self.calls = 0
+        self.listed = []
+        self.item = ""
+        self.stage.init()
+        if ready:
+            self.stage.model_ready("Hello.")
+
+    # Time and the caller.
+
+    @rule(seconds=SECONDS)
+    def time_passes(self, seconds: float) -> None:
+        self.stage.advance(seconds)
+
+    @rule(seconds=SECONDS)
+    def the_process_is_stalled(self, seconds: float) -> None:
+        self.stage.stall(seconds)
+
+    @rule(frames=st.integers(1, 10))
+    def caller_is_silent_or_talks(self, frames: int) -> None:
+        self.stage.talk(frames * 0.02)
+
+    @rule(digits=st.sampled_from(("1", "23", "#", "4#")))
+    def keys(self, digits: str) -> None:
+        self.stage.keys(digits)
+
+    @rule()
+    def model_ready(self) -> None:
+        self.stage.model_ready()
+
+    @rule()
+    def caller_says_nonsense(self) -> None:
+        self.stage.caller(BadMessage("nonsense"))
+
+    # The model.
+
+    @rule()
+    def speech_started(self) -> None:
+        self.stage.speech_started()
+
+    @rule(seconds=st.sampled_from((0.0, 0.5)))
+    def speech_stopped(self, seconds: float) -> None:
+        self.stage.committed(f"u{self.items}")
+        self.stage.talk(seconds)
+        self.stage.speech_stopped()
+
+    @precondition(lambda self: self.stage.active is None)
+    @rule(says=st.booleans())
+    def created(self, says: bool) -> None:
+        self.responses += 1
+        self.listed = []
+        self.stage.created(f"r{self.responses}")
+        if says:
+            self._new_item()
+            self.stage.delta(1000, self.item, self.stage.active or "")
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(announced=st.booleans())
+    def next_item(self, announced: bool) -> None:
+        self._new_item()
+        if announced:
+            self.stage.announce(self.item, self.stage.active or "")
+
+    @precondition(lambda self: self.stage.active is not None and bool(self.item))
+    @rule(ms=MS)
+    def delta(self, ms: float) -> None:
+        self.stage.delta(ms, self.item, self.stage.item_of.get(self.item, self._here))
+
+    @precondition(lambda self: bool(self.item))
+    @rule(text=st.sampled_from(("one ", "two three ")))
+    def words(self, text: str) -> None:
+        response = self.stage.item_of.get(self.item, self._here)
+        self.stage.model(TranscriptDelta(response, self.item, text))
+
+    @precondition(lambda self: bool(self.item))
+    @rule()
+    def audio_done(self) -> None:
+        self.stage.audio_done(self.item)
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(name=TOOLS, twice=st.booleans())
+    def calls_a_tool(self, name: str, twice: bool) -> None:
+        self.calls += 1
+        call_id = f"c{self.calls}"
+        self.listed.append(call_id)
+        self.stage.function_call(call_id, name, self._here)
+        if twice:
+            self.stage.model(OutputItemDone(called(call_id, name), self._here))
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(status=STATUSES, lists=st.booleans())
+    def done(self, status: str, lists: bool) -> None:
+        output: list[Item] = [called(call_id) for call_id in self.listed if lists]
+        if self.item and self.stage.item_of.get(self.item) == self._here:
+            output.append(spoken(self.item, "one two three"))
+        self.stage.done(self._here, status, *output)
+        self.listed = []
+
+    @precondition(lambda self: bool(self.stage.running))
+    @rule(ok=st.booleans(), data=st.data())
+    def tool_answers(self, ok: bool, data: st.DataObject) -> None:
+        call_id = data.draw(st.sampled_from(self.stage.running))
+        self.stage.running.remove(call_id)
+        self.stage.tool_finished(call_id, ok=ok)
+
+    @rule(code=CODES)
+    def error(self, code: str) -> None:
+        self.stage.error(code)
+
+    @rule()
+    def a_turn_is_transcribed(self) -> None:
+        self.stage.caller_said(f"u{self.items}", "words")
+
+    # Illegal.
+
+    @rule()
+    def done_of_a_response_that_was_never_created(self) -> None:
+        self.responses += 1
+        self.stage.done(f"r{self.responses}", "cancelled")
+
+    @precondition(lambda self: self.stage.active is None)
+    @rule(ms=MS)
+    def delta_of_a_response_that_was_never_created(self, ms: float) -> None:
+        self.responses += 1
+        self.listed = []
+        self._new_item()
+        self.stage.delta(ms, self.item, f"r{self.responses}")
+
+    @precondition(lambda self: bool(self.item))
+    @rule()
+    def late_delta(self) -> None:
+        self.stage.delta(100, self.item, self.stage.item_of.get(self.item, self._here))
+
+    @precondition(lambda self: self.calls > 0)
+    @rule()
+    def a_tool_answers_again(self) -> None:
+        self.stage.tool_finished(f"c{self.calls}" if not self.stage.running else "none")
+
+    @precondition(lambda self: self.responses > 0)
+    @rule(status=STATUSES)
+    def done_again(self, status: str) -> None:
+        if f"r{self.responses}" in self.stage.gone:
+            self.stage.done(f"r{self.responses}", status)
+
+    @rule()
+    def an_item_out_of_nowhere(self) -> None:
+        self.stage.model(ItemAdded(Item(f"u{self.items + 1}", "message", "user")))
+
+    @rule()
+    def nonsense(self) -> None:
+        self.stage.model(BadMessage("nonsense"))
+
+    def teardown(self) -> None:
+        """A turn that is owed ends, in the end, although the model says nothing more."""
+        if not hasattr(self, "stage"):
+            return
+        self.stage.model_ready()
+        self.stage.speech_stopped()
+        for _ in range(3):
+            for call_id in self.stage.running:
+                self.stage.tool_finished(call_id, ok=False)
+            self.stage.running.clear()
+            self.stage.advance(60)
+        assert self.stage.over(), "the model owes a turn, and nothing happens"
+
+    @property
+    def _here(self) -> str:
+        return self.stage.active or f"r{self.responses}"
+
+    def _new_item(self) -> None:
+        self.items += 1
+        self.item = f"i{self.items}"
+
+
+@pytest.mark.parametrize("audio_format", ["pcmu", "pcma", "pcm"])
+def test_any_order_of_events_keeps_the_rules(audio_format: AudioFormat) -> None:
+    class CallInFormat(Call):
+        FORMAT = audio_format
+
+    run_state_machine_as_test(
+        CallInFormat,
+        settings=settings(
+            max_examples=EXAMPLES[audio_format],
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

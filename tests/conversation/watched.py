@@ -1,0 +1,154 @@
+"""A stage on which every single pass of the core is judged."""
+
+from typing import Any
+
+from attrs import define, field
+from typing_extensions import override
+
+from trio_sts.conversation import commands
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events, requests
+
+from .stage import Stage
+
+_FRAME_MS = 20
+# The most that one delta of the tests brings.
+DELTA_MS = 2_000
+
+
+@define
+class Watched(Stage):
+    """Knows, from the messages alone, what may follow, and asserts it.
+
+    Attributes:
+        active: The response that is active as far as the messages told.
+        gone: Responses that are done.
+        banned: Responses that the caller has interrupted and that are not done.
+        parents: The response in which a call was first announced.
+        running: Calls whose tool was started and has not answered.
+        unanswered: Whether a ``response.create`` has got no answer yet.
+    """
+
+    active: str | None = None
+    gone: set[str] = field(factory=set[str])
+    banned: set[str] = field(factory=set[str])
+    item_of: dict[str, str] = field(factory=dict[str, str])
+    sent_ms: dict[str, float] = field(factory=dict[str, float])
+    parents: dict[str, str] = field(factory=dict[str, str])
+    running: list[str] = field(factory=list[str])
+    started: set[str] = field(factory=set[str])
+    answered: set[str] = field(factory=set[str])
+    unanswered: bool = False
+    nudges: int = 0
+
+    @override
+    def model(self, event: events.ServerEvent | Any) -> None:
+        match event:
+            case events.ResponseCreated(response=response):
+                self.active = response.id
+                self.unanswered = False
+            case events.AudioDelta(response_id=response, item_id=item):
+                self._delta(response, item, len(event.audio))
+            case events.ArgumentsDone(call_id=call_id, response_id=response):
+                self.parents.setdefault(call_id, response)
+            case events.ResponseDone(response=response):
+                self._over(response.id)
+            case events.ErrorEvent():
+                self.unanswered = False
+                if event.error.code == "response_cancel_not_active":
+                    self.active = None
+            case events.SpeechStarted() if self.rules.barge_in:
+                self._ban()
+            case _:
+                pass
+        super().model(event)
+
+    @override
+    def advance(self, seconds: float) -> None:
+        before = self.ticks
+        super().advance(seconds)
+        assert self.ticks - before <= 20 + 120 * seconds, "too many ticks"
+
+    @override
+    def _perform(self, done: list[commands.Command]) -> None:
+        was_over = self.over()
+        assert not (was_over and done), "something came after the end"
+        if any(_is_interruption(command) for command in done):
+            self._ban()
+        corrected = not any(_is_overflow(command) for command in done)
+        for command in done:
+            self._judge(command, corrected=corrected)
+        ends = [c for c in done if isinstance(c, commands.EndCall)]
+        assert ends in ([], done[-1:])
+        super()._perform(done)
+        self._judge_state()
+
+    def _delta(self, response: str, item: str, size: int) -> None:
+        self.item_of.setdefault(item, response)
+        per_ms = 48 if self.rules.audio_format == "pcm" else 8
+        self.sent_ms[item] = self.sent_ms.get(item, 0) + size / per_ms
+        known = response in self.gone or response in self.banned
+        if self.active is None and not known:
+            self.active = response
+            self.unanswered = False
+
+    def _over(self, response: str) -> None:
+        if self.active in {response, None}:
+            self.active = None
+            self.unanswered = False
+        self.gone.add(response)
+        self.banned.discard(response)
+
+    def _ban(self) -> None:
+        if self.active is not None:
+            self.banned.add(self.active)
+
+    def _judge(self, command: commands.Command, *, corrected: bool) -> None:
+        match command:
+            case commands.ToModel(event=requests.CreateResponse()):
+                nudged = self.conversation.tally.nudges > self.nudges
+                self.nudges = self.conversation.tally.nudges
+                assert nudged or not self.unanswered, "two creates are unanswered"
+                assert self.active is None, "a response is active"
+                self.unanswered = True
+            case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
+                assert call not in self.answered, "a second output"
+                assert self.parents[call] in self.gone, "its response is not done"
+                self.answered.add(call)
+            case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
+                self._judge_cut(cut.item_id, cut.audio_end_ms)
+            case commands.RunTool(call_id=call_id):
+                assert call_id not in self.started, "run twice"
+                self.started.add(call_id)
+                self.running.append(call_id)
+            case commands.ToCaller(message=avr.AgentAudio(pcm=pcm)):
+                assert len(pcm) <= 5 * 320, "more than 100 ms in one batch"
+                heard = {self.core.item_of(frame) for frame in self.core.cut(pcm)}
+                quiet = {i for i in heard if self.item_of[i] in self.banned}
+                assert not quiet, "an interrupted response is heard"
+            case _:
+                pass
+
+    def _judge_cut(self, item: str, heard_ms: float) -> None:
+        self.core.play_until(self.now)
+        delay_ms = self.rules.playout_delay_ms
+        sent_ms = self.sent_ms[item]
+        assert heard_ms <= sent_ms, "more heard than received"
+        played_ms = self.core.started_ms[item] + max(_FRAME_MS - delay_ms, 0)
+        assert heard_ms <= played_ms, "more heard than played"
+        finished_ms = min(self.core.finished_ms[item], sent_ms)
+        assert heard_ms >= finished_ms - delay_ms - 1, "less heard than played"
+
+    def _judge_state(self) -> None:
+        assert self.conversation.deadline > self.now, "the deadline is in the past"
+        assert self.core.most_queued <= self.rules.playout_lead_ms // _FRAME_MS + 1
+        playout = self.conversation._state.playout  # pyright: ignore[reportPrivateUsage] # nothing else shows what waits
+        assert playout.queued_ms <= self.rules.playout_max_s * 1000 + DELTA_MS + 40
+
+
+def _is_interruption(command: commands.Command) -> bool:
+    return command == commands.ToCaller(avr.Interruption())
+
+
+def _is_overflow(command: commands.Command) -> bool:
+    return isinstance(command, commands.Note) and command.event == "answer cut"
