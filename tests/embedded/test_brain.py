@@ -109,6 +109,20 @@ def test_a_tool_is_called_by_its_name_with_fitting_arguments() -> None:
     assert json.loads(call(ticket).arguments)["limit"] == 3
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"properties": 5},
+        {"properties": {"a": True}, "required": ["a"]},
+        {"properties": {"a": {"enum": 3, "type": []}}, "required": ["a"]},
+        {"properties": {"a": {}}, "required": "a"},
+    ],
+)
+def test_a_strange_schema_is_no_obstacle(parameters: dict[str, Any]) -> None:
+    made = call(tool("strange", **parameters))
+    assert isinstance(json.loads(made.arguments), dict)
+
+
 def test_the_weather_is_asked_of_a_tool() -> None:
     reply = answer("what is the weather like today", [tool("get_weather")])
     assert reply.calls[0].name == "get_weather"

@@ -373,3 +373,32 @@ async def test_sessions_know_nothing_of_each_other() -> None:
         assert "Mill Lane" in transcript(await other.respond())
         assert "lighthouse" in transcript(await one.respond())
         assert [len(s.conversation.items) for s in endpoint.sessions] == [2, 2]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"previous_item_id": "nobody"}, "previous_item_id"),
+        ({"item": {"type": "message", "role": "user", "content": 5}}, "item.content"),
+        (
+            {
+                "item": {
+                    "type": "message",
+                    "role": "user",
+                    "content": [{"type": "input_text"}],
+                }
+            },
+            "item.content[0].text",
+        ),
+    ],
+)
+async def test_an_item_that_cannot_be_created_names_its_fault(
+    fields: dict[str, Any], param: str
+) -> None:
+    async with session() as (client, endpoint):
+        content = [{"type": "input_text", "text": "hello"}]
+        item = {"type": "message", "role": "user", "content": content}
+        asked = {"item": item, **fields}
+        error = await refused(client, "conversation.item.create", **asked)
+        assert error["param"] == param
+        assert endpoint.sessions[-1].conversation.items == []

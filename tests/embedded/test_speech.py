@@ -25,7 +25,7 @@ def heard(text: str, voice: str) -> str:
     return recogniser().hear(_SILENCE + speak(text, voice=voice) + _SILENCE, grammar)
 
 
-@pytest.mark.parametrize("voice", CALLERS[:3])
+@pytest.mark.parametrize("voice", CALLERS[:2])
 def test_every_sentence_is_understood_from_several_callers(voice: str) -> None:
     asked = [
         *sentences(),

@@ -101,8 +101,8 @@ class Session:
             own_id = asked.get("event_id")
             event_id = own_id if isinstance(own_id, str) else None
             kind = required(asked, "type")
-            one_of(*_HANDLERS)(kind, "type")
-            _HANDLERS[kind](self, asked)
+            one_of(*HANDLERS)(kind, "type")
+            HANDLERS[kind](self, asked)
         except Refusal as refusal:
             self.post(refused(refusal.as_dict(event_id)))
 
@@ -265,7 +265,7 @@ def _parsed(message: str | bytes) -> dict[str, Any]:
     return mapping(asked, "event")
 
 
-_HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {
+HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {
     "session.update": Session.update,
     "input_audio_buffer.append": Session.append,
     "input_audio_buffer.commit": Session.commit,

@@ -55,23 +55,29 @@ def call(tool: Mapping[str, Any], said: str = "") -> ToolCall:
     Only what is required or has a default is filled in: from the default, the first
     of an enumeration, the number that was said, or an example of the right type.
     """
-    schema: Mapping[str, Any] = tool.get("parameters") or {}
-    properties: Mapping[str, Any] = schema.get("properties") or {}
-    required: Sequence[str] = schema.get("required") or ()
+    schema = _object(tool.get("parameters"))
+    required = schema.get("required")
+    wanted = required if is_array(required) else []
     digits = to_digits(said)
     arguments = {
-        name: _example(of, digits)
-        for name, of in properties.items()
-        if name in required or "default" in of
+        name: _example(_object(of), digits)
+        for name, of in _object(schema.get("properties")).items()
+        if name in wanted or "default" in _object(of)
     }
     return ToolCall(tool["name"], json.dumps(arguments))
+
+
+def _object(value: object) -> dict[str, Any]:
+    """A schema, or none: ``true`` is one too, and not every tool has a good one."""
+    return value if is_object(value) else {}
 
 
 def _example(schema: Mapping[str, Any], digits: str) -> Any:
     if "default" in schema:
         return schema["default"]
-    if schema.get("enum"):
-        return schema["enum"][0]
+    choices = schema.get("enum")
+    if is_array(choices) and choices:
+        return choices[0]
     number = int(digits[:15]) if digits else schema.get("minimum", 1)
     examples: dict[str, Any] = {
         "string": digits or "example",
@@ -82,7 +88,7 @@ def _example(schema: Mapping[str, Any], digits: str) -> Any:
         "object": {},
     }
     kind = schema.get("type", "string")
-    return examples.get(kind[0] if is_array(kind) else kind)
+    return examples.get(str(kind[0] if is_array(kind) and kind else kind))
 
 
 def tell(output: str) -> str:
