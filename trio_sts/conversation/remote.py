@@ -1,0 +1,54 @@
+"""Remote tool servers, which the model talks to by itself: what the log is told.
+
+Arguments and outputs of their tools, and what an error says in words, are the caller's
+and the operator's business; the log gets the server's label, the tool and the kind of
+error.
+"""
+
+import re
+from collections.abc import Mapping
+
+from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.items import Item
+
+from .state import State
+
+_ITEMS = frozenset({"mcp_call", "mcp_list_tools"})
+# As OpenAI names kinds of errors, and as tools are named.
+_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+_LABEL_CHARS = 64
+
+
+def mcp_progress(state: State, event: events.McpProgress, _: float) -> None:
+    """A list of tools is being read, or a tool runs."""
+    if event.type.endswith("failed"):
+        state.out.note("warning", "mcp", type=event.type)
+    else:
+        state.out.note("info", "mcp", type=event.type)
+
+
+def item_done(state: State, event: events.ItemDone, _: float) -> None:
+    """An item of the conversation is complete."""
+    note_item(state, event.item)
+
+
+def note_item(state: State, item: Item) -> None:
+    """Log how a remote server was used; an item is announced twice and logged once."""
+    if item.type not in _ITEMS or item.id in state.remote_items:
+        return
+    state.remote_items.append(item.id)
+    label = "".join(filter(str.isprintable, item.server_label or ""))[:_LABEL_CHARS]
+    fields = {"type": item.type, "server": label}
+    if item.type == "mcp_call":
+        fields["tool"] = _name(item.name)
+    if not item.error:
+        state.out.note("info", "mcp item", **fields)
+        return
+    error = item.error
+    kind = error.get("type") if isinstance(error, Mapping) else None
+    state.out.note("warning", "mcp item", **fields, error=_name(kind))
+
+
+def _name(value: object) -> str:
+    named = isinstance(value, str) and _NAME.fullmatch(value)
+    return str(value) if named else "other"
