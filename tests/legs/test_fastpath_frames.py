@@ -187,3 +187,45 @@ def test_what_a_callback_raises_costs_only_its_own_message() -> None:
     assert sieve.sift() == b""
 
     assert took == [b"b"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        frame(0xC1, b"reserved bit", masked=False),
+        frame(0x83, b"unknown", masked=False),
+        frame(0x09, b"a ping in pieces", masked=False),
+        frame(0x89, b"p" * 126, masked=False),
+        frame(0x80, b"the end of nothing", masked=False),
+        frame(0x01, b"a beginning", masked=False) + frame(0x82, b"", masked=False),
+        frame(0x81, b"masked", masked=True),
+        frame(0x81, b"\xff", masked=False),
+    ],
+)
+def test_nothing_is_taken_behind_what_ends_a_connection(odd: bytes) -> None:
+    took: list[bytes] = []
+    sieve = _opened(took)
+    text = frame(0x81, b"a", masked=False)
+    sieve.feed(odd + text)
+
+    assert sieve.sift() == odd + text
+    sieve.feed(text)
+    assert sieve.sift() == text
+    assert not took
+
+
+def test_nothing_is_taken_inside_a_message_in_pieces() -> None:
+    took: list[bytes] = []
+    sieve = _opened(took)
+    begins, ping = frame(0x01, b"a", masked=False), frame(0x89, b"", masked=False)
+    ends, text = frame(0x80, b"b", masked=False), frame(0x81, b"c", masked=False)
+    sieve.feed(begins + ping)
+    assert sieve.sift() == begins + ping
+    sieve.feed(ends + text)
+
+    assert sieve.sift() == ends + text
+    assert sieve.on_the_way == 2
+    sieve.on_the_way = 0
+    sieve.feed(text)
+    assert sieve.sift() == b""
+    assert took == [b"c"]

@@ -173,10 +173,10 @@ async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> Non
         words = frame(0x81, b"why", masked=False)
         await call.tap.send_all(words)
         assert call.tap.offer_text(b"between")
-        assert not call.tap.closing
+        early = call.tap.closing
         await call.tap.send_all(words + frame(0x88, b"\x03\xf0", masked=False))
 
-        assert call.tap.closing
+        assert (early, call.tap.closing) == (False, True)
         assert not call.tap.offer_text(b"behind")
 
 
@@ -334,3 +334,12 @@ async def test_a_socket_closed_below_is_never_mistaken_for_its_successor() -> No
         finally:
             os.close(read_end)
             os.close(write_end)
+
+
+async def test_what_the_tap_holds_is_never_shown() -> None:
+    ours, peer = memory_stream_pair()
+    tap = FrameTap.over(
+        ours, server=True, max_message_bytes=1000, already_read=b"GET /?token=s3cret"
+    )
+    async with ours, peer:
+        assert "s3cret" not in repr(tap)

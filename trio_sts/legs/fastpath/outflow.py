@@ -6,7 +6,7 @@ from attrs import define, field
 from .wires import Wire
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Outflow:
     """One writer at a time, and no queue: what cannot be sent stays with its sender.
 

@@ -3,7 +3,8 @@
 Pure bytes, no I/O. The rule that keeps it honest: what is not plainly a complete,
 unfragmented, valid text frame in its place is passed on untouched, and after anything
 that ends a connection or breaks a rule everything is. Passing on is never wrong, only
-slower.
+slower. One thing comes later than without a sieve: a text frame is judged when it is
+complete, so a peer that stops half-way through a broken one is told so at its end.
 """
 
 from collections.abc import Callable
@@ -37,7 +38,7 @@ _DATA: Final = (*_CONTINUATIONS, *_UNFINISHED, TEXT, BINARY)
 _TAKEN_AT_ONCE: Final = 64
 
 
-@define(eq=False)
+@define(eq=False, repr=False)
 class Sieve:
     """The receiving side of one connection.
 
@@ -106,21 +107,11 @@ class Sieve:
             return b""
         if self._opening is not None:
             return self._pass_opening(self._opening)
-        start = self._at
-        taken = 0
-        while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
-            if self._blind:
-                self._at = len(self._held)
-            elif self._passing:
-                step = min(self._passing, len(self._held) - self._at)
-                self._passing -= step
-                self._at += step
-            elif not self._judge():
-                if self._at > start or not self.holds:
-                    break
-                start = self._take()
-                taken += 1
-        return bytes(memoryview(self._held)[start : self._at])
+        start = self._walk()
+        passed = bytes(memoryview(self._held)[start : self._at])
+        if self._at == len(self._held):
+            self._held, self._at = b"", 0
+        return passed
 
     def rest(self) -> bytes:
         """All that is held, when nothing more will arrive."""
@@ -135,6 +126,24 @@ class Sieve:
             self._opening = None
         self._at = len(self._held) if end is None else end
         return bytes(memoryview(self._held)[: self._at])
+
+    def _walk(self) -> int:
+        """Go on to where more must arrive or others go first; from where to pass on."""
+        start = self._at
+        taken = 0
+        while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
+            if self._blind:
+                self._at = len(self._held)
+            elif self._passing:
+                step = min(self._passing, len(self._held) - self._at)
+                self._passing -= step
+                self._at += step
+            elif not self._judge():
+                if self._at > start or not self.holds:
+                    break
+                start = self._take()
+                taken += 1
+        return start
 
     def _judge(self) -> bool:
         """Whether the frame ahead is passed on; if not, it is for us, once complete."""

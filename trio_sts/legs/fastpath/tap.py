@@ -38,7 +38,8 @@ from .wires import SocketWire, StreamWire, Wire
 Receive = Callable[[], Awaitable[str | bytes]]
 
 
-@define(eq=False)
+# No repr: trio-websocket shows its stream's, and what is held is the caller's.
+@define(eq=False, repr=False)
 class FrameTap(trio.abc.HalfCloseableStream):
     """One connection's tap, made by `over`.
 
