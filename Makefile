@@ -5,7 +5,7 @@ BIN = $(VENV)/bin
 ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable ASYNC106,ASYNC114,ASYNC127
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check docs format clean
+.PHONY: help demo test check bench bench-micro docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -23,6 +23,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
 demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key and no network
@@ -46,6 +50,13 @@ check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
+bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50
+	$(BIN)/python -m bench $(if $(CALLS),--calls $(CALLS),--docs docs/performance.md) $(BENCH)
+
+bench-micro: $(VENV)/bench.stamp  ## measure the media path piece by piece
+	$(BIN)/pytest bench/test_media_path.py --benchmark-columns=median,iqr,ops
 
 docs: $(VENV)/run.stamp  ## write the README's table of settings and .env.example
 	$(BIN)/python scripts/settings_docs.py

@@ -1,0 +1,120 @@
+"""Measure the service from outside, alone or in turn with another relay."""
+
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import click
+import trio
+from rich.console import Console
+
+from .machine import CannotMeasure, Machine
+from .plan import Plan, loads
+from .relays import Relay
+from .report import Row, cpu_ratios, markdown, terminal_table, with_figures, write_json
+
+_RESULTS = Path(__file__).with_name("results")
+_PATH = click.Path(path_type=Path)
+_WIDTH = 180
+_CANNOT_MEASURE = 2
+
+_console = Console(width=None if sys.stdout.isatty() else _WIDTH)
+
+
+def _numbers(_: object, __: object, given: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(number) for number in given.split(",") if number)
+    except ValueError as exc:
+        raise click.BadParameter("numbers with commas between them") from exc
+
+
+def _settings(_: object, __: object, given: Sequence[str]) -> Mapping[str, str]:
+    pairs = [setting.partition("=") for setting in given]
+    for name, equals, _text in pairs:
+        if not (name and equals):
+            raise click.BadParameter("settings are NAME=VALUE")
+    return {name: text for name, _, text in pairs}
+
+
+@click.command(help=__doc__)
+@click.option("--calls", default="", callback=_numbers, help="How many calls: N,N,…")
+@click.option("--seconds", default=10.0, show_default=True, help="Measured in a run.")
+@click.option("--repeat", default=2, show_default=True, help="Runs of each load.")
+@click.option("--burst", default=1, help="N deltas of 100 ms at once, every N*100 ms.")
+@click.option("--churn", default=0.0, help="So many more calls a second come and go.")
+@click.option("--relay", help="A command to measure instead of trio-sts serve.")
+@click.option("--env", multiple=True, callback=_settings, help="K=V for the relay.")
+@click.option("--against", help="Another relay's command, measured in turn.")
+@click.option(
+    "--against-env",
+    multiple=True,
+    callback=_settings,
+    help="K=V for the other one; {endpoint_port} in V is filled in.",
+)
+@click.option("--urgent", is_flag=True, help="At real-time priority; needs root.")
+@click.option("--docs", type=_PATH, help="A page to put the table in.")
+@click.option("--json", "results", type=_PATH, help="Where all figures go.")
+def main(
+    *,
+    calls: tuple[int, ...],
+    seconds: float,
+    repeat: int,
+    burst: int,
+    churn: float,
+    relay: str | None,
+    env: Mapping[str, str],
+    against: str | None,
+    against_env: Mapping[str, str],
+    urgent: bool,
+    docs: Path | None,
+    results: Path | None,
+) -> None:
+    """The command line."""
+    ours = shlex.split(relay) if relay else [_beside_python("trio-sts"), "serve"]
+    relays = [Relay("ours" if against else "relay", tuple(ours), env)]
+    if against:
+        relays.append(Relay("other", tuple(shlex.split(against)), against_env))
+    asked = loads(calls, churn, seconds=seconds, burst=burst)
+    rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent))
+    machine = Machine.this()
+    _show(rows)
+    path = results or _RESULTS / f"{machine.at.replace(':', '')}.json"
+    write_json(path, rows, machine)
+    _console.print(f"all figures: {path}")
+    if docs:
+        page = docs.read_text("utf-8")
+        docs.write_text(with_figures(page, markdown(rows, machine)), "utf-8")
+    sys.exit(any(row.failed for row in rows))
+
+
+def _carry_out(plan: Plan) -> list[Row]:
+    with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
+        try:
+            return trio.run(plan.carry_out, Path(folder), _console)
+        except* CannotMeasure as group:
+            _console.print(*group.exceptions, sep="\n", style="red")
+    sys.exit(_CANNOT_MEASURE)
+
+
+def _show(rows: Sequence[Row]) -> None:
+    _console.print(terminal_table(rows))
+    if len({row.relay.name for row in rows}) == 1:
+        return
+    for ours, other in zip(rows[::2], rows[1::2], strict=True):
+        ratios = cpu_ratios(ours, other)
+        shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
+        _console.print(
+            f"{ours.load.label} calls: CPU of ours / other {shown}, "
+            f"median {median(ratios):.2f}"
+        )
+
+
+def _beside_python(program: str) -> str:
+    return str(Path(sys.executable).with_name(program))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,218 @@
+"""The load program: how it is built and run, and what it tells."""
+
+import subprocess
+from pathlib import Path
+
+import orjson
+import trio
+from attrs import frozen
+from cattrs import Converter
+
+from .machine import CannotMeasure, Place
+from .relays import Relay, free_port, running
+
+_SOURCE = Path(__file__).with_name("load.c")
+# What a fresh process still does after it has begun to listen.
+_SETTLE_S = 0.5
+_MOST_OVERHEAD_S = 120.0
+_TOLD_CHARS = 600
+# With more of its core in use a relay's queues grow, and loss is no fault but the limit.
+_SATURATED = 0.9
+_DISTURBED_MS = 1.0
+_DISTURBED_SHARE = 0.03
+
+
+@frozen
+class Load:
+    """What is put on a relay.
+
+    Attributes:
+        calls: Calls that talk all the time.
+        churn: Calls that come and go beside them, per second.
+        seconds: How long is measured.
+        burst: So many deltas of 100 ms at once, that much less often.
+    """
+
+    calls: int
+    churn: float = 0
+    seconds: float = 10
+    burst: int = 1
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        arriving = f" + {self.churn:g} arriving a second" if self.churn else ""
+        return f"{self.calls}{arriving}"
+
+
+@frozen
+class Times:
+    """Percentiles, in ms."""
+
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+
+
+@frozen
+class Side(Times):
+    """One direction of all calls: added latency, and what came of the frames."""
+
+    frames: int
+    lost: int
+    repeated: int
+    unreadable: int
+    gap_ms: float
+
+
+@frozen
+class Churn(Times):
+    """The calls that came and went; the times are those of their set-up."""
+
+    calls: int
+    failed: int
+
+
+@frozen
+class Measured:
+    """What the load program found; ``load.c`` says what each figure is."""
+
+    calls: int
+    seconds: float
+    format: str
+    cpu_s: float
+    processes: int
+    waited_s: float
+    idle_kib: int
+    loaded_kib: int
+    up: Side
+    down: Side
+    set_up: Times
+    churn: Churn
+    load_cpu_s: float
+    late_p99_ms: float
+    odd_frames: int
+    errors: int
+    interruptions: int
+    ended_early: int
+    left_open: int
+    ready_s: float = 0
+
+    @property
+    def core_share(self) -> float:
+        """How much of one core the relay used."""
+        return self.cpu_s / self.seconds
+
+    @property
+    def cpu_ms_per_call_s(self) -> float:
+        """What one call costs for each second; steady calls only."""
+        return self.core_share / self.calls * 1000
+
+    @property
+    def kib_per_call(self) -> float:
+        """Resident memory that a call added."""
+        return (self.loaded_kib - self.idle_kib) / self.calls
+
+    @property
+    def lost(self) -> int:
+        """Frames that never came, of both directions."""
+        return self.up.lost + self.down.lost
+
+    @property
+    def saturated(self) -> bool:
+        """Whether the relay's core was full."""
+        return self.core_share + self.waited_s / self.seconds > _SATURATED
+
+    @property
+    def faults(self) -> list[str]:
+        """What must not happen below saturation."""
+        counts = {
+            "lost": self.lost,
+            "repeated": self.up.repeated + self.down.repeated,
+            "unreadable": self.up.unreadable + self.down.unreadable,
+            "frames of another size": self.odd_frames,
+            "errors": self.errors,
+            "interruptions": self.interruptions,
+            "calls ended early": self.ended_early,
+            "arriving calls failed": self.churn.failed,
+            "sockets left open": self.left_open,
+        }
+        return [f"{count} {what}" for what, count in counts.items() if count]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What a reader of the figures has to know."""
+        found = ["saturated"] if self.saturated else []
+        waited = self.waited_s / self.seconds
+        if waited > _DISTURBED_SHARE and not self.saturated:
+            found.append(f"disturbed: waited {waited:.0%} of the time for its core")
+        if self.late_p99_ms > _DISTURBED_MS:
+            found.append(f"disturbed: load {self.late_p99_ms:.1f} ms late")
+        return found + self.faults
+
+
+@frozen
+class Bench:
+    """Everything that runs of one invocation share."""
+
+    program: Path
+    folder: Path
+    relay_at: Place
+    load_at: Place
+
+
+async def build(folder: Path) -> Path:
+    """Compile the load program.
+
+    Raises:
+        CannotMeasure: There is no gcc, or it finds fault.
+    """
+    program = folder / "load"
+    command = ["gcc", "-O3", "-o", str(program), str(_SOURCE)]
+    try:
+        await trio.run_process(command, capture_stderr=True)
+    except OSError as exc:
+        raise CannotMeasure("gcc is needed to build bench/load.c") from exc
+    except subprocess.CalledProcessError as exc:
+        raise CannotMeasure(exc.stderr.decode(errors="replace")) from exc
+    return program
+
+
+async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
+    """Put one load on a fresh process of a relay.
+
+    Args:
+        bench: The program and its places.
+        relay: What to run.
+        load: What to put on it.
+        run: A name for this run's folder.
+
+    Raises:
+        CannotMeasure: The relay or the load program gave up.
+    """
+    endpoint_port = free_port()
+    folder = bench.folder / run
+    async with running(relay, endpoint_port, bench.relay_at, folder) as started:
+        await trio.sleep(_SETTLE_S)
+        options = {
+            "relay-port": started.port,
+            "endpoint-port": endpoint_port,
+            "relay-pid": started.pid,
+            "calls": load.calls,
+            "churn": load.churn,
+            "seconds": load.seconds,
+            "burst": load.burst,
+        }
+        words = [f for k, v in options.items() for f in (f"--{k}", str(v))]
+        command = bench.load_at.command(str(bench.program), *words)
+        with trio.fail_after(load.seconds + _MOST_OVERHEAD_S):
+            done = await trio.run_process(
+                command, capture_stdout=True, capture_stderr=True, check=False
+            )
+    if done.returncode:
+        told = done.stderr.decode(errors="replace").strip()[-_TOLD_CHARS:]
+        why = f"{relay.name} with {load.label} calls: {told}"
+        raise CannotMeasure(why)
+    found = orjson.loads(done.stdout) | {"ready_s": round(started.ready_s, 3)}
+    return Converter().structure(found, Measured)

@@ -1,0 +1,68 @@
+"""What is measured, and in which order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from attrs import frozen
+from rich.console import Console
+
+from .load import Bench, Load, Measured, build, measure
+from .machine import places
+from .relays import Relay
+from .report import Row
+
+_CALLS = (10, 50, 100, 150, 200)
+_CHURN_CALLS = 10
+_CHURN = 5.0
+
+
+def loads(
+    calls: Sequence[int], churn: float, *, seconds: float, burst: int
+) -> tuple[Load, ...]:
+    """The loads that the options ask for.
+
+    Args:
+        calls: Numbers of calls; none are the default ones, with ``churn`` at the end.
+        churn: Calls that come and go a second; beside given ``calls`` 0 is none.
+        seconds: How long each is measured.
+        burst: Deltas at once.
+    """
+    if calls:
+        return tuple(Load(number, churn, seconds, burst) for number in calls)
+    steady = [] if churn else [Load(number, 0, seconds, burst) for number in _CALLS]
+    return (*steady, Load(_CHURN_CALLS, churn or _CHURN, seconds, burst))
+
+
+@frozen
+class Plan:
+    """Loads for one relay or two, each ``repeat`` times."""
+
+    relays: tuple[Relay, ...]
+    loads: tuple[Load, ...]
+    repeat: int
+    urgent: bool
+
+    async def carry_out(self, folder: Path, console: Console) -> list[Row]:
+        """Measure everything.
+
+        Two relays take turns, and turns at being first: what a machine is doing
+        besides falls on both.
+
+        Returns:
+            A row for each load and relay, in this order.
+
+        Raises:
+            CannotMeasure: A run gave no figures.
+        """
+        relay_at, load_at = places(urgent=self.urgent)
+        bench = Bench(await build(folder), folder, relay_at, load_at)
+        rows: list[Row] = []
+        for number, load in enumerate(self.loads):
+            found: dict[str, list[Measured]] = {r.name: [] for r in self.relays}
+            for turn in range(self.repeat):
+                for relay in self.relays[:: -1 if turn % 2 else 1]:
+                    console.print(f"{relay.name}: {load.label} calls …", style="dim")
+                    run = f"{relay.name}-{number}-{turn}"
+                    found[relay.name].append(await measure(bench, relay, load, run))
+            rows += [Row(r, load, tuple(found[r.name])) for r in self.relays]
+        return rows
