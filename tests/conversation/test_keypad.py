@@ -152,3 +152,11 @@ def test_digits_are_masked_where_they_are_told() -> None:
     assert all("4711" not in repr(note) for note in stage.all(Note))
     assert "4711" not in repr(stage.all(CreateMessage))
     assert stage.conversation.tally.keys == 5
+
+
+def test_the_vads_response_is_not_heard_though_its_created_was_not_seen() -> None:
+    stage = Stage.ready()
+    stage.keys("1")
+    stage.delta(300, "i9", "vad")
+    assert [cancel.response_id for cancel in stage.all(CancelResponse)] == ["vad"]
+    assert stage.core.received_ms == {}

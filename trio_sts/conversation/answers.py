@@ -32,11 +32,13 @@ def _active(state: State, response_id: str) -> None:
 
 def audio(state: State, event: events.AudioDelta, _: float) -> None:
     """Agent audio; no event is required to come before it."""
+    known = event.response_id in state.quarantine or (
+        event.response_id in state.done_responses
+    )
+    if state.sequencer.active is None and not known:
+        _active(state, event.response_id)
     if event.response_id in state.quarantine:
         return
-    unseen = state.sequencer.active is None
-    if unseen and event.response_id not in state.done_responses:
-        _active(state, event.response_id)
     if not state.playout.add(
         event.item_id, event.response_id, event.audio, event.content_index
     ):
