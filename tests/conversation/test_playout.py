@@ -8,6 +8,7 @@ from trio_sts.audio.formats import AudioFormat
 from trio_sts.audio.framing import FRAME_BYTES
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.items import Item
 
 from .stage import Stage, spoken
 
@@ -220,3 +221,45 @@ def test_an_answer_that_was_too_long_is_still_cut_where_it_is_interrupted() -> N
     stage.speech_started()
     assert stage.truncated == [("i1", 500)]
     assert stage.said == [("agent", "one")]
+
+
+def test_a_late_delta_of_an_item_that_was_cut_is_dropped() -> None:
+    stage = Stage.ready()
+    stage.answer(3000)
+    stage.speech_started()
+    stage.mark()
+    stage.delta(500)
+    assert stage.all(avr.AgentAudio) == []
+
+
+def test_items_of_long_ago_are_forgotten_and_none_that_is_still_heard() -> None:
+    stage = Stage.ready(audio_format="pcmu")
+    stage.created("long")
+    stage.delta(500, "first", "long")
+    stage.advance(0.1)
+    for n in range(70):
+        stage.announce(f"i{n}", f"r{n}")
+        stage.done(f"r{n}")
+    stage.mark()
+    stage.speech_started()
+    assert stage.truncated == [("first", 40)]
+
+
+def test_the_end_of_an_unknown_items_audio_is_nothing() -> None:
+    stage = Stage.ready()
+    stage.audio_done("never-seen")
+    assert stage.all(object) == []
+
+
+def test_an_item_of_another_kind_is_not_waited_for() -> None:
+    stage = Stage.ready()
+    stage.model(events.OutputItemAdded(Item("m1", "mcp_call"), "r1"))
+    stage.caller_said("u1", "Hello?")
+    assert stage.said == [("user", "Hello?")]
+
+
+def test_the_end_of_an_item_sends_its_last_syllable() -> None:
+    stage = Stage.ready(audio_format="pcmu")
+    stage.delta(50)
+    stage.model(events.OutputItemDone(spoken("i1"), "r1"))
+    assert sum(batches_ms(stage)) == 60

@@ -95,9 +95,7 @@ class Goodbye:
         self._look_at = heard_at if heard_at > now else NEVER
 
     def proceed(self, now: float, *, heard: bool) -> ToolCall | None:
-        """The call to be run now: all is heard and the caller silent, or time is up."""
-        if self.stage is not Stage.WAITING:
-            return None
+        """The waiting call if it is to be run now: all is heard and the caller silent, or time is up."""
         if (heard and not self._talking) or now >= self._limit:
             self.stage = Stage.RUNNING
             return self.call

@@ -131,10 +131,6 @@ class Playout:
         """What waits here, in milliseconds."""
         return len(self._queue) * FRAME_MS
 
-    def track(self, item_id: str) -> Track | None:
-        """The track of an item, if it is known."""
-        return self._tracks.get(item_id)
-
     def expect(self, item_id: str, response_id: str, content_index: int = 0) -> Track:
         """Track an item from now on; no event is required to come first."""
         track = self._tracks.get(item_id)
