@@ -343,3 +343,23 @@ async def test_what_the_tap_holds_is_never_shown() -> None:
     )
     async with ours, peer:
         assert "s3cret" not in repr(tap)
+
+
+async def test_texts_go_in_the_order_in_which_their_senders_asked() -> None:
+    asked: list[tuple[int, bytes]] = []
+    async with calling(*await socket_pair()) as call:
+
+        async def send(name: bytes) -> None:
+            asked.append((0x81, name))
+            await call.tap.send_text(name)
+
+        for count in range(100):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(send, b"waits%d" % count)
+                await trio.lowlevel.checkpoint()
+                asked.append((0x81, b"offers%d" % count))
+                if not call.tap.offer_text(asked[-1][1]):
+                    await call.tap.send_text(asked[-1][1])
+        await call.tap.aclose()
+
+        assert await call.received() == asked
