@@ -31,11 +31,13 @@ from trio_sts.service import open_house
 from trio_sts.settings import load
 
 _QUESTION = "what are your opening hours"
+_WEATHER = "what is the weather like today"
 _STORY = "tell me about your company"
 _SECOND_THOUGHT = "what is your address"
 _GOODBYE = "thank you goodbye"
 _TALK_OVER_AFTER_S = 3.0
 _LONGEST_S = 55.0
+_TOOLS_DIR = Path(__file__).with_name("demo_tools")
 
 _log = structlog.get_logger()
 
@@ -60,7 +62,8 @@ class _Scene:
 def demo(*, record: Path) -> None:
     """Hold a phone call with the embedded model, and show it.
 
-    The caller asks, talks over a long answer with another question, and says goodbye.
+    The caller asks, once for what only a tool knows, talks over a long answer with
+    another question, and says goodbye.
     The exit code is 0 only if the conversation really took place.
     """
     configure("warning", "console")
@@ -93,6 +96,7 @@ async def _play(record: Path, view: View) -> _Scene:
             "OPENAI_API_KEY": "none",
             "OPENAI_BASE_URL": model.url,
             "AMI_URL": ami_url,
+            "TOOLS_DIR": str(_TOOLS_DIR),
         }
         settings, _ = load(environ, None, strict=True)
         settings = evolve(settings, host="127.0.0.1", port=0)
@@ -119,6 +123,10 @@ def _script() -> Script:
         Say(speak(_QUESTION)),
         WaitForAgent(),
         quiet,
+        Say(speak(_WEATHER)),
+        # “Let me have a look”, and at once what the tool says.
+        WaitForAgent(),
+        quiet,
         Say(speak(_STORY)),
         WaitForAgent(),
         Pause(_TALK_OVER_AFTER_S),
@@ -141,7 +149,15 @@ def _verdicts(scene: _Scene) -> Iterator[tuple[bool, str]]:
         for item in scene.model.sessions[-1].conversation.items
         if item.role == "assistant"
     ]
-    asked = (_QUESTION, _STORY, _SECOND_THOUGHT, _GOODBYE)
+    looked_up = next(
+        (
+            item.output
+            for item in scene.model.sessions[-1].conversation.items
+            if item.type == "function_call_output" and item.output
+        ),
+        None,
+    )
+    asked = (_QUESTION, _WEATHER, _STORY, _SECOND_THOUGHT, _GOODBYE)
     yield report.greeting_ms is not None, "the agent greeted the caller"
     yield (
         all(any(words in said for said in caller) for words in asked),
@@ -150,6 +166,10 @@ def _verdicts(scene: _Scene) -> Iterator[tuple[bool, str]]:
     yield (
         _any(agent, "nine to six") and _any(agent, "Mill Lane"),
         "the agent answered both questions",
+    )
+    yield (
+        looked_up is not None and _any(agent, looked_up),
+        f"a tool told it the weather: “{looked_up}”",
     )
     story = next((said for said in agent if said.startswith("The Riverside")), "")
     yield (
