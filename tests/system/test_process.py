@@ -29,6 +29,7 @@ class Running:
     process: trio.Process
     port: int = 0
     log: list[dict[str, Any]] = field(factory=list[dict[str, Any]])
+    output: bytearray = field(factory=bytearray)
 
     @property
     def url(self) -> str:
@@ -38,6 +39,7 @@ class Running:
         assert self.process.stdout is not None
         rest = b""
         async for chunk in self.process.stdout:
+            self.output += chunk
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
                 self.log.append(json.loads(line))
@@ -60,6 +62,8 @@ async def running(folder: Path, **given: str) -> AsyncGenerator[Running]:
     process = await trio.lowlevel.open_process(
         [*COMMAND, "serve"],
         stdout=subprocess.PIPE,
+        # Whatever is written beside the log is no JSON, and seen.
+        stderr=subprocess.STDOUT,
         env=environment(**given),
         cwd=folder,
     )

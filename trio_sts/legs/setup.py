@@ -1,5 +1,6 @@
 """From ``session.created`` to a session that is what was asked for."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ from .refusals import Refusals, refused_field
 
 # Each round leaves out one optional field more.
 _MOST_ROUNDS = 5
+_FIELD = re.compile(r"[\w.\[\]]{1,60}", re.ASCII)
 
 _log = structlog.get_logger()
 
@@ -121,7 +123,9 @@ def _fault(
     is_transient = error.type != "invalid_request_error" and not error.param
     if isinstance(verdict, ModelRefused) or is_transient:
         raise verdict
-    about = f": {error.param:.60}" if error.param else ""
+    # Some endpoints quote what they were sent where a field's name belongs.
+    is_name = error.param is not None and _FIELD.fullmatch(error.param)
+    about = f": {error.param}" if is_name else ""
     told = f"the model's endpoint refuses the session{about}"
     raise ModelRefused(told, code=error.code)
 
