@@ -28,7 +28,6 @@ RULES = st.builds(
     playout_lead_ms=st.sampled_from((400, 100, 20, 1000)),
     playout_delay_ms=st.sampled_from((60, 0, 200)),
     playout_max_s=st.sampled_from((300, 3)),
-    barge_in=st.sampled_from((True, True, False)),
     greeting=st.booleans(),
     greeting_protected=st.booleans(),
     idle_s=st.just(1e6),
@@ -46,8 +45,6 @@ CODES = st.sampled_from(
         "invalid_value",
     )
 )
-# 2000 in all; the resampler of the last one takes its time.
-EXAMPLES: dict[AudioFormat, int] = {"pcmu": 1000, "pcma": 500, "pcm": 500}
 # Audio at 24 kHz is recognised in whole frames.
 MS = st.sampled_from((40, 100, 250, 333, 1000, DELTA_MS))
 
@@ -56,6 +53,7 @@ class Call(RuleBasedStateMachine):
     """One call. A rule that a real model or caller would break is marked illegal."""
 
     FORMAT: AudioFormat = "pcmu"
+    BARGE_IN = True
     stage: Watched
     responses: int
     items: int
@@ -66,7 +64,7 @@ class Call(RuleBasedStateMachine):
 
     @initialize(rules=RULES, phase=st.sampled_from((0.0, 0.013)), ready=st.booleans())
     def opens(self, rules: Rules, phase: float, ready: bool) -> None:
-        rules = evolve(rules, audio_format=self.FORMAT)
+        rules = evolve(rules, audio_format=self.FORMAT, barge_in=self.BARGE_IN)
         self.stage = Watched(rules, grid_s=1000.0 + phase)
         self.responses = self.items = self.calls = 0
         self.listed = []
@@ -124,11 +122,14 @@ class Call(RuleBasedStateMachine):
             self.stage.delta(1000, self.item, self.stage.active or "")
 
     @precondition(lambda self: self.stage.active is not None)
-    @rule(announced=st.booleans())
-    def next_item(self, announced: bool) -> None:
+    @rule(announced=st.booleans(), says=st.booleans())
+    def next_item(self, announced: bool, says: bool) -> None:
         self._new_item()
+        response = self._here
         if announced:
-            self.stage.announce(self.item, self.stage.active or "")
+            self.stage.announce(self.item, response)
+        if says:
+            self.stage.delta(250, self.item, response)
 
     @precondition(lambda self: self.stage.active is not None and bool(self.item))
     @rule(ms=MS)
@@ -242,15 +243,21 @@ class Call(RuleBasedStateMachine):
         self.item = f"i{self.items}"
 
 
-@pytest.mark.parametrize("audio_format", ["pcmu", "pcma", "pcm"])
-def test_any_order_of_events_keeps_the_rules(audio_format: AudioFormat) -> None:
-    class CallInFormat(Call):
+@pytest.mark.parametrize(
+    ("audio_format", "barge_in"),
+    [("pcmu", True), ("pcmu", False), ("pcma", True), ("pcm", True)],
+)
+def test_any_order_of_events_keeps_the_rules(
+    audio_format: AudioFormat, barge_in: bool
+) -> None:
+    class ThisCall(Call):
         FORMAT = audio_format
+        BARGE_IN = barge_in
 
     run_state_machine_as_test(
-        CallInFormat,
+        ThisCall,
         settings=settings(
-            max_examples=EXAMPLES[audio_format],
+            max_examples=500,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -24,6 +24,7 @@ class Watched(Stage):
         active: The response that is active as far as the messages told.
         gone: Responses that are done.
         banned: Responses that the caller has interrupted and that are not done.
+        given_up: Responses that we cancelled or cut for their length.
         parents: The response in which a call was first announced.
         running: Calls whose tool was started and has not answered.
         unanswered: Whether a ``response.create`` has got no answer yet.
@@ -32,6 +33,7 @@ class Watched(Stage):
     active: str | None = None
     gone: set[str] = field(factory=set[str])
     banned: set[str] = field(factory=set[str])
+    given_up: set[str] = field(factory=set[str])
     item_of: dict[str, str] = field(factory=dict[str, str])
     sent_ms: dict[str, float] = field(factory=dict[str, float])
     parents: dict[str, str] = field(factory=dict[str, str])
@@ -55,7 +57,8 @@ class Watched(Stage):
                 self._over(response.id)
             case events.ErrorEvent():
                 self.unanswered = False
-                if event.error.code == "response_cancel_not_active":
+                in_vain = event.error.code == "response_cancel_not_active"
+                if in_vain and self.active in self.banned | self.given_up:
                     self.active = None
             case events.SpeechStarted() if self.rules.barge_in:
                 self._ban()
@@ -75,6 +78,8 @@ class Watched(Stage):
         assert not (was_over and done), "something came after the end"
         if any(_is_interruption(command) for command in done):
             self._ban()
+        if self.active is not None and any(_is_overflow(command) for command in done):
+            self.given_up.add(self.active)
         corrected = not any(_is_overflow(command) for command in done)
         for command in done:
             self._judge(command, corrected=corrected)
@@ -87,7 +92,7 @@ class Watched(Stage):
         self.item_of.setdefault(item, response)
         per_ms = 48 if self.rules.audio_format == "pcm" else 8
         self.sent_ms[item] = self.sent_ms.get(item, 0) + size / per_ms
-        known = response in self.gone or response in self.banned
+        known = response in self.gone | self.banned | self.given_up
         if self.active is None and not known:
             self.active = response
             self.unanswered = False
@@ -111,6 +116,10 @@ class Watched(Stage):
                 assert nudged or not self.unanswered, "two creates are unanswered"
                 assert self.active is None, "a response is active"
                 self.unanswered = True
+            case commands.ToModel(
+                event=requests.CancelResponse(response_id=str(given))
+            ):
+                self.given_up.add(given)
             case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
                 assert call not in self.answered, "a second output"
                 assert self.parents[call] in self.gone, "its response is not done"
