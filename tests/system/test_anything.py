@@ -87,7 +87,7 @@ async def greet(session: ScriptedSession) -> None:
 async def call(steps: list[Step], ending: Step | None) -> None:
     async with scripted_model(greet) as model, on_the_phone(model) as core:
         # Whoever is closed in mid-sentence need not finish it.
-        with suppress(ConnectionClosed, trio.BrokenResourceError):
+        with suppress(ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
             for step in steps:
                 await take(core, step)
             if ending is not None:
@@ -142,7 +142,7 @@ def test_whatever_the_model_sends(early: list[Step], late: list[Step]) -> None:
 async def over_or_still_there(core: FakeCore) -> None:
     """The call has ended, or it still answers what it cannot understand."""
     before = len(core.of("error"))
-    with suppress(ConnectionClosed, trio.BrokenResourceError):
+    with suppress(ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
         await core.send("neither JSON nor a close")
     # It fails at once if the call is closed.
     with suppress(AssertionError):
