@@ -100,8 +100,11 @@ async def _play(record: Path, view: View) -> _Scene:
         }
         settings, _ = load(environ, None, strict=True)
         settings = evolve(settings, host="127.0.0.1", port=0)
-        async with open_house(settings, environ) as house:
-            port: int = await nursery.start(Server(house).serve, signals)
+        async with (
+            open_house(settings, environ) as house,
+            trio.open_nursery() as serving,
+        ):
+            port: int = await serving.start(Server(house).serve, signals)
             report = await place_call(
                 f"ws://127.0.0.1:{port}/",
                 await trio.to_thread.run_sync(_script),

@@ -100,7 +100,9 @@ class Call:
                     await self._talk(sockets)
                 finally:
                     self.free_place(self)
-                    await self._close()
+                    with trio.move_on_after(CLOSE_S, shield=True):
+                        await self._close()
+                    self._over()
             sockets.cancel_scope.cancel(reason="the call is over")
 
     async def _talk(self, sockets: trio.Nursery) -> None:
@@ -134,22 +136,17 @@ class Call:
         self.end(_STOPPING)
 
     async def _close(self) -> None:
-        """Both legs get their close code, and the log its line."""
+        """Both legs get their close code at the same time."""
         ending = self.ending or _STOPPING
         self._relay.finish()
         if ending.failure is not None:
             self._caller.post(avr.Failure(ending.failure))
-        try:
-            with trio.move_on_after(CLOSE_S, shield=True):
-                async with trio.open_nursery() as closing:
-                    closing.start_soon(self._caller.aclose, ending.code, ending.outcome)
-                    if self._model is not None:
-                        stopping = ending.code == _SERVICE_STOPS
-                        code = _SERVICE_STOPS if stopping else 1000
-                        closing.start_soon(self._model.aclose, code)
-        finally:
-            self._closed.set()
-            self._sum_up(ending)
+        async with trio.open_nursery() as closing:
+            closing.start_soon(self._caller.aclose, ending.code, ending.outcome)
+            if self._model is not None:
+                stopping = ending.code == _SERVICE_STOPS
+                code = _SERVICE_STOPS if stopping else 1000
+                closing.start_soon(self._model.aclose, code)
 
     async def _accept(self, sockets: trio.Nursery, stream: trio.abc.Stream) -> bool:
         settings = self.house.settings
@@ -224,7 +221,10 @@ class Call:
         """Keep one entry of the transcript, if one is kept."""
         self._transcript.write(kind, fields)
 
-    def _sum_up(self, ending: EndCall) -> None:
+    def _over(self) -> None:
+        """Let the model's socket go, and leave one line in the log."""
+        self._closed.set()
+        ending = self.ending or _STOPPING
         fields = summary(
             self._relay.core.tally,
             outcome=ending.outcome,

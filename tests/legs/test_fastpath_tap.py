@@ -172,6 +172,8 @@ async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> Non
     async with calling(*memory_stream_pair()) as call:
         words = frame(0x81, b"why", masked=False)
         await call.tap.send_all(words)
+        # The drain may have queued for a turn meanwhile, and an offer does not.
+        await wait_all_tasks_blocked()
         assert call.tap.offer_text(b"between")
         early = call.tap.closing
         await call.tap.send_all(words + frame(0x88, b"\x03\xf0", masked=False))

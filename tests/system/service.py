@@ -48,7 +48,8 @@ async def serving(base_url: str, **environ: str) -> AsyncGenerator[Service]:
         server = Server(house)
         stopped = trio.Event()
 
-        async def serve(*, task_status: trio.TaskStatus[int]) -> None:
+        # The server itself says when it is started.
+        async def serve(*, task_status: trio.TaskStatus[int]) -> None:  # noqa: ASYNC128
             await server.serve(receive, task_status=task_status)
             stopped.set()
 

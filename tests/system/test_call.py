@@ -56,7 +56,9 @@ async def test_the_model_may_be_behind_tls(
 ) -> None:
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("127.0.0.1").configure_cert(tls)
+    # trustme also takes PyOpenSSL's contexts, which have no types here.
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.configure_cert(tls)  # pyright: ignore[reportUnknownMemberType]
     trusted = tmp_path / "ca.pem"
     authority.cert_pem.write_to_path(str(trusted))
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))

@@ -36,6 +36,7 @@ async def model_closes(_: FakeCore, session: ScriptedSession, __: Service) -> No
 async def service_stops(_: FakeCore, __: ScriptedSession, service: Service) -> None:
     service.signal()
     service.signal()
+    await trio.lowlevel.checkpoint()
 
 
 @pytest.mark.parametrize(

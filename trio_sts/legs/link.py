@@ -89,7 +89,8 @@ class Link(Generic[_M]):
 
     def post(self, message: _M) -> None:
         """Send at once if nothing is before it and the socket takes it, or queue it."""
-        at_once = self.outbox.idle and self._path.offer(*self._texts(message))
+        may = self.outbox.idle and self._ws.closed is None
+        at_once = may and self._path.offer(*self._texts(message))
         if not at_once:
             self.outbox.post(message)
 

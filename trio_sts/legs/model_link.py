@@ -132,7 +132,7 @@ class ModelLink:
 
     def offer(self, text: str) -> bool:
         """Send one message now or not at all; never waits or raises."""
-        return self._path.offer(text)
+        return self._ws.closed is None and self._path.offer(text)
 
     async def send(self, text: str) -> None:
         """Send one message.

@@ -104,6 +104,10 @@ class FastPath(Path):
 
     @override
     def offer(self, *texts: str) -> bool:
+        # Behind a write that is not finished, texts wait in the leg's outbox, by whose
+        # rules they may still be dropped.
+        if self._tap.unsent_bytes:
+            return False
         return self._tap.offer_text(*[text.encode() for text in texts])
 
     @override
