@@ -21,9 +21,10 @@ def test_no_init_within_10_s_closes() -> None:
     assert stage.end == EndCall(1008, "no init", "No init message came within 10 s.")
 
 
-def test_a_second_init_is_ignored() -> None:
+def test_a_second_init_is_ignored_and_logged_once() -> None:
     stage = Stage.ready()
     stage.init("another")
+    stage.init("and another")
     assert stage.kinds() == []
     assert [note.event for note in stage.all(Note)] == ["second init ignored"]
 

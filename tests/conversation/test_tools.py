@@ -169,3 +169,13 @@ def test_the_oldest_call_ids_are_forgotten() -> None:
     assert runs(stage) == []
     stage.call_tool("c0", response="once more")
     assert runs(stage) == [("c0", "look_up")]
+
+
+def test_a_response_that_does_not_end_before_64_others_is_given_up() -> None:
+    stage = Stage.ready()
+    for n in range(65):
+        stage.function_call(f"c{n}", response=f"r{n}")
+        stage.tool_finished(f"c{n}")
+    for n in range(65):
+        stage.done(f"r{n}", "completed", called(f"c{n}"))
+    assert [call_id for call_id, _ in outputs(stage)] == [f"c{n}" for n in range(1, 65)]

@@ -16,7 +16,8 @@ from trio_sts.wire.realtime.requests import CreateFunctionOutput
 _T = TypeVar("_T")
 # Far above what any call holds; beyond it the oldest ids are forgotten.
 _REMEMBERED_CALLS = 4096
-# Responses of the past that a late announcement may still name.
+# Responses of the past that a late announcement may still name, and responses that are
+# still to end: an endpoint has one at a time, and each is looked at in every pass.
 _REMEMBERED_PARENTS = 64
 
 
@@ -97,7 +98,13 @@ class ToolCalls:
         _remember(self._seen, call.call_id, call, most=_REMEMBERED_CALLS)
         over = _Parent(done=call.response_id in self._ended)
         self._parents.setdefault(call.response_id, over).calls.append(call)
+        if len(self._parents) > _REMEMBERED_PARENTS:
+            self._forget_oldest_parent()
         return call
+
+    def _forget_oldest_parent(self) -> None:
+        for call in self._parents.pop(next(iter(self._parents))).calls:
+            call.dropped = True
 
     def finished(
         self, call_id: str, output: str, *, owes_answer: bool = True
@@ -109,6 +116,26 @@ class ToolCalls:
         call.output = output
         call.owes_answer = owes_answer
         return call
+
+    def leave_session(self, mark: str) -> None:
+        """The session is gone: ids of its responses are marked, and they are over."""
+        parents = {f"{key}{mark}": each for key, each in self._parents.items()}
+        for parent in parents.values():
+            parent.done = True
+            for call in parent.calls:
+                call.response_id += mark
+        self._parents = parents
+        self._names.clear()
+        self._ended.clear()
+
+    def is_retold(self, call_id: str) -> bool:
+        """Whether a new session is told of this call: it has an output, or will."""
+        call = self._seen.get(call_id)
+        return call is not None and not call.dropped
+
+    def all_told(self) -> bool:
+        """A new session was told every output there is; whether it owes an answer."""
+        return self.due()[1]
 
     def response_done(self, response: Response) -> list[ToolCall]:
         """A parent has ended.
@@ -146,6 +173,8 @@ class ToolCalls:
                 if call.output is not None and not call.settled:
                     call.sent = True
                     outputs.append(CreateFunctionOutput(call.call_id, call.output))
+                    # Some are of 32 KiB, and the call is remembered to the end.
+                    call.output = ""
             if all(call.settled for call in parent.calls):
                 del self._parents[response_id]
                 wanted |= any(c.sent and c.owes_answer for c in parent.calls)
