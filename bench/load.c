@@ -32,7 +32,8 @@
  * --life-s; the figures stay those of the steady calls, which notice the others or not.
  *
  * How to read it: the result is one JSON object on standard output. Exit code 0 if it was
- * measured, 1 if not, 2 for wrong options. Build: gcc -O3 -o load load.c
+ * measured, 1 if not, 2 for wrong options. Build: gcc -O3 -o load load.c; load_*.h are its
+ * parts.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -60,12 +61,6 @@
 #define FRAME (20 * MS)
 #define DELTA (100 * MS)
 enum { RING = 1024, IN_BYTES = 1 << 18, MOST_UNSENT = 1 << 20 };
-
-static int64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * S + t.tv_nsec;
-}
 
 static void quit(const char *why) {
     fprintf(stderr, "load: %s\n", why);

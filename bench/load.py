@@ -31,12 +31,14 @@ class Load:
         churn: Calls that come and go beside them, per second.
         seconds: How long is measured.
         burst: So many deltas of 100 ms at once, that much less often.
+        warm_s: How long they talk before that.
     """
 
     calls: int
     churn: float = 0
     seconds: float = 10
     burst: int = 1
+    warm_s: float = 2
 
     @property
     def label(self) -> str:
@@ -203,6 +205,7 @@ async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
             "churn": load.churn,
             "seconds": load.seconds,
             "burst": load.burst,
+            "warm-s": load.warm_s,
         }
         words = [f for k, v in options.items() for f in (f"--{k}", str(v))]
         command = bench.load_at.command(str(bench.program), *words)

@@ -1,10 +1,17 @@
-/* Times, counted: percentiles to 0.01 ms without keeping a list. */
+/* The clock, and times, counted: percentiles to 0.01 ms without keeping a list. */
 #pragma once
 #include <stdint.h>
 #include <stdio.h>
+#include <time.h>
 
 #define MS INT64_C(1000000)
 #define S INT64_C(1000000000)
+
+static int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return t.tv_sec * S + t.tv_nsec;
+}
 
 enum { BINS = 200001 }; /* of 0.01 ms: up to 2 s */
 

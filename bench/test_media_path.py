@@ -1,0 +1,189 @@
+"""The media path piece by piece: what 20 ms of caller and 100 ms of agent cost in each.
+
+``make bench-micro`` runs it; ``make test`` does not. A call second holds 50 caller frames
+and, with deltas of 100 ms, 10 deltas. Caches are warm here, as they are not in a process
+with many calls: these figures compare one way with another, a load says what it costs.
+"""
+
+from collections.abc import Callable, Coroutine, Iterator
+from itertools import count
+from typing import TypeVar
+
+import orjson
+import pybase64
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from trio_sts.audio.formats import AudioFormat, decoder, encoder
+from trio_sts.audio.framing import FRAME_BYTES
+from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.session import Conversation
+from trio_sts.legs.fastpath.frames import Masks, text_frame
+from trio_sts.legs.fastpath.sieve import Sieve
+from trio_sts.legs.outbox import Outbox
+from trio_sts.wire import avr
+from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_from_core
+from trio_sts.wire.realtime.codec import decode_event, encode_request
+from trio_sts.wire.realtime.events import AudioDelta
+from trio_sts.wire.realtime.items import SessionInfo
+from trio_sts.wire.realtime.requests import AppendAudio
+from trio_sts.wire.realtime.session import Dialect
+
+_T = TypeVar("_T")
+
+# Sound that uses the range of 16 bits; what it is does not matter to any of this.
+_SOUND = bytes(range(256)) * 20
+FRAME = _SOUND[:FRAME_BYTES]
+FRAMES = _SOUND[: 5 * FRAME_BYTES]
+APPENDED = _SOUND[: 3 * FRAME_BYTES]
+FORMATS: tuple[AudioFormat, ...] = ("pcm", "pcmu", "pcma")
+# 100 ms in each of the model's formats.
+DELTA = {"pcm": _SOUND[:4800], "pcmu": _SOUND[:800], "pcma": _SOUND[:800]}
+DELTA_EVENT = orjson.dumps(
+    {
+        "type": "response.output_audio.delta",
+        "event_id": "event_1",
+        "response_id": "resp_1",
+        "item_id": "item_1",
+        "output_index": 0,
+        "content_index": 0,
+        "delta": pybase64.b64encode_as_string(DELTA["pcm"]),
+    }
+)
+# Nothing of these may come in the way of an endless call.
+RULES = Rules(greeting=False, max_call_s=1e9, idle_s=1e9)
+
+
+@pytest.fixture(name="core")
+def _core() -> Conversation:
+    core = Conversation(RULES, now=0, fallback_uuid="1")
+    core.from_caller(avr.Init("1"), 0)
+    core.model_ready(SessionInfo(), 0)
+    return core
+
+
+def _clock(step_s: float) -> Callable[[], float]:
+    ticks: Iterator[int] = count(1)
+    return lambda: next(ticks) * step_s
+
+
+def _at_once(coroutine: Coroutine[object, object, _T]) -> _T:
+    """What a coroutine returns that has nothing to wait for."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        value: _T = done.value
+        return value
+    raise AssertionError("it waits")
+
+
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_caller_frame_to_the_models_format(
+    benchmark: BenchmarkFixture, audio_format: AudioFormat
+) -> None:
+    assert benchmark(encoder(audio_format).encode, FRAME)
+
+
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_delta_from_the_models_format(
+    benchmark: BenchmarkFixture, audio_format: AudioFormat
+) -> None:
+    assert benchmark(decoder(audio_format).decode, DELTA[audio_format])
+
+
+def test_20_ms_from_24_khz(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(decoder("pcm").decode, APPENDED)
+
+
+def test_decode_a_caller_frame(benchmark: BenchmarkFixture) -> None:
+    text = encode_from_core(avr.CallerAudio(FRAME)).encode()
+    assert benchmark(decode_from_core, text) == avr.CallerAudio(FRAME)
+
+
+def test_encode_five_agent_frames(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(encode_frames, FRAMES) == encode_frames(FRAMES)
+
+
+def test_decode_a_delta(benchmark: BenchmarkFixture) -> None:
+    delta = AudioDelta("resp_1", "item_1", DELTA["pcm"], 0)
+    assert benchmark(decode_event, DELTA_EVENT) == delta
+
+
+def test_encode_an_append(benchmark: BenchmarkFixture) -> None:
+    assert benchmark(encode_request, AppendAudio(APPENDED), Dialect.GA)
+
+
+def test_core_pass_of_a_caller_frame(
+    benchmark: BenchmarkFixture, core: Conversation
+) -> None:
+    """With the encoding to 24 kHz and the next deadline, as the relay asks for it."""
+    now = _clock(0.02)
+    message = avr.CallerAudio(FRAME)
+
+    def one_pass() -> int:
+        commands = core.from_caller(message, now())
+        assert core.deadline > 0
+        return len(commands)
+
+    assert benchmark(one_pass) == 1
+
+
+def test_core_pass_of_a_delta(benchmark: BenchmarkFixture, core: Conversation) -> None:
+    """With the decoding to 8 kHz and the next deadline, as the relay asks for it."""
+    now = _clock(0.1)
+    event = AudioDelta("resp_1", "item_1", DELTA["pcm"], 0)
+
+    def one_pass() -> int:
+        commands = core.from_model(event, now())
+        assert core.deadline > 0
+        return len(commands)
+
+    assert benchmark(one_pass) == 1
+
+
+async def test_post_to_an_outbox_and_take(benchmark: BenchmarkFixture) -> None:
+    message = avr.AgentAudio(FRAMES)
+
+    async def post_and_take() -> avr.ToCore:
+        outbox.post(message)
+        return await outbox.take()
+
+    outbox = Outbox[avr.ToCore](lambda _: 100.0, max_audio_ms=5000, max_controls=256)
+    assert await post_and_take() is message
+    assert benchmark(lambda: _at_once(post_and_take())) is message
+
+
+def test_sift_a_callers_frame(benchmark: BenchmarkFixture) -> None:
+    text = encode_from_core(avr.CallerAudio(FRAME)).encode()
+    _sift(benchmark, text_frame(text, b"mask"), server=True)
+
+
+def test_sift_a_delta(benchmark: BenchmarkFixture) -> None:
+    _sift(benchmark, text_frame(DELTA_EVENT), server=False)
+
+
+def _sift(benchmark: BenchmarkFixture, frame: bytes, *, server: bool) -> None:
+    request = b"GET / HTTP/1.1\r\n\r\n"
+    answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
+    sieve = Sieve(server, max_payload_bytes=1 << 20)
+    sieve.feed(request if server else answer)
+    sieve.sift()
+    sieve.on_text = lambda text: len(text) > 0
+
+    def one() -> bytes:
+        sieve.feed(frame)
+        return sieve.sift()
+
+    # It is taken, or it would come out here.
+    assert benchmark(one) == b""
+
+
+def test_frame_an_append_with_its_mask(benchmark: BenchmarkFixture) -> None:
+    masks = Masks()
+    text = encode_request(AppendAudio(APPENDED), Dialect.GA).encode()
+    assert benchmark(lambda: text_frame(text, masks.draw()))
+
+
+def test_frame_five_messages_for_a_caller(benchmark: BenchmarkFixture) -> None:
+    texts = [text.encode() for text in encode_frames(FRAMES)]
+    assert benchmark(lambda: b"".join([text_frame(text) for text in texts]))

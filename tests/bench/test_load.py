@@ -1,0 +1,41 @@
+"""The load program on the real service: a count that is heard whole."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.load import Bench, Load, build, measure
+from bench.machine import Place
+from bench.relays import Relay
+
+pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
+SERVE = (str(Path(sys.executable).with_name("trio-sts")), "serve")
+
+
+async def _bench(folder: Path) -> Bench:
+    cores = sorted(os.sched_getaffinity(0))
+    program = await build(folder)
+    return Bench(program, folder, Place(cores[0]), Place(cores[-1]))
+
+
+@pytest.mark.parametrize("audio_format", ["pcm", "pcma"])
+async def test_every_frame_is_heard_in_linear_and_companded_audio(
+    tmp_path: Path, audio_format: str
+) -> None:
+    relay = Relay("relay", SERVE, {"OPENAI_AUDIO_FORMAT": audio_format})
+    load = Load(2, seconds=0.5, warm_s=0.1)
+    found = await measure(await _bench(tmp_path), relay, load, "run")
+    assert found.format == audio_format
+    assert found.faults == []
+    assert min(found.up.frames, found.down.frames) >= 2 * 25
+
+
+async def test_a_burst_is_heard_whole_although_it_is_paced(tmp_path: Path) -> None:
+    load = Load(1, seconds=0.7, burst=6, warm_s=0.1)
+    relay = Relay("relay", SERVE)
+    found = await measure(await _bench(tmp_path), relay, load, "run")
+    assert found.faults == []
+    assert found.down.frames >= 30
