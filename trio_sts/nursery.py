@@ -21,7 +21,7 @@ from uuid import uuid4
 import httpx
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from trio_sts import plan
 from trio_sts.conversation.commands import EndCall, RunTool
@@ -83,29 +83,30 @@ class Call:
     _model: ModelLeg | None = None
     _metadata: Mapping[str, str] = field(init=False, repr=False)
     _relay: Relay = field(init=False)
+    _sockets: trio.Nursery = field(init=False)
     _tasks: trio.Nursery = field(init=False)
-    _told: Resolved = field(init=False, repr=False)
+    _told: Resolved | None = field(default=None, repr=False)
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     _begun: trio.Event = field(factory=trio.Event)
-    _closed: trio.Event = field(factory=trio.Event)
+    _model_over: trio.Event = field(factory=trio.Event)
 
     async def hold(self, stream: trio.abc.Stream) -> None:
         """Hold the call over a socket, from the WebSocket handshake to the last frame.
 
         Nothing outlives it, and nothing is raised but a cancellation.
         """
-        async with trio.open_nursery() as sockets:
-            if await self._accept(sockets, stream):
+        async with trio.open_nursery() as self._sockets:
+            if await self._accept(stream):
                 try:
-                    await self._talk(sockets)
+                    await self._talk()
                 finally:
                     self.free_place(self)
                     with trio.move_on_after(CLOSE_S, shield=True):
                         await self._close()
                     self._over()
-            sockets.cancel_scope.cancel(reason="the call is over")
+            self._sockets.cancel_scope.cancel(reason="the call is over")
 
-    async def _talk(self, sockets: trio.Nursery) -> None:
+    async def _talk(self) -> None:
         """The life of the call: it is over when its scope is cancelled."""
         try:
             with self._scope:
@@ -115,9 +116,7 @@ class Call:
                     start(self._relay.watch_caller)
                     start(self._relay.keep_time)
                     await self._begun.wait()
-                    model = await self._open_model(sockets)
-                    start(self._relay.pump_model, model)
-                    start(self._relay.watch_model, model)
+                    await self._open_model(self.house.endpoint)
         except* ModelError as group:
             self.end(_no_model(group))
         # The guard of the call: it ends with its code, and the server lives on.
@@ -148,11 +147,11 @@ class Call:
                 code = _SERVICE_STOPS if stopping else 1000
                 closing.start_soon(self._model.aclose, code)
 
-    async def _accept(self, sockets: trio.Nursery, stream: trio.abc.Stream) -> bool:
+    async def _accept(self, stream: trio.abc.Stream) -> bool:
         settings = self.house.settings
         try:
             caller = await CallerLeg.accept(
-                sockets,
+                self._sockets,
                 stream,
                 stall_s=settings.caller_stall_s,
                 fast=settings.fast_path,
@@ -179,31 +178,45 @@ class Call:
         self._transcript.write("begun", {"call_id": uuid})
         self._begun.set()
 
-    async def _open_model(self, sockets: trio.Nursery) -> ModelLeg:
+    async def _open_model(self, endpoint: Endpoint) -> None:
         """Dial while the instructions are being found, then set the session up."""
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         house = self.house
         async with trio.open_nursery() as both:
-            both.start_soon(self._resolve_instructions)
-            model: ModelLeg = await sockets.start(self._keep_model)
+            both.start_soon(self._find_instructions)
+            model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
         self._model = model
+        told = await self._find_instructions()
         config = plan.session_config(
-            house.settings, self._told.text, house.registry.offered()
+            house.settings, told.text, house.registry.offered()
         )
         info = await set_up(model, config, house.refusals)
-        self._relay.model_ready(model, info, self._told.welcome_message)
-        return model
+        self._relay.model_ready(model, info, told.welcome_message)
+        self._tasks.start_soon(self._relay.pump_model, model)
+        self._tasks.start_soon(self._relay.watch_model, model)
 
-    async def _keep_model(self, *, task_status: trio.TaskStatus[ModelLeg]) -> None:
+    async def _keep_model(
+        self, endpoint: Endpoint, *, task_status: trio.TaskStatus[ModelLeg]
+    ) -> None:
         # Beside the call and not under it: the leg outlives it by its closing handshake.
-        async with open_model(self.house.endpoint) as model:
+        over = self._model_over = trio.Event()
+        async with open_model(endpoint) as model:
             task_status.started(model)
-            await self._closed.wait()
+            await over.wait()
 
-    async def _resolve_instructions(self) -> None:
-        self._told = await resolve(
-            self.house.settings, self.uuid, self._metadata, self.house.http
-        )
+    async def _find_instructions(self) -> Resolved:
+        if self._told is None:
+            self._told = await resolve(
+                self.house.settings, self.uuid, self._metadata, self.house.http
+            )
+        return self._told
+
+    def reconnect(self) -> None:
+        """The model leg is gone: open another one, within a budget of its own."""
+        self._model_over.set()
+        budget_s = self.house.settings.reconnect_budget_s
+        endpoint = evolve(self.house.endpoint, connect_budget_s=budget_s)
+        self._tasks.start_soon(self._open_model, endpoint)
 
     def run_tool(self, command: RunTool) -> None:
         """Start a tool; it is cancelled with the call."""
@@ -223,7 +236,7 @@ class Call:
 
     def _over(self) -> None:
         """Let the model's socket go, and leave one line in the log."""
-        self._closed.set()
+        self._model_over.set()
         ending = self.ending or _STOPPING
         fields = summary(
             self._relay.core.tally,

@@ -41,6 +41,7 @@ def rules(settings: Settings) -> Rules:
         goodbye_timeout_s=settings.goodbye_timeout_s,
         dtmf_timeout_ms=settings.dtmf_timeout_ms,
         dead_air_s=settings.dead_air_s,
+        reconnect=settings.reconnect_budget_s > 0,
         max_call_s=settings.max_call_s,
         idle_s=settings.idle_s,
     )

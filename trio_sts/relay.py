@@ -5,6 +5,7 @@ leg never waits, so reading one leg never waits for the other one's socket.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NoReturn, Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from trio_sts.conversation.commands import (
     Command,
     EndCall,
     Note,
+    Reconnect,
     Record,
     RunTool,
     ToCaller,
@@ -70,6 +72,10 @@ class Home(Protocol):
 
     def begin(self, uuid: str) -> None:
         """``init`` has come: open the model's side. Called once."""
+        ...
+
+    def reconnect(self) -> None:
+        """The model leg is gone: open another one."""
         ...
 
     def run_tool(self, command: RunTool) -> None:
@@ -128,16 +134,16 @@ class Relay:
     async def pump_model(self, model: ModelSide) -> None:
         """Model leg to core, until the model leg ends."""
         try:
-            await model.run(self._from_model)
+            await model.run(partial(self._from_model, model))
         except LegClosed as exc:
-            self._model_lost(exc)
+            self._model_lost(model, exc)
 
     async def watch_model(self, model: ModelSide) -> None:
         """See that the model leg takes what is posted to it."""
         try:
             await model.write()
         except LegClosed as exc:
-            self._model_lost(exc)
+            self._model_lost(model, exc)
 
     async def keep_time(self) -> NoReturn:
         """Wake the core whenever its deadline has come."""
@@ -168,7 +174,9 @@ class Relay:
                     self._do(command)
         self._alarm.deadline = self.core.deadline
 
-    def _do(self, command: Begin | RunTool | EndCall | Note | Record) -> None:
+    def _do(
+        self, command: Begin | Reconnect | RunTool | EndCall | Note | Record
+    ) -> None:
         match command:
             case Note(level=level, event=event, fields=fields):
                 getattr(self.log, level)(event, **fields)
@@ -178,15 +186,25 @@ class Relay:
                 self.home.run_tool(command)
             case Begin(uuid=uuid):
                 self.home.begin(uuid)
+            case Reconnect():
+                self.model = None
+                self.home.reconnect()
             case EndCall():
                 self.home.end(command)
 
     def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
         self.perform(self.core.from_caller(message, trio.current_time()))
 
-    def _from_model(self, event: events.ServerEvent | BadMessage) -> None:
-        self.perform(self.core.from_model(event, trio.current_time()))
+    def _from_model(
+        self, model: ModelSide, event: events.ServerEvent | BadMessage
+    ) -> None:
+        # A leg that was given up may still be talking while it is being closed.
+        if model is self.model:
+            self.perform(self.core.from_model(event, trio.current_time()))
 
-    def _model_lost(self, why: Exception) -> None:
+    def _model_lost(self, model: ModelSide, why: Exception) -> None:
+        if model is not self.model:
+            return
+        self.model = None
         self.log.warning("model leg lost", why=str(why))
         self.perform(self.core.model_lost(trio.current_time()))

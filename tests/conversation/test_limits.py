@@ -56,7 +56,7 @@ def test_a_bad_message_is_told_and_the_100th_closes() -> None:
 
 
 def test_10_malformed_model_events_are_a_lost_model() -> None:
-    stage = Stage.ready()
+    stage = Stage.ready(reconnect=False)
     for _ in range(9):
         stage.model(BadMessage("no type"))
     assert not stage.over()

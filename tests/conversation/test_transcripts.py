@@ -171,7 +171,7 @@ def test_what_is_left_is_told_when_the_call_ends() -> None:
 
 
 def test_the_end_of_the_call_comes_after_the_last_words() -> None:
-    stage = Stage.ready()
+    stage = Stage.ready(reconnect=False)
     says(stage, "one two three four", ms=4000)
     stage.advance(2.06)
     stage.mark()

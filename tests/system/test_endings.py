@@ -55,7 +55,7 @@ async def test_whoever_ends_a_call_the_other_gets_the_right_code(
     with capture_logs() as lines:
         async with (
             scripted_model() as model,
-            serving(model.base_url) as service,
+            serving(model.base_url, STS_RECONNECT_BUDGET_S="0") as service,
             calling(service.url) as core,
         ):
             await core.init()
@@ -166,7 +166,11 @@ async def test_200_calls_ended_in_every_way_leave_nothing_behind(
 
     async with (
         scripted_model() as model,
-        serving(model.base_url, OPENAI_INSTRUCTIONS="You are {{uuid}}.") as service,
+        serving(
+            model.base_url,
+            OPENAI_INSTRUCTIONS="You are {{uuid}}.",
+            STS_RECONNECT_BUDGET_S="0",
+        ) as service,
     ):
         with capture_logs():
             await one_call(service, 0, caller_hangs_up)

@@ -88,6 +88,8 @@ def speak_over_goodbye(state: State, now: float) -> None:
 
 def send_outputs(state: State) -> None:
     """Send what may be sent; one response is wanted when all calls have answered."""
+    if not state.ready:
+        return
     outputs, wanted = state.calls.due()
     for output in outputs:
         state.out.model(output)

@@ -98,7 +98,7 @@ def response_done(state: State, event: events.ResponseDone, now: float) -> None:
     if response.status == "failed":
         _failed(state, response, now)
     elif response.status == "completed":
-        state.retries = 0
+        state.retries = state.reconnects = 0
         state.sequencer.fulfilled()
 
 

@@ -17,6 +17,11 @@ class Begin:
 
 
 @frozen
+class Reconnect:
+    """The model leg is gone: open another one; `model_ready` is told of it again."""
+
+
+@frozen
 class ToCaller:
     """Send one message on the caller leg."""
 
@@ -71,4 +76,4 @@ class Record:
     fields: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
 
-Command = Begin | ToCaller | ToModel | RunTool | EndCall | Note | Record
+Command = Begin | Reconnect | ToCaller | ToModel | RunTool | EndCall | Note | Record

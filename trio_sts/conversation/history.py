@@ -53,7 +53,7 @@ class History:
     @property
     def kept(self) -> tuple[Entry, ...]:
         """What a new session is to be told, oldest first."""
-        return (*self._kept, *(e for e in self._open if e.text))
+        return (*self._kept, *(e for e in self._open if e.text or e.closed))
 
     @property
     def deadline(self) -> float:
@@ -126,6 +126,14 @@ class History:
     def answered(self, call_id: str, output: str) -> None:
         """A tool's output was sent."""
         self._append(Entry("output", call_id, output, closed=True))
+
+    def leave_session(self, mark: str) -> None:
+        """The session is gone: ids of its items are marked, words still due are lost."""
+        for entry in self._by_item.values():
+            entry.item_id += mark
+            entry.final = True
+            entry.closed |= entry.kind == "user"
+        self._by_item = {entry.item_id: entry for entry in self._by_item.values()}
 
     def take(self, now: float) -> list[Entry]:
         """The entries that are closed and have none open before them, once each."""

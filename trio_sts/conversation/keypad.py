@@ -11,6 +11,11 @@ _CANCEL_PATIENCE_S = 2.0
 NEVER = float("inf")
 
 
+def keys_message(digits: str) -> str:
+    """What the model is told when keys were pressed."""
+    return f"[The caller pressed these keys: {digits}]"
+
+
 @define
 class Keypad:
     """Gathers digits until ``#``, a pause or the bound."""

@@ -7,7 +7,17 @@ from attrs import define, field
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import requests
 
-from .commands import Begin, Command, EndCall, Note, Record, RunTool, ToCaller, ToModel
+from .commands import (
+    Begin,
+    Command,
+    EndCall,
+    Note,
+    Reconnect,
+    Record,
+    RunTool,
+    ToCaller,
+    ToModel,
+)
 
 
 @define
@@ -24,6 +34,10 @@ class Outgoing:
     def begin(self, uuid: str) -> None:
         """Open the model's side for this call."""
         self._put(Begin(uuid))
+
+    def reconnect(self) -> None:
+        """Open another model leg for this call."""
+        self._put(Reconnect())
 
     def caller(self, message: avr.ToCore) -> None:
         """Send a message to AVR Core."""

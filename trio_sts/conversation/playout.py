@@ -39,6 +39,8 @@ class Track:
     complete: bool = False
     # Nothing more of it is taken.
     closed: bool = False
+    # It belongs to a session that is gone.
+    past: bool = False
 
     @property
     def sent_ms(self) -> float:
@@ -91,6 +93,7 @@ class Cut:
     heard_ms: float
     received_ms: float
     complete: bool = False
+    past: bool = False
 
     @property
     def fully_heard(self) -> bool:
@@ -178,6 +181,17 @@ class Playout:
     def live_of(self, response_id: str) -> list[Track]:
         """The items of a response that are neither cut nor heard to their end."""
         return [t for t in self._live.values() if t.response_id == response_id]
+
+    def leave_session(self, mark: str) -> None:
+        """The session is gone: ids of its items are marked, what came is played on."""
+        for track in [*self._live.values()]:
+            self._finish(track)
+        for track in self._tracks.values():
+            track.item_id += mark
+            track.response_id += mark
+            track.past = True
+        self._tracks = {each.item_id: each for each in self._tracks.values()}
+        self._live = {each.item_id: each for each in self._live.values()}
 
     def drop(self, track: Track) -> Cut:
         """Nothing more of this item is taken, and none of it waits to be played."""
@@ -309,9 +323,13 @@ class Playout:
 
     @staticmethod
     def _at(track: Track, at_ms: float) -> Cut:
-        received_ms = track.received_ms
         return Cut(
-            track.item_id, track.content_index, at_ms, received_ms, track.complete
+            track.item_id,
+            track.content_index,
+            at_ms,
+            track.received_ms,
+            track.complete,
+            track.past,
         )
 
     def _forget_old_tracks(self) -> None:

@@ -24,6 +24,7 @@ class Rules:
     goodbye_timeout_s: float = 15
     dtmf_timeout_ms: int = 1500
     dead_air_s: float = 8
+    reconnect: bool = True
     max_call_s: float = 7200
     idle_s: float = 120
     hangup_tool: str = "avr_hangup"

@@ -16,6 +16,7 @@ from . import actions, answers, remote, turns
 from .commands import Command
 from .history import Entry
 from .outgoing import Outgoing
+from .restore import lost, restore
 from .rules import Rules
 from .state import Greeting, State
 from .tally import Tally
@@ -110,7 +111,9 @@ class Conversation:
     def model_ready(
         self, info: SessionInfo, now: float, *, welcome_message: str | None = None
     ) -> list[Command]:
-        """The session is set up: greet, then send the caller's audio that was kept.
+        """A session is set up: greet, then send the caller's audio that was kept.
+
+        In the second one of a call the past is told instead.
 
         Args:
             info: What the model's side says of its session.
@@ -118,9 +121,10 @@ class Conversation:
             welcome_message: The greeting, word for word; None leaves it to the model.
         """
         state = self._state
-        state.ready = True
-        state.intake.open = True
+        state.ready = state.intake.open = True
         state.out.note("info", "model ready", model=info.model)
+        if state.tally.reconnects:
+            restore(state, now)
         if state.rules.greeting and state.greeting is Greeting.NONE:
             state.greeting = Greeting.ASKED
             say = f"{_SAY_EXACTLY}“{welcome_message}”" if welcome_message else None
@@ -144,9 +148,8 @@ class Conversation:
         return self._finish_pass(now)
 
     def model_lost(self, now: float) -> list[Command]:
-        """The model leg is gone."""
-        told = "The connection to the assistant was lost."
-        self._state.out.end(1011, "model lost", told)
+        """The model leg is gone; a new one is announced by `model_ready`."""
+        lost(self._state)
         return self._finish_pass(now)
 
     def tool_finished(
@@ -230,7 +233,7 @@ class Conversation:
         state = self._state
         state.tally.bad_events += 1
         state.out.note("warning", "malformed model event")
-        if state.tally.bad_events >= _MOST_BAD_EVENTS:
+        if state.tally.bad_events % _MOST_BAD_EVENTS == 0:
             return self.model_lost(now)
         return self._finish_pass(now)
 

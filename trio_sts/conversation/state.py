@@ -83,6 +83,9 @@ class State:
         factory=lambda: deque[str](maxlen=_REMEMBERED_RESPONSES)
     )
     retries: int = 0
+    # Since the last completed response.
+    reconnects: int = 0
+    owed_at_drop: bool = False
     tool_answered_at: float = float("-inf")
     # Why the call is about to end, once call control has succeeded.
     parting: str | None = None

@@ -15,6 +15,7 @@ class Tally:
     keys: int = 0
     nudges: int = 0
     retries: int = 0
+    reconnects: int = 0
     bad_messages: int = 0
     bad_events: int = 0
     caller_audio_ms: float = 0

@@ -117,6 +117,26 @@ class ToolCalls:
         call.owes_answer = owes_answer
         return call
 
+    def leave_session(self, mark: str) -> None:
+        """The session is gone: ids of its responses are marked, and they are over."""
+        parents = {f"{key}{mark}": each for key, each in self._parents.items()}
+        for parent in parents.values():
+            parent.done = True
+            for call in parent.calls:
+                call.response_id += mark
+        self._parents = parents
+        self._names.clear()
+        self._ended.clear()
+
+    def is_retold(self, call_id: str) -> bool:
+        """Whether a new session is told of this call: it has an output, or will."""
+        call = self._seen.get(call_id)
+        return call is not None and not call.dropped
+
+    def all_told(self) -> bool:
+        """A new session was told every output there is; whether it owes an answer."""
+        return self.due()[1]
+
     def response_done(self, response: Response) -> list[ToolCall]:
         """A parent has ended.
 

@@ -11,6 +11,7 @@ from trio_sts.wire.realtime.requests import (
 
 from . import actions
 from .goodbye import Stage
+from .keypad import keys_message
 from .playout import Cut
 from .state import State
 
@@ -60,8 +61,7 @@ def send_keys(state: State, now: float) -> None:
         return
     pending = state.sequencer.busy or state.sequencer.asked
     for digits in state.keypad.take(now, response_active=pending):
-        text = f"[The caller pressed these keys: {digits}]"
-        state.out.model(CreateMessage("user", text))
+        state.out.model(CreateMessage("user", keys_message(digits)))
         state.out.note("info", "keys pressed", keys="*" * len(digits))
         state.history.keys(digits)
         state.sequencer.want()
@@ -102,7 +102,7 @@ def forget_unheard(state: State, cut: Cut) -> None:
 
 def truncate(state: State, cut: Cut) -> None:
     """Tell the model where an item ended; nothing if the caller heard all of it."""
-    if cut.fully_heard:
+    if cut.fully_heard or cut.past:
         return
     if cut.received_ms == 0:
         event_id = f"delete_{cut.item_id}"

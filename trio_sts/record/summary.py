@@ -32,6 +32,7 @@ def summary(
         "dropped_audio_ms": round(tally.dropped_audio_ms),
         "nudges": tally.nudges,
         "retries": tally.retries,
+        "reconnects": tally.reconnects,
     }
     cost = cost_usd(tally, model)
     if cost is not None:
