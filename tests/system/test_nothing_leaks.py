@@ -108,7 +108,9 @@ async def marked_call(service: Running, uuid: str) -> AsyncGenerator[FakeCore]:
         yield core
     assert found(core.close_reason) == []
     for each in core.received:
-        allowed = {CALLER_WORDS, AGENT_WORDS} if each.type == "transcript" else set[str]()
+        allowed = (
+            {CALLER_WORDS, AGENT_WORDS} if each.type == "transcript" else set[str]()
+        )
         assert set(found(json.dumps(each.message))) <= allowed
 
 
