@@ -88,7 +88,7 @@ async def test_bytes_that_break_the_protocol_end_the_call_with_words_and_a_code(
                 await talk.session.closed.wait()
             assert talk.session.close_code == 1000
     summary = next(line for line in lines if line["event"] == "call ended")
-    assert summary["close_code"] == code
+    assert repr(summary["close_code"]) == str(code)
 
 
 async def test_a_flood_loses_its_oldest_audio_and_the_loss_is_counted(

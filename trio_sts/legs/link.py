@@ -62,7 +62,7 @@ class Link(Generic[_M]):
         closed = self._ws.closed
         if closed is None:
             return LegClosed(1006)
-        return LegClosed(closed.code, closed.reason or "")
+        return LegClosed(int(closed.code), closed.reason or "")
 
     @property
     def overrun(self) -> bool:

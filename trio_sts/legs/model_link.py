@@ -168,7 +168,7 @@ class ModelLink:
         closed = self._ws.closed
         if closed is None:
             return LegClosed(1006)
-        return LegClosed(closed.code, closed.reason or "")
+        return LegClosed(int(closed.code), closed.reason or "")
 
     async def aclose(self, code: int, reason: str) -> None:
         """Shake hands on the end and close the socket; who calls bounds it."""
