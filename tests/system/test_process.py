@@ -15,6 +15,7 @@ import pytest
 import trio
 from attrs import define, field
 
+from tests.paths import FAST_PATH
 from tests.peers.core import calling, silence
 from tests.peers.model import scripted_model
 
@@ -54,7 +55,8 @@ def environment(**given: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("OPENAI_", "STS_", "AMI_", "TOOLS_"))
     }
-    return kept | {"HOST": "127.0.0.1", "PORT": "0", **given}
+    path = {"STS_FAST_PATH": FAST_PATH}
+    return kept | path | {"HOST": "127.0.0.1", "PORT": "0", **given}
 
 
 @asynccontextmanager
@@ -202,3 +204,15 @@ async def test_check_shows_the_settings_without_the_secrets(tmp_path: Path) -> N
     assert "avr_hangup" in output
     assert KEY not in output
     assert "let-me-in" not in output
+
+
+async def test_a_built_in_model_without_ears_exits_1_and_says_what_to_install(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "pocketsphinx.py").write_text("raise ImportError")
+    code, output = await run(
+        tmp_path, "serve", STS_EMBEDDED="on", PYTHONPATH=str(tmp_path)
+    )
+    assert code == 1
+    assert "Traceback" not in output
+    assert "pip install 'trio-sts[demo]'" in output
