@@ -8,8 +8,13 @@ from typing import Any
 import pybase64
 import pytest
 import trio
+from trio.testing import MockClock
+
+from tests.peers.core import calling
+from tests.peers.model import ScriptedSession, scripted_model
 
 from .kit import Talk, goes_on, log, talking
+from .service import serving
 
 MALFORMED = [
     "{",
@@ -56,15 +61,37 @@ async def test_nine_malformed_events_are_put_up_with() -> None:
     assert len(malformed) == 9
 
 
-async def test_the_tenth_malformed_event_is_a_lost_model() -> None:
+async def test_the_tenth_malformed_event_is_a_dropped_model_leg() -> None:
     with log() as lines:
         async with talking() as talk:
             for text in MALFORMED:
                 await talk.session.send_raw(text)
-            assert await talk.core.wait_closed() == 1011
-            assert talk.core.of("error")
-            with trio.fail_after(2):
+            with trio.fail_after(3):
                 await talk.session.closed.wait()
+            # It is replaced as one that broke off.
+            await goes_on(talk.core, await talk.model.next_session())
+            assert talk.core.close_code is None
+    malformed = [line for line in lines if line["event"] == "malformed model event"]
+    assert len(malformed) == 10
+
+
+async def test_a_model_that_sends_nothing_else_ends_the_call_with_1011(
+    hurried_clock: MockClock,
+) -> None:
+    async def babble(session: ScriptedSession) -> None:
+        await session.set_up()
+        for text in MALFORMED:
+            await session.send_raw(text)
+
+    with log() as lines:
+        async with (
+            scripted_model(babble) as model,
+            serving(model.base_url) as service,
+            calling(service.url) as core,
+        ):
+            await core.init()
+            assert await core.wait_closed(60) == 1011
+            assert core.of("error")
     summary = next(line for line in lines if line["event"] == "call ended")
     assert summary["close_code"] == 1011
 
