@@ -16,6 +16,7 @@ from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
 from typing_extensions import override
 from websockets.exceptions import ConnectionClosed
 
+from tests.paths import accept_leg
 from tests.peers.core import FakeCore, calling, silence
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
 from trio_sts.legs.caller import CallerLeg
@@ -119,7 +120,7 @@ async def a_call(
         legs: list[CallerLeg] = []
 
         async def accept() -> None:
-            legs.append(await CallerLeg.accept(nursery, slow, wrap=wrap))
+            legs.append(await accept_leg(nursery, slow, wrap=wrap))
 
         nursery.start_soon(accept)
         async with calling(url, stream=theirs) as core:
@@ -263,7 +264,7 @@ async def test_a_message_without_end_on_a_real_socket_is_closed_with_1009(
 ) -> None:
     async def serve(stream: trio.SocketStream) -> None:
         async with trio.open_nursery() as holding:
-            call = Call(await CallerLeg.accept(holding, stream))
+            call = Call(await accept_leg(holding, stream))
             await call.pump()
             await end(call, 1009)
 
@@ -403,7 +404,7 @@ async def test_no_handshake_is_a_closed_leg(autojump_clock: MockClock) -> None:
     async with trio.open_nursery() as nursery:
         await theirs.send_all(b"GET / HTTP/1.1\r\nHost: sts\r\n\r\n")
         with pytest.raises(LegClosed):
-            await CallerLeg.accept(nursery, ours)
+            await accept_leg(nursery, ours)
     assert trio.current_time() <= 5
     with pytest.raises(trio.ClosedResourceError):
         await ours.send_all(b"x")
@@ -431,7 +432,7 @@ def test_garbage_on_an_open_leg_ends_that_leg_and_nothing_else(
 
 async def answer(stream: trio.abc.Stream) -> None:
     async with trio.open_nursery() as nursery:
-        call = Call(await CallerLeg.accept(nursery, stream))
+        call = Call(await accept_leg(nursery, stream))
         async with trio.open_nursery() as pumping:
             pumping.start_soon(call.pump)
             if await call.hears(1) == [Init("hang up")]:
@@ -477,7 +478,7 @@ async def test_a_core_that_stops_reading_is_noticed_on_a_real_socket(
 
     async def serve(stream: trio.SocketStream) -> None:
         async with trio.open_nursery() as holding:
-            call = Call(await CallerLeg.accept(holding, stream))
+            call = Call(await accept_leg(holding, stream))
             calls.append(call)
             holding.start_soon(call.pump)
             while call.outcome is None:

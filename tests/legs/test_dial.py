@@ -11,6 +11,7 @@ import trustme
 from attrs import evolve
 from typing_extensions import override
 
+from tests.paths import an_endpoint
 from tests.peers.model import ScriptedSession, scripted_model
 from trio_sts.errors import ModelError, ModelRefused, ModelUnreachable
 from trio_sts.legs.endpoint import Endpoint, endpoint_of
@@ -51,7 +52,7 @@ async def listening(
 
 async def test_the_handshake_carries_the_key_the_path_and_the_model() -> None:
     async with scripted_model() as model:
-        async with open_model(Endpoint(model.url, headers=(KEY,))) as leg:
+        async with open_model(an_endpoint(model.url, headers=(KEY,))) as leg:
             session = await model.next_connection()
 
             assert leg.created.model == "gpt-realtime-2.1"
@@ -91,22 +92,22 @@ def test_azure_gets_its_own_header_and_the_built_in_model_none() -> None:
 
 
 def test_an_endpoint_keeps_its_secrets_to_itself() -> None:
-    endpoint = Endpoint("wss://[::1]/rt?model=m&key=sk-query", headers=(KEY,))
+    endpoint = an_endpoint("wss://[::1]/rt?model=m&key=sk-query", headers=(KEY,))
 
     assert "sk-" not in repr(endpoint)
     assert endpoint.host == "::1"
     assert endpoint.authority == "[::1]"
     assert endpoint.resource == "/rt?model=m&key=sk-query"
     assert endpoint.identity == ("[::1]/rt", "m")
-    assert Endpoint("ws://h").resource == "/"
+    assert an_endpoint("ws://h").resource == "/"
 
 
 def test_the_certificates_are_read_once() -> None:
-    endpoint = Endpoint("wss://example.com/v1/realtime")
+    endpoint = an_endpoint("wss://example.com/v1/realtime")
 
     assert isinstance(endpoint.tls, ssl.SSLContext)
     assert evolve(endpoint, connect_budget_s=8).tls is endpoint.tls
-    assert Endpoint("ws://example.com/v1/realtime").tls is None
+    assert an_endpoint("ws://example.com/v1/realtime").tls is None
 
 
 @pytest.fixture
@@ -128,7 +129,7 @@ async def test_a_wss_endpoint_is_trusted_by_the_file_that_is_named(
     ca: trustme.CA,
 ) -> None:
     async with scripted_model(tls=server_tls(ca, "127.0.0.1")) as model:
-        async with open_model(Endpoint(model.url)) as leg:
+        async with open_model(an_endpoint(model.url)) as leg:
             session = await model.next_connection()
             await leg.aclose(1001)
 
@@ -146,7 +147,7 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
         else server_tls(trustme.CA(), "127.0.0.1")
     )
     async with scripted_model(tls=tls) as model:
-        failure = await fails(Endpoint(model.url, connect_budget_s=1))
+        failure = await fails(an_endpoint(model.url, connect_budget_s=1))
 
         assert failure.told == "the certificate of the model's endpoint is not trusted"
         assert model.sessions == []
@@ -161,7 +162,7 @@ async def test_a_peer_that_does_not_speak_tls(
 
     async with listening(speak_plainly) as url:
         secure = url.replace("ws:", "wss:")
-        failure = await fails(Endpoint(secure, connect_budget_s=1))
+        failure = await fails(an_endpoint(secure, connect_budget_s=1))
 
         assert failure.told == "TLS with the model's endpoint failed"
 
@@ -169,7 +170,7 @@ async def test_a_peer_that_does_not_speak_tls(
 @pytest.mark.parametrize("status", [401, 403, 404])
 async def test_some_answers_are_final(status: int) -> None:
     async with scripted_model(refuse=[status] * 9) as model:
-        failure = await fails(Endpoint(model.url, headers=(KEY,)))
+        failure = await fails(an_endpoint(model.url, headers=(KEY,)))
 
         assert isinstance(failure, ModelRefused)
         assert failure.code == f"http_{status}"
@@ -179,7 +180,7 @@ async def test_some_answers_are_final(status: int) -> None:
 async def test_the_body_of_an_answer_can_make_it_final() -> None:
     body = b'{"error": {"code": "model_not_found", "message": "No sk-secret!"}}'
     async with scripted_model(refuse=[400], refusal=body) as model:
-        failure = await fails(Endpoint(model.url))
+        failure = await fails(an_endpoint(model.url))
 
         assert isinstance(failure, ModelRefused)
         assert failure.code == "model_not_found"
@@ -192,7 +193,7 @@ async def test_a_busy_endpoint_is_asked_again(
 ) -> None:
     async with scripted_model(refuse=[503, 429, 500], refusal=body) as model:
         start = trio.current_time()
-        async with open_model(Endpoint(model.url)):
+        async with open_model(an_endpoint(model.url)):
             waited_s = trio.current_time() - start
 
         assert model.knocks == 4
@@ -205,7 +206,7 @@ async def test_the_budget_bounds_all_attempts(
 ) -> None:
     async with scripted_model(refuse=itertools.repeat(503)) as model:
         start = trio.current_time()
-        failure = await fails(Endpoint(model.url, connect_budget_s=20))
+        failure = await fails(an_endpoint(model.url, connect_budget_s=20))
 
         assert isinstance(failure, ModelUnreachable)
         assert failure.code == "http_503"
@@ -225,7 +226,9 @@ async def test_a_silent_endpoint_gets_its_time_and_no_more(
 
     async with listening(say_nothing) as url:
         start = trio.current_time()
-        failure = await fails(Endpoint(url, connect_timeout_s=4, connect_budget_s=10))
+        failure = await fails(
+            an_endpoint(url, connect_timeout_s=4, connect_budget_s=10)
+        )
 
         assert failure.told == "the model's endpoint did not answer in time"
         assert trio.current_time() - start <= 10
@@ -247,7 +250,7 @@ async def test_an_endpoint_that_hangs_up_in_the_handshake_is_asked_again_at_once
         await stream.send_all(part)
 
     async with listening(hang_up) as url:
-        failure = await fails(Endpoint(url, connect_budget_s=2))
+        failure = await fails(an_endpoint(url, connect_budget_s=2))
 
         assert isinstance(failure, ModelUnreachable)
         assert len(knocks) >= 3
@@ -261,7 +264,7 @@ async def test_a_reset_is_no_answer(autojump_clock: trio.testing.MockClock) -> N
         stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, no_linger)
 
     async with listening(reset) as url:
-        failure = await fails(Endpoint(url, connect_budget_s=1))
+        failure = await fails(an_endpoint(url, connect_budget_s=1))
 
         assert isinstance(failure, ModelUnreachable)
 
@@ -271,7 +274,7 @@ async def test_nobody_listens(autojump_clock: trio.testing.MockClock) -> None:
     port = listeners[0].socket.getsockname()[1]
     await listeners[0].aclose()
 
-    failure = await fails(Endpoint(f"ws://127.0.0.1:{port}/rt", connect_budget_s=1))
+    failure = await fails(an_endpoint(f"ws://127.0.0.1:{port}/rt", connect_budget_s=1))
 
     assert failure.told == "no connection to the model's endpoint"
 
@@ -294,7 +297,7 @@ class NoNames(trio.abc.HostnameResolver):
 async def test_an_unknown_name(autojump_clock: trio.testing.MockClock) -> None:
     trio.socket.set_custom_hostname_resolver(NoNames())
 
-    failure = await fails(Endpoint("ws://nowhere.example/rt", connect_budget_s=1))
+    failure = await fails(an_endpoint("ws://nowhere.example/rt", connect_budget_s=1))
 
     assert failure.told == "the name of the model's endpoint cannot be resolved"
 
@@ -308,7 +311,7 @@ async def test_an_error_instead_of_a_session_can_be_final(code: str) -> None:
         await session.close(4000)
 
     async with scripted_model(refuse) as model:
-        failure = await fails(Endpoint(model.url, headers=(KEY,)))
+        failure = await fails(an_endpoint(model.url, headers=(KEY,)))
 
         assert isinstance(failure, ModelRefused)
         assert failure.code == code
@@ -326,7 +329,7 @@ async def test_an_attempt_that_failed_is_forgotten_with_all_that_it_still_says()
 
     async with scripted_model(refuse) as model:
         with trio.fail_after(5):
-            assert isinstance(await fails(Endpoint(model.url)), ModelRefused)
+            assert isinstance(await fails(an_endpoint(model.url)), ModelRefused)
 
 
 async def test_a_close_with_4000_is_final() -> None:
@@ -334,7 +337,7 @@ async def test_a_close_with_4000_is_final() -> None:
         await session.close(4000, "invalid_request_error.sk-secret")
 
     async with scripted_model(close) as model:
-        failure = await fails(Endpoint(model.url))
+        failure = await fails(an_endpoint(model.url))
 
         assert isinstance(failure, ModelRefused)
         assert "4000" in failure.told
@@ -358,7 +361,7 @@ async def test_what_is_not_final_is_tried_again(
                 await session.create(model="recovered")
 
     async with scripted_model(recover) as model:
-        async with open_model(Endpoint(model.url)) as leg:
+        async with open_model(an_endpoint(model.url)) as leg:
             assert leg.created.model == "recovered"
 
         assert model.knocks == 4
@@ -375,7 +378,7 @@ async def test_a_session_that_is_never_created_is_no_session(
 
     async with scripted_model(keep_talking) as model:
         start = trio.current_time()
-        failure = await fails(Endpoint(model.url, connect_budget_s=15))
+        failure = await fails(an_endpoint(model.url, connect_budget_s=15))
 
         assert failure.told == "the model's endpoint did not answer in time"
         assert trio.current_time() - start <= 15

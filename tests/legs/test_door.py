@@ -12,9 +12,9 @@ from trio.testing import MockClock, memory_stream_pair
 from trio.testing import wait_all_tasks_blocked as settled
 from websockets.exceptions import InvalidStatus
 
+from tests.paths import accept_leg
 from tests.peers.core import calling
 from trio_sts.errors import LegClosed, PeerFault
-from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
 from trio_sts.wire.avr import Init
 
@@ -128,7 +128,7 @@ async def test_a_frame_sent_with_the_head_reaches_the_call() -> None:
     async def serve() -> None:
         knocked = await read_head(ours)
         assert knocked is not None
-        leg = await CallerLeg.accept(nursery, knocked[1])
+        leg = await accept_leg(nursery, knocked[1])
         await leg.run(heard.append)
 
     async with trio.open_nursery() as nursery:
@@ -317,7 +317,7 @@ def test_a_damaged_handshake_opens_a_leg_or_none(
             return
         async with trio.open_nursery() as nursery:
             try:
-                leg = await CallerLeg.accept(nursery, knocked[1])
+                leg = await accept_leg(nursery, knocked[1])
                 await leg.run(lambda _: None)
             except (LegClosed, PeerFault):
                 nursery.cancel_scope.cancel(reason="it is over")

@@ -6,9 +6,9 @@ import pytest
 import trio
 from typing_extensions import override
 
+from tests.paths import an_endpoint
 from tests.peers.model import ScriptedSession, scripted_model
 from trio_sts.errors import BadMessage, LegClosed
-from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.refusals import Refusals
 from trio_sts.legs.setup import set_up
@@ -21,7 +21,7 @@ CONFIG = SessionConfig("Be brief.")
 @asynccontextmanager
 async def talking() -> AsyncGenerator[tuple[ModelLeg, ScriptedSession], None]:
     """A leg that is set up, and the endpoint's end of it."""
-    async with scripted_model() as model, open_model(Endpoint(model.url)) as leg:
+    async with scripted_model() as model, open_model(an_endpoint(model.url)) as leg:
         await set_up(leg, CONFIG, Refusals())
         yield leg, await model.next_session()
 
@@ -84,7 +84,7 @@ async def failing() -> AsyncGenerator[tuple[ModelLeg, Mutable, ScriptedSession],
         return wires[-1]
 
     async with scripted_model() as model:
-        async with open_model(Endpoint(model.url), wrap=wrap) as leg:
+        async with open_model(an_endpoint(model.url), wrap=wrap) as leg:
             await set_up(leg, CONFIG, Refusals())
             yield leg, wires[0], await model.next_session()
         assert all(wire.is_closed for wire in wires)
@@ -187,7 +187,7 @@ async def test_pumps_that_are_cancelled_leave_a_leg_that_can_say_goodbye() -> No
 
 async def test_leaving_the_block_closes_with_1000() -> None:
     async with scripted_model() as model:
-        async with open_model(Endpoint(model.url)):
+        async with open_model(an_endpoint(model.url)):
             session = await model.next_connection()
 
         await session.closed.wait()
@@ -198,7 +198,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is_and_the_leg_is_closed() 
     async with scripted_model() as model:
 
         async def call() -> None:
-            async with open_model(Endpoint(model.url)) as leg:
+            async with open_model(an_endpoint(model.url)) as leg:
                 await set_up(leg, CONFIG, Refusals())
                 raise ZeroDivisionError
 
@@ -216,7 +216,7 @@ async def test_a_call_that_is_cancelled_from_outside_says_goodbye(
     async with scripted_model() as model:
         start = trio.current_time()
         with trio.CancelScope() as call:
-            async with open_model(Endpoint(model.url)) as leg:
+            async with open_model(an_endpoint(model.url)) as leg:
                 await set_up(leg, CONFIG, Refusals())
                 call.cancel()
                 await trio.sleep_forever()
@@ -380,7 +380,7 @@ async def test_a_closing_that_is_cancelled_still_closes_the_socket(
 
 async def test_a_hundred_calls_leave_neither_sockets_nor_tasks() -> None:
     async with scripted_model() as model:
-        endpoint = Endpoint(model.url)
+        endpoint = an_endpoint(model.url)
 
         async def call(index: int) -> None:
             with suppress(ZeroDivisionError):

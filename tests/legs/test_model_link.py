@@ -7,11 +7,11 @@ import trio.testing
 import trio_websocket
 from trio.testing import MockClock
 
+from tests.paths import an_endpoint
 from trio_sts.errors import LegClosed
-from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model_link import ModelLink, open_link
 
-ENDPOINT = Endpoint("ws://model.example/v1/realtime?model=m", (("api-key", "k"),))
+ENDPOINT = an_endpoint("ws://model.example/v1/realtime?model=m", (("api-key", "k"),))
 
 
 @asynccontextmanager

@@ -5,9 +5,9 @@ import pytest
 import trio
 from attrs import evolve
 
+from tests.paths import an_endpoint
 from tests.peers.model import Event, Script, ScriptedSession, scripted_model
 from trio_sts.errors import ModelError, ModelRefused, ModelUnreachable
-from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import open_model
 from trio_sts.legs.refusals import Refusals, refused_field
 from trio_sts.legs.setup import set_up
@@ -94,7 +94,7 @@ async def tried(
     """How one set-up ends, and the connections that it took."""
     dialect = options.pop("dialect", Dialect.GA)
     async with scripted_model(script, judged=False, dialect=dialect) as model:
-        endpoint = Endpoint(model.url, dialect=dialect, **options)
+        endpoint = an_endpoint(model.url, dialect=dialect, **options)
         refusals = refusals or Refusals()
         try:
             async with open_model(endpoint) as leg:
@@ -109,7 +109,7 @@ async def test_a_session_takes_one_update(dialect: Dialect) -> None:
         await session.set_up()
 
     async with scripted_model(agree, dialect=dialect) as model:
-        async with open_model(Endpoint(model.url, dialect=dialect)) as leg:
+        async with open_model(an_endpoint(model.url, dialect=dialect)) as leg:
             info = await set_up(leg, PLAIN, Refusals())
             session = await model.next_session()
 
@@ -144,7 +144,7 @@ async def test_the_process_remembers_what_an_endpoint_refuses() -> None:
     refusals = Refusals()
     names = list(REFUSED)[:3]
     async with scripted_model(picky(*names), judged=False) as model:
-        endpoint = Endpoint(model.url)
+        endpoint = an_endpoint(model.url)
         for _ in range(2):
             async with open_model(endpoint) as leg:
                 await set_up(leg, RICH, refusals)

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 from attrs import define, evolve
 
+from tests.paths import FAST_PATH
 from trio_sts.server import Server
 from trio_sts.service import open_house
 from trio_sts.settings import load
@@ -38,7 +39,12 @@ class Service:
 async def serving(base_url: str, **environ: str) -> AsyncGenerator[Service]:
     """Run a service whose model is at ``base_url``, in this environment."""
     settings, _ = load(
-        {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": base_url, **environ},
+        {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_BASE_URL": base_url,
+            "STS_FAST_PATH": FAST_PATH,
+            **environ,
+        },
         None,
         strict=True,
     )
