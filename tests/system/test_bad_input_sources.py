@@ -27,9 +27,9 @@ async def told(base_query: str, **environ: str) -> str:
 
 
 async def test_metadata_is_cut_and_cleaned_before_it_fills_anything() -> None:
-    query = f"name=%7B%7Bto%7D%7D%0D%0A%00Ann&to={'9' * 300}"
-    text = await told(query, OPENAI_INSTRUCTIONS="<{{name}}> <{{to}}> <{{none}}>")
-    assert text == f"<toAnn> <{'9' * 200}> <{{{{none}}}}>"
+    query = f"name=%7B%7Bto%7D%7D%0D%0A%00Ann&to={'9' * 300}&token={TOKEN}"
+    text = await told(query, OPENAI_INSTRUCTIONS="<{{name}}> <{{to}}> <{{token}}>")
+    assert text == f"<toAnn> <{'9' * 200}> <{{{{token}}}}>"
 
 
 async def test_the_token_goes_nowhere_and_the_operator_s_own_parameters_win() -> None:
