@@ -5,6 +5,7 @@ grid, and it recognises an item by the level of its audio.
 """
 
 from collections import Counter, deque
+from math import floor
 
 from attrs import define, field
 
@@ -85,7 +86,7 @@ class AvrCore:
 
     def play_until(self, now: float) -> None:
         """Play what has its beat by now."""
-        until = int((now - self.grid_s + 1e-9) / _FRAME_S) + 1
+        until = floor((now - self.grid_s + 1e-9) / _FRAME_S) + 1
         while self._beats < until and not self.silent:
             self._beat(self.grid_s + self._beats * _FRAME_S)
             self._beats += 1

@@ -95,6 +95,13 @@ class Call(RuleBasedStateMachine):
     def model_ready(self) -> None:
         self.stage.model_ready()
 
+    @rule(back=st.booleans())
+    def model_leg_drops(self, back: bool) -> None:
+        self.stage.model_lost()
+        self.listed = []
+        if back:
+            self.stage.model_ready()
+
     @rule()
     def caller_says_nonsense(self) -> None:
         self.stage.caller(BadMessage("nonsense"))

@@ -28,6 +28,7 @@ class Watched(Stage):
         parents: The response in which a call was first announced.
         running: Calls whose tool was started and has not answered.
         unanswered: Whether a ``response.create`` has got no answer yet.
+        down: The model leg is gone, and what it might still say is not listened to.
     """
 
     active: str | None = None
@@ -41,10 +42,18 @@ class Watched(Stage):
     started: set[str] = field(factory=set[str])
     answered: set[str] = field(factory=set[str])
     unanswered: bool = False
+    down: bool = False
     nudges: int = 0
 
     @override
+    def model_ready(self, welcome_message: str | None = None) -> None:
+        self.down = False
+        super().model_ready(welcome_message)
+
+    @override
     def model(self, event: events.ServerEvent | Any) -> None:
+        if self.down:
+            return
         match event:
             case events.ResponseCreated(response=response):
                 self.active = response.id
@@ -81,12 +90,28 @@ class Watched(Stage):
         if self.active is not None and any(_is_overflow(command) for command in done):
             self.given_up.add(self.active)
         corrected = not any(_is_overflow(command) for command in done)
+        retold = any(_is_restored(command) for command in done)
         for command in done:
-            self._judge(command, corrected=corrected)
+            if retold and _is_output(command):
+                self._retell(command)
+            else:
+                self._judge(command, corrected=corrected)
         ends = [c for c in done if isinstance(c, commands.EndCall)]
         assert ends in ([], done[-1:])
         super()._perform(done)
         self._judge_state()
+
+    def _retell(self, command: Any) -> None:
+        """A new session is told of a call that was answered, or is by this."""
+        self.answered.add(command.event.call_id)
+
+    def _lose_session(self) -> None:
+        self.down = True
+        self.gone |= {*self.parents.values(), *self.item_of.values(), *self.banned}
+        self.gone |= {self.active or ""}
+        self.active = None
+        self.unanswered = False
+        self.banned.clear()
 
     def _delta(self, response: str, item: str, size: int) -> None:
         self.item_of.setdefault(item, response)
@@ -126,6 +151,8 @@ class Watched(Stage):
                 self.answered.add(call)
             case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
                 self._judge_cut(cut.item_id, cut.audio_end_ms)
+            case commands.Reconnect():
+                self._lose_session()
             case commands.RunTool(call_id=call_id):
                 assert call_id not in self.started, "run twice"
                 self.started.add(call_id)
@@ -157,6 +184,16 @@ class Watched(Stage):
 
 def _is_interruption(command: commands.Command) -> bool:
     return command == commands.ToCaller(avr.Interruption())
+
+
+def _is_restored(command: commands.Command) -> bool:
+    return isinstance(command, commands.Note) and command.event == "model restored"
+
+
+def _is_output(command: commands.Command) -> bool:
+    if not isinstance(command, commands.ToModel):
+        return False
+    return isinstance(command.event, requests.CreateFunctionOutput)
 
 
 def _is_overflow(command: commands.Command) -> bool:

@@ -30,7 +30,7 @@ async def test_talked_over_the_agent_stops_and_remembers_what_was_heard() -> Non
         Say(speak("tell me a story")),
         WaitForAgent(),
         Pause(3.0),
-        Say(speak("what do you sell")),
+        Say(speak("what kind of books do you have")),
         WaitForAgent(),
         quiet,
         HangUp(),

@@ -121,9 +121,10 @@ class Conversation:
             welcome_message: The greeting, word for word; None leaves it to the model.
         """
         state = self._state
+        came_back = not state.ready and state.tally.reconnects > 0
         state.ready = state.intake.open = True
         state.out.note("info", "model ready", model=info.model)
-        if state.tally.reconnects:
+        if came_back:
             restore(state, now)
         if state.rules.greeting and state.greeting is Greeting.NONE:
             state.greeting = Greeting.ASKED
