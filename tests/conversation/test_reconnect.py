@@ -20,7 +20,7 @@ def restored(stage: Stage) -> list[ClientEvent]:
     stage.mark()
     stage.model_ready()
     items = (CreateMessage, CreateFunctionCall, CreateFunctionOutput)
-    return [what for _, what in stage.log[stage._marked :] if isinstance(what, items)]
+    return [what for what in stage.all(object) if isinstance(what, items)]
 
 
 def said_and_heard(stage: Stage) -> None:

@@ -52,8 +52,11 @@ class Watched(Stage):
 
     @override
     def model(self, event: events.ServerEvent | Any) -> None:
-        if self.down:
-            return
+        if not self.down:
+            self._see(event)
+            super().model(event)
+
+    def _see(self, event: events.ServerEvent | Any) -> None:
         match event:
             case events.ResponseCreated(response=response):
                 self.active = response.id
@@ -73,7 +76,6 @@ class Watched(Stage):
                 self._ban()
             case _:
                 pass
-        super().model(event)
 
     @override
     def advance(self, seconds: float) -> None:

@@ -215,7 +215,7 @@ def test_a_signal_hangs_up_and_still_reports(tmp_path: Path) -> None:
     with service(handler) as url:
         command = [sys.executable, "-c", code, url, "--quiet-ms", "60000"]
         record = tmp_path / "both.wav"
-        with subprocess.Popen(  # noqa: S603 - the interpreter that runs this test
+        with subprocess.Popen(
             [*command, "--record", str(record)], stdout=subprocess.PIPE, text=True
         ) as process:
             assert talking.wait(20)

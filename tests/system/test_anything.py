@@ -87,7 +87,9 @@ async def greet(session: ScriptedSession) -> None:
 async def call(steps: list[Step], ending: Step | None) -> None:
     async with scripted_model(greet) as model, on_the_phone(model) as core:
         # Whoever is closed in mid-sentence need not finish it.
-        with suppress(ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError):
+        with suppress(
+            ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError
+        ):
             for step in steps:
                 await take(core, step)
             if ending is not None:
