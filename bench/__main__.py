@@ -107,7 +107,7 @@ def _show(rows: Sequence[Row]) -> None:
         ratios = cpu_ratios(ours, other)
         shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
         _console.print(
-            f"{ours.load.label} calls: CPU of ours / other {shown}, "
+            f"calls: {ours.load.label}; CPU of ours / other: {shown}, "
             f"median {median(ratios):.2f}"
         )
 

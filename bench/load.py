@@ -1,6 +1,7 @@
 """The load program: how it is built and run, and what it tells."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
@@ -43,7 +44,7 @@ class Load:
     @property
     def label(self) -> str:
         """Its name in tables."""
-        arriving = f" + {self.churn:g} arriving a second" if self.churn else ""
+        arriving = f", {self.churn:g} more arrive a second" if self.churn else ""
         return f"{self.calls}{arriving}"
 
 
@@ -127,8 +128,8 @@ class Measured:
         return self.core_share + self.waited_s / self.seconds > _SATURATED
 
     @property
-    def faults(self) -> list[str]:
-        """What must not happen below saturation."""
+    def faults(self) -> Mapping[str, int]:
+        """What must not happen below saturation, and how often it did."""
         counts = {
             "lost": self.lost,
             "repeated": self.up.repeated + self.down.repeated,
@@ -140,18 +141,17 @@ class Measured:
             "arriving calls failed": self.churn.failed,
             "sockets left open": self.left_open,
         }
-        return [f"{count} {what}" for what, count in counts.items() if count]
+        return {what: count for what, count in counts.items() if count}
 
     @property
-    def remarks(self) -> list[str]:
-        """What a reader of the figures has to know."""
-        found = ["saturated"] if self.saturated else []
+    def disturbance(self) -> str | None:
+        """How another process got in the way of the figures, if one did."""
         waited = self.waited_s / self.seconds
         if waited > _DISTURBED_SHARE and not self.saturated:
-            found.append(f"disturbed: waited {waited:.0%} of the time for its core")
+            return f"disturbed: waited {waited:.0%} of the time for its core"
         if self.late_p99_ms > _DISTURBED_MS:
-            found.append(f"disturbed: load {self.late_p99_ms:.1f} ms late")
-        return found + self.faults
+            return f"disturbed: load {self.late_p99_ms:.1f} ms late"
+        return None
 
 
 @frozen
@@ -215,7 +215,7 @@ async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
             )
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip()[-_TOLD_CHARS:]
-        why = f"{relay.name} with {load.label} calls: {told}"
+        why = f"{relay.name}, calls: {load.label}: {told}"
         raise CannotMeasure(why)
     found = orjson.loads(done.stdout) | {"ready_s": round(started.ready_s, 3)}
     return Converter().structure(found, Measured)

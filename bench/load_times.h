@@ -13,7 +13,7 @@ static int64_t now(void) {
     return t.tv_sec * S + t.tv_nsec;
 }
 
-enum { BINS = 200001 }; /* of 0.01 ms: up to 2 s */
+enum { FINE = 200000, BINS = FINE + 6000 }; /* of 0.01 ms up to 2 s, of 10 ms up to 62 s */
 
 typedef struct {
     uint32_t bin[BINS];
@@ -22,7 +22,7 @@ typedef struct {
 
 static void count_time(Times *t, int64_t ns) {
     if (ns < 0) ns = 0;
-    int64_t at = ns / (MS / 100);
+    int64_t fine = ns / (MS / 100), at = fine < FINE ? fine : FINE + (fine - FINE) / 1000;
     t->bin[at < BINS ? at : BINS - 1]++;
     t->n++;
     if (ns > t->longest) t->longest = ns;
@@ -31,7 +31,7 @@ static void count_time(Times *t, int64_t ns) {
 static double quantile_ms(const Times *t, double q) {
     int64_t wanted = (int64_t)(q * (double)t->n), seen = 0;
     for (int i = 0; i < BINS; i++)
-        if ((seen += t->bin[i]) > wanted) return i < BINS - 1 ? i / 100.0 : t->longest / (double)MS;
+        if ((seen += t->bin[i]) > wanted) return i < FINE ? i / 100.0 : FINE / 100.0 + (i - FINE) * 10.0;
     return t->longest / (double)MS;
 }
 

@@ -61,7 +61,7 @@ class Plan:
             found: dict[str, list[Measured]] = {r.name: [] for r in self.relays}
             for turn in range(self.repeat):
                 for relay in self.relays[:: -1 if turn % 2 else 1]:
-                    console.print(f"{relay.name}: {load.label} calls …", style="dim")
+                    console.print(f"{relay.name}, calls: {load.label} …", style="dim")
                     run = f"{relay.name}-{number}-{turn}"
                     found[relay.name].append(await measure(bench, relay, load, run))
             rows += [Row(r, load, tuple(found[r.name])) for r in self.relays]

@@ -1,5 +1,6 @@
 """Figures for people: a table for the terminal, one for Markdown, JSON for later."""
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
@@ -49,7 +50,6 @@ class Row:
         """What stands below `HEADS`."""
         alone = not self.load.churn
         set_up = self.median(lambda m: (m.set_up if alone else m.churn).p50_ms)
-        remarks = dict.fromkeys(remark for run in self.runs for remark in run.remarks)
         return (
             self.load.label,
             f"{self.median(lambda m: m.cpu_ms_per_call_s):.1f}" if alone else "",
@@ -59,8 +59,17 @@ class Row:
             str(sum(run.lost for run in self.runs)),
             f"{self.median(lambda m: m.kib_per_call):.0f}" if alone else "",
             f"{set_up:.1f}",
-            "; ".join(remarks),
+            "; ".join(self._remarks()),
         )
+
+    def _remarks(self) -> list[str]:
+        faults = Counter[str]()
+        for run in self.runs:
+            faults.update(run.faults)
+        del faults["lost"]  # has a column
+        remarks = ["saturated"] if any(run.saturated for run in self.runs) else []
+        remarks += [f"{count} {what}" for what, count in faults.items()]
+        return remarks + [run.disturbance for run in self.runs if run.disturbance]
 
     def _times(self, of: Callable[[Measured], Times]) -> str:
         quantiles: tuple[Callable[[Times], float], ...] = (

@@ -29,7 +29,7 @@ async def test_every_frame_is_heard_in_linear_and_companded_audio(
     load = Load(2, seconds=0.5, warm_s=0.1)
     found = await measure(await _bench(tmp_path), relay, load, "run")
     assert found.format == audio_format
-    assert found.faults == []
+    assert not found.faults
     assert min(found.up.frames, found.down.frames) >= 2 * 25
 
 
@@ -37,5 +37,5 @@ async def test_a_burst_is_heard_whole_although_it_is_paced(tmp_path: Path) -> No
     load = Load(1, seconds=0.7, burst=6, warm_s=0.1)
     relay = Relay("relay", SERVE)
     found = await measure(await _bench(tmp_path), relay, load, "run")
-    assert found.faults == []
+    assert not found.faults
     assert found.down.frames >= 30

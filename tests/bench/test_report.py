@@ -67,10 +67,15 @@ def test_a_relay_that_had_to_wait_for_its_core_is_called_disturbed() -> None:
     assert remarks == "disturbed: waited 10% of the time for its core"
 
 
+def test_faults_of_all_runs_are_counted_together() -> None:
+    runs = [evolve(CLEAN, errors=1), evolve(CLEAN, errors=2, left_open=4)]
+    assert _row(*runs).cells()[-1] == "3 errors; 4 sockets left open"
+
+
 def test_arriving_calls_have_their_own_set_up_and_no_cost_is_told() -> None:
     churned = evolve(CLEAN, churn=Churn(7.5, 8, 9, 10, 50, 0))
     cells = dict(zip(HEADS, _row(churned, load=Load(10, 5)).cells(), strict=True))
-    assert cells["calls"] == "10 + 5 arriving a second"
+    assert cells["calls"] == "10, 5 more arrive a second"
     assert cells["set-up, ms"] == "7.5"
     assert not cells["CPU, ms per call and second"]
 
