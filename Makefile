@@ -4,6 +4,9 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable ASYNC106,ASYNC114,ASYNC127
 
+# What touches the path of a frame, and so runs without the fast one as well.
+CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench bench-micro docs format clean
 
@@ -32,9 +35,10 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp
 demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key and no network
 	$(BIN)/trio-sts demo
 
-test: $(VENV)/test.stamp  ## run every test, with coverage
+test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
+	STS_FAST_PATH=off $(BIN)/coverage run -m pytest -q tests/wire tests/legs $(CALLS_TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --include='trio_sts/conversation/*,trio_sts/wire/*,trio_sts/audio/*' --fail-under=98
 
