@@ -53,6 +53,16 @@ def test_a_length_that_is_not_the_shortest_form_is_odd(size: bytes) -> None:
     assert measure(b"\x81" + size, 0, masked=False) == ODD
 
 
+@pytest.mark.parametrize(
+    "begun",
+    [b"\x03\x80", b"\xc1\x80", b"\x09\x80", b"\x88\xfe", b"\x81\xfe\x00\x7d"],
+    ids=["opcode", "reserved bit", "control in pieces", "long control", "length"],
+)
+def test_a_broken_rule_is_told_before_the_header_is_complete(begun: bytes) -> None:
+    assert measure(begun[:-1], 0, masked=True) is None
+    assert measure(begun, 0, masked=True) == ODD
+
+
 @given(data=st.binary(max_size=500), mask=st.binary(min_size=4, max_size=4))
 def test_a_mask_is_taken_off_as_it_is_put_on(data: bytes, mask: bytes) -> None:
     assert xor_mask(data, mask) == bytes(b ^ mask[i % 4] for i, b in enumerate(data))

@@ -18,9 +18,14 @@ CLOSE: Final = 0x88
 PING: Final = 0x89
 PONG: Final = 0x8A
 
+_CONTROLS: Final = frozenset((CLOSE, PING, PONG))
+# No other first byte is one without extensions; a control frame is never in pieces.
+_FIRSTS: Final = _CONTROLS | {
+    *(CONTINUATION, LAST_CONTINUATION),
+    *(TEXT_BEGINS, BINARY_BEGINS, TEXT, BINARY),
+}
 MASK_BYTES: Final = 4
 _SHORTEST_HEADER: Final = 2
-MAX_CONTROL_BYTES: Final = 125
 _MASKED: Final = 0x80
 _TWO_MORE: Final = 126
 _EIGHT_MORE: Final = 127
@@ -38,6 +43,10 @@ def measure(
 ) -> tuple[int, int] | None:
     """Measure the frame that begins at ``at``.
 
+    What breaks the rules is told with the byte that breaks them, however much of the
+    header is still to come: trio-websocket may be about to stop reading, and looks at
+    no more than what it was given by then.
+
     Args:
         data: What has arrived.
         at: Where the frame begins.
@@ -45,22 +54,24 @@ def measure(
 
     Returns:
         The bytes of its header, mask included, and of its payload; None while the
-        header is incomplete; `ODD` if mask or length break the rules.
+        header is incomplete; `ODD` if its first byte, mask or length break the rules.
     """
     arrived = len(data) - at
     if arrived < _SHORTEST_HEADER:
         return None
-    size = data[at + 1]
-    if (size >= _MASKED) is not masked:
+    first, size = data[at], data[at + 1]
+    if (size >= _MASKED) is not masked or first not in _FIRSTS:
         return ODD
     header = _SHORTEST_HEADER
     if masked:
         size -= _MASKED
         header += MASK_BYTES
     if size >= _TWO_MORE:
+        if first in _CONTROLS:
+            return ODD
         more, least = (2, _TWO_MORE) if size == _TWO_MORE else (8, _MAX_TWO_MORE + 1)
         header += more
-        if arrived < header:
+        if arrived < _SHORTEST_HEADER + more:
             return None
         size = int.from_bytes(data[at + 2 : at + 2 + more])
         if not least <= size < _NO_SIZE:

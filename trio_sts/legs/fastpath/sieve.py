@@ -13,13 +13,11 @@ from typing import Final
 from attrs import define, field
 
 from .frames import (
-    BINARY,
     BINARY_BEGINS,
     CLOSE,
     CONTINUATION,
     LAST_CONTINUATION,
     MASK_BYTES,
-    MAX_CONTROL_BYTES,
     ODD,
     PING,
     PONG,
@@ -33,7 +31,6 @@ from .opening import Opening
 _CONTROLS: Final = (PING, PONG)
 _CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
 _UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
-_DATA: Final = (*_CONTINUATIONS, *_UNFINISHED, TEXT, BINARY)
 # A peer that sends thousands of tiny messages at once must not hold up other calls.
 _TAKEN_AT_ONCE: Final = 64
 
@@ -167,22 +164,21 @@ class Sieve:
             self._enough = header + payload
             return False
         else:
-            self._follow(first, payload)
+            self._follow(first)
             self._passing = header + payload
         return True
 
-    def _follow(self, first: int, payload: int) -> None:
+    def _follow(self, first: int) -> None:
         """Keep count of what is passed on, as trio-websocket will understand it."""
         if first in _CONTROLS:
-            self._blind = payload > MAX_CONTROL_BYTES
-        elif first == CLOSE:
+            return
+        if first == CLOSE:
             self._blind = self.close_seen = True
-        elif self._fragmented is (first in _CONTINUATIONS):
+        elif self._fragmented is not (first in _CONTINUATIONS):
+            self._blind = True
+        else:
             self._fragmented = first in _UNFINISHED
             self.on_the_way += not self._fragmented
-            self._blind = first not in _DATA
-        else:
-            self._blind = True
 
     def _take(self) -> int:
         """Offer the text frame ahead to `on_text`; from where on to pass on."""
