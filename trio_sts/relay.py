@@ -101,6 +101,7 @@ class Relay:
     model: ModelSide | None = None
     log: FilteringBoundLogger = field(factory=structlog.get_logger)
     _alarm: trio.CancelScope = field(factory=trio.CancelScope)
+    _armed_for: float = float("inf")
 
     async def pump_caller(self) -> None:
         """Caller leg to core, until the caller leg ends, which ends the call."""
@@ -148,9 +149,12 @@ class Relay:
     async def keep_time(self) -> NoReturn:
         """Wake the core whenever its deadline has come."""
         while True:
-            with trio.CancelScope(deadline=self.core.deadline) as self._alarm:
+            self._armed_for = self.core.deadline
+            with trio.CancelScope(deadline=self._armed_for) as self._alarm:
                 await trio.sleep_forever()
-            self.perform(self.core.tick(trio.current_time()))
+            now = trio.current_time()
+            if now >= self.core.deadline:
+                self.perform(self.core.tick(now))
 
     def tool_finished(self, call_id: str, output: str, *, ok: bool) -> None:
         """A tool has answered."""
@@ -164,15 +168,17 @@ class Relay:
     def perform(self, commands: list[Command]) -> None:
         """Do what the core asks for, in order."""
         for command in commands:
-            match command:
-                case ToCaller(message=message):
-                    self.caller.post(message)
-                case ToModel(event=event):
-                    if self.model is not None:
-                        self.model.post(event)
-                case _:
-                    self._do(command)
-        self._alarm.deadline = self.core.deadline
+            if isinstance(command, ToModel):
+                if self.model is not None:
+                    self.model.post(command.event)
+            elif isinstance(command, ToCaller):
+                self.caller.post(command.message)
+            else:
+                self._do(command)
+        due = self.core.deadline
+        # Moving the alarm is dear, and waking too early once is cheap.
+        if due < self._armed_for:
+            self._armed_for = self._alarm.deadline = due
 
     def _do(
         self, command: Begin | Reconnect | RunTool | EndCall | Note | Record

@@ -24,6 +24,7 @@ from .upkeep import (
     PROTECTION_S,
     ask_for_response,
     deadline,
+    listen,
     tell_transcripts,
     upkeep,
 )
@@ -69,11 +70,12 @@ class Conversation:
 
     def __init__(self, rules: Rules, *, now: float, fallback_uuid: str) -> None:
         self._state = State(rules, started_at=now, fallback_uuid=fallback_uuid)
+        self._due = deadline(self._state)
 
     @property
     def deadline(self) -> float:
-        """When `tick` is due; infinity if never."""
-        return deadline(self._state)
+        """When `tick` is due, at the latest; infinity if never."""
+        return self._due
 
     @property
     def tally(self) -> Tally:
@@ -98,6 +100,11 @@ class Conversation:
         match message:
             case avr.CallerAudio(pcm=pcm):
                 self._caller_audio(pcm, now)
+                if now < self._due:
+                    # The bulk of all messages: nothing else can have become due by it.
+                    listen(state, now)
+                    self._due = min(self._due, state.intake.deadline)
+                    return state.out.take()
             case avr.DtmfDigit(digit=digit):
                 turns.key_pressed(state, digit, now)
             case avr.Init(uuid=uuid):
@@ -180,6 +187,7 @@ class Conversation:
         if out.ending is not None:
             commands += [*self._last_words(now), out.ending]
             self._state.out = Outgoing(ended=True)
+        self._due = deadline(self._state)
         return commands
 
     def _last_words(self, now: float) -> list[Command]:

@@ -21,7 +21,7 @@ NEVER = float("inf")
 def upkeep(state: State, now: float) -> None:
     """Do all that is due."""
     _play(state, now)
-    _listen(state, now)
+    listen(state, now)
     turns.send_keys(state, now)
     actions.see_goodbye_through(state, now)
     actions.send_outputs(state)
@@ -103,7 +103,8 @@ def _play(state: State, now: float) -> None:
             state.tally.agent_answers(now)
 
 
-def _listen(state: State, now: float) -> None:
+def listen(state: State, now: float) -> None:
+    """Send on what may be sent of the caller's audio, and mend its gaps."""
     intake = state.intake
     if intake.withheld and _greeting_heard(state, now):
         state.protected_until = NEVER
