@@ -186,3 +186,14 @@ def test_a_retry_delay_does_not_excuse_a_response_that_is_there_and_mute() -> No
     stage.tool_finished()
     stage.advance(2.1)
     assert len(stage.all(CancelResponse)) == 1
+
+
+def test_a_process_that_was_stalled_does_not_ask_twice_at_once() -> None:
+    stage = Stage.ready()
+    stage.speech_started()
+    stage.model_lost()
+    stage.model_ready()
+    stage.mark()
+    stage.stall(8)
+    stage.tick()
+    assert stage.creates == 1

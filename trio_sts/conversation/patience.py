@@ -35,6 +35,10 @@ class Patience:
         self.nudged = False
         self._since = None
 
+    def asked(self) -> None:
+        """A response was asked for just now: the silence begins anew."""
+        self._since = None
+
     def watch(self, now: float, *, excused: bool) -> None:
         """Start, hold or reset the clock; to be called while a turn is owed."""
         if excused:

@@ -54,6 +54,7 @@ def ask_for_response(state: State, now: float) -> None:
         create = state.sequencer.next(now)
         if create is not None:
             state.out.model(create)
+            state.patience.asked()
 
 
 def tell_transcripts(state: State, entries: list[Entry]) -> None:
