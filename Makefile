@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-micro docs format clean
+.PHONY: help demo test check bench bench-micro conformance docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -30,6 +30,10 @@ $(VENV)/test.stamp: $(VENV)/run.stamp
 
 $(VENV)/bench.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group bench
+	@touch $@
+
+$(VENV)/conformance.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group conformance
 	@touch $@
 
 demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key and no network
@@ -54,6 +58,9 @@ check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both paths, with a suite for the protocol
+	$(BIN)/python -m tests.conformance $(if $(REPORTS),--reports $(REPORTS))
 
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
 bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50
