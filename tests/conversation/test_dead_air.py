@@ -2,6 +2,7 @@
 
 from trio_sts.conversation.commands import EndCall
 from trio_sts.conversation.rules import Rules
+from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import CancelResponse, CreateResponse
 
 from .stage import Stage, called
@@ -197,3 +198,27 @@ def test_a_process_that_was_stalled_does_not_ask_twice_at_once() -> None:
     stage.stall(8)
     stage.tick()
     assert stage.creates == 1
+
+
+def test_a_remote_tool_that_runs_excuses_the_silence_until_it_ends() -> None:
+    stage = Stage.ready(dead_air_s=2)
+    stage.speech_started()
+    stage.speech_stopped()
+    stage.created()
+    stage.model(events.McpProgress("response.mcp_call.in_progress", "m1"))
+    stage.advance(30)
+    assert stage.conversation.tally.nudges == 0
+    stage.model(events.McpProgress("response.mcp_call.completed", "m1"))
+    stage.advance(2.1)
+    assert stage.conversation.tally.nudges == 1
+
+
+def test_a_remote_tool_whose_end_was_not_seen_ends_with_its_response() -> None:
+    stage = Stage.ready(dead_air_s=2)
+    stage.speech_started()
+    stage.speech_stopped()
+    stage.created()
+    stage.model(events.McpProgress("response.mcp_call.in_progress", "m1"))
+    stage.done()
+    stage.advance(2.1)
+    assert stage.conversation.tally.nudges == 1

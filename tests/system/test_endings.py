@@ -39,6 +39,19 @@ async def service_stops(_: FakeCore, __: ScriptedSession, service: Service) -> N
     await trio.lowlevel.checkpoint()
 
 
+@pytest.fixture(name="fragile_plan")
+def _fragile_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose id has ``crash`` in it crashes when its session is planned."""
+    build = plan.session_config
+
+    def fragile(settings: Any, instructions: str, tools: Any) -> Any:
+        if "crash" in instructions:
+            raise RuntimeError("boom")
+        return build(settings, instructions, tools)
+
+    monkeypatch.setattr(plan, "session_config", fragile)
+
+
 @pytest.mark.parametrize(
     ("ending", "caller_code", "model_code"),
     [
@@ -72,17 +85,8 @@ async def test_whoever_ends_a_call_the_other_gets_the_right_code(
     assert [line["event"] for line in lines].count("call ended") == 1
 
 
-async def test_one_crashing_call_touches_no_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    build = plan.session_config
-
-    def fragile(settings: Any, instructions: str, tools: Any) -> Any:
-        if "crash" in instructions:
-            raise RuntimeError("boom")
-        return build(settings, instructions, tools)
-
-    monkeypatch.setattr(plan, "session_config", fragile)
+@pytest.mark.usefixtures("fragile_plan")
+async def test_one_crashing_call_touches_no_other() -> None:
     async with (
         scripted_model() as model,
         serving(model.base_url, OPENAI_INSTRUCTIONS="You are {{uuid}}.") as service,
@@ -132,17 +136,8 @@ async def test_a_stop_that_waited_long_enough_closes_the_rest_with_1001() -> Non
             await service.stopped.wait()
 
 
-async def test_200_calls_ended_in_every_way_leave_nothing_behind(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    build = plan.session_config
-
-    def fragile(settings: Any, instructions: str, tools: Any) -> Any:
-        if "crash" in instructions:
-            raise RuntimeError("boom")
-        return build(settings, instructions, tools)
-
-    monkeypatch.setattr(plan, "session_config", fragile)
+@pytest.mark.usefixtures("fragile_plan")
+async def test_200_calls_ended_in_every_way_leave_nothing_behind() -> None:
     process = psutil.Process()
     endings: list[Ending | None] = [
         caller_hangs_up,

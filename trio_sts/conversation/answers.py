@@ -88,6 +88,7 @@ def response_done(state: State, event: events.ResponseDone, now: float) -> None:
     usage = event.usage or response.usage
     if usage is not None:
         state.tally.add_usage(usage)
+    state.remote_calls.clear()
     state.done_responses.append(response.id)
     state.quarantine.release(response.id)
     state.sequencer.done(response.id)

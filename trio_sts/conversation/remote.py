@@ -17,10 +17,16 @@ _ITEMS = frozenset({"mcp_call", "mcp_list_tools"})
 # As OpenAI names kinds of errors, and as tools are named.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL_CHARS = 64
+_CALL = "response.mcp_call."
+_RUNS = "response.mcp_call.in_progress"
 
 
 def mcp_progress(state: State, event: events.McpProgress, _: float) -> None:
-    """A list of tools is being read, or a tool runs."""
+    """A list of tools is being read, or a tool runs: its silence is excused."""
+    if event.type == _RUNS:
+        state.remote_calls.append(event.item_id)
+    elif event.type.startswith(_CALL) and event.item_id in state.remote_calls:
+        state.remote_calls.remove(event.item_id)
     if event.type.endswith("failed"):
         state.out.note("warning", "mcp", type=event.type)
     else:

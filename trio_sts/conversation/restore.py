@@ -73,6 +73,7 @@ def _forget_ids(state: State) -> None:
     state.quarantine = Quarantine()
     state.done_responses.clear()
     state.remote_items.clear()
+    state.remote_calls.clear()
     mark = f"@{state.tally.reconnects}"
     state.playout.leave_session(mark)
     state.history.leave_session(mark)

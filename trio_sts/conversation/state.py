@@ -91,6 +91,10 @@ class State:
     parting: str | None = None
     unknown_types: set[str] = field(factory=set[str])
     init_repeated: bool = False
+    # Calls of remote tool servers that run now, in the active response.
+    remote_calls: deque[str] = field(
+        factory=lambda: deque[str](maxlen=_REMEMBERED_RESPONSES)
+    )
     # Items of remote tool servers that the log knows of.
     remote_items: deque[str] = field(
         factory=lambda: deque[str](maxlen=_REMEMBERED_RESPONSES)

@@ -138,6 +138,7 @@ def _mind_dead_air(state: State, now: float) -> None:
         or state.goodbye.stage is not Stage.NONE
         or state.keypad.busy
         or state.calls.pending
+        or bool(state.remote_calls)
         or state.playout.audible(now)
     )
     state.patience.watch(now, excused=excused)
