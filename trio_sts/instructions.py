@@ -131,9 +131,11 @@ async def _from_service(
                 timeout=None,  # the budget above is for the whole exchange
             )
             return _system(await _exchange(request, http))
-        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as exc:
-            # Its own text may quote a URL. UnicodeError: a host that no DNS could hold.
+        except (httpx.HTTPError, httpx.InvalidURL) as exc:
+            # Its own text may quote a URL.
             raise _Unusable(type(exc).__name__) from None
+        except UnicodeError:
+            raise _Unusable("it leads to a host that no DNS could hold") from None
     why = f"no answer within {SERVICE_BUDGET_S} s"
     raise _Unusable(why)
 
