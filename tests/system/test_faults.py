@@ -89,7 +89,8 @@ async def test_a_call_leaves_a_transcript_of_what_was_said_heard_and_done(
         await core.press("12#")
         await session.expect("conversation.item.create")
         await core.hang_up()
-        await trio.testing.wait_all_tasks_blocked(0.2)
+        with trio.fail_after(2):
+            await session.closed.wait()
     told = entries(tmp_path)
     said = {
         e["role"]: e for e in told if e["kind"] == "utterance" and "*" not in e["text"]
