@@ -24,6 +24,7 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from trio_sts import plan
+from trio_sts.clock import Alarm, Clock
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.session import Conversation, is_usable_uuid
 from trio_sts.errors import LegClosed, ModelError
@@ -53,13 +54,14 @@ _log = structlog.get_logger()
 
 @frozen
 class House:
-    """All that calls share: the settings, the tools, and what endpoints refuse."""
+    """All that calls share: settings, tools, the clock, and what endpoints refuse."""
 
     settings: Settings
     endpoint: Endpoint
     refusals: Refusals
     registry: Registry
     http: httpx.AsyncClient
+    clock: Clock
 
 
 @define(eq=False)
@@ -81,6 +83,7 @@ class Call:
     _started_at: float = field(factory=trio.current_time)
     _caller: CallerLeg = field(init=False)
     _model: ModelLeg | None = None
+    _alarm: Alarm = field(init=False)
     _metadata: Mapping[str, str] = field(init=False, repr=False)
     _relay: Relay = field(init=False)
     _sockets: trio.Nursery = field(init=False)
@@ -95,16 +98,17 @@ class Call:
 
         Nothing outlives it, and nothing is raised but a cancellation.
         """
-        async with trio.open_nursery() as self._sockets:
-            if await self._accept(stream):
-                try:
-                    await self._talk()
-                finally:
-                    self.free_place(self)
-                    with trio.move_on_after(CLOSE_S, shield=True):
-                        await self._close()
-                    self._over()
-            self._sockets.cancel_scope.cancel(reason="the call is over")
+        with self.house.clock.alarm() as self._alarm:
+            async with trio.open_nursery() as self._sockets:
+                if await self._accept(stream):
+                    try:
+                        await self._talk()
+                    finally:
+                        self.free_place(self)
+                        with trio.move_on_after(CLOSE_S, shield=True):
+                            await self._close()
+                        self._over()
+                self._sockets.cancel_scope.cancel(reason="the call is over")
 
     async def _talk(self) -> None:
         """The life of the call: it is over when its scope is cancelled."""
@@ -166,7 +170,7 @@ class Call:
         )
         self._metadata = clean_metadata(caller.query)
         self._caller = caller
-        self._relay = Relay(core, caller, self)
+        self._relay = Relay(core, caller, self, self._alarm)
         return True
 
     def begin(self, uuid: str) -> None:

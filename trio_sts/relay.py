@@ -13,6 +13,7 @@ import trio
 from attrs import define, field
 from structlog.typing import FilteringBoundLogger
 
+from trio_sts.clock import Alarm
 from trio_sts.conversation.commands import (
     Begin,
     Command,
@@ -98,10 +99,9 @@ class Relay:
     core: Conversation
     caller: CallerSide
     home: Home
+    alarm: Alarm
     model: ModelSide | None = None
     log: FilteringBoundLogger = field(factory=structlog.get_logger)
-    _alarm: trio.CancelScope = field(factory=trio.CancelScope)
-    _armed_for: float = float("inf")
 
     async def pump_caller(self) -> None:
         """Caller leg to core, until the caller leg ends, which ends the call."""
@@ -148,13 +148,10 @@ class Relay:
 
     async def keep_time(self) -> NoReturn:
         """Wake the core whenever its deadline has come."""
+        self.alarm.set(self.core.deadline)
         while True:
-            self._armed_for = self.core.deadline
-            with trio.CancelScope(deadline=self._armed_for) as self._alarm:
-                await trio.sleep_forever()
-            now = trio.current_time()
-            if now >= self.core.deadline:
-                self.perform(self.core.tick(now))
+            await self.alarm.rung()
+            self.perform(self.core.tick(trio.current_time()))
 
     def tool_finished(self, call_id: str, output: str, *, ok: bool) -> None:
         """A tool has answered."""
@@ -175,10 +172,7 @@ class Relay:
                 self.caller.post(command.message)
             else:
                 self._do(command)
-        due = self.core.deadline
-        # Moving the alarm is dear, and waking too early once is cheap.
-        if due < self._armed_for:
-            self._armed_for = self._alarm.deadline = due
+        self.alarm.set(self.core.deadline)
 
     def _do(
         self, command: Begin | Reconnect | RunTool | EndCall | Note | Record

@@ -9,6 +9,7 @@ import structlog
 import trio
 
 from trio_sts.audio.formats import decoder, encoder
+from trio_sts.clock import Clock
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.refusals import Refusals
@@ -20,6 +21,9 @@ from trio_sts.tools.opening import open_registry
 
 # Objects made and not freed between two passes of the collector.
 _COLLECT_AFTER = 10_000
+# Half a frame: audio is fed hundreds of milliseconds ahead.
+_LATE_S = 0.010
+_LEAD_MS_PER_LATE_S = 20_000
 
 _log = structlog.get_logger()
 
@@ -82,14 +86,22 @@ async def open_house(
         encoder(settings.audio_format)
         decoder(settings.audio_format)
         url = await _embedded_url(nursery, settings) if settings.embedded else None
+        clock = Clock(_late_s(settings))
+        nursery.start_soon(clock.run)
         yield House(
             settings=settings,
             endpoint=endpoint_of(settings, url=url),
             refusals=Refusals(),
             registry=registry,
             http=http,
+            clock=clock,
         )
         nursery.cancel_scope.cancel(reason="the service stops")
+
+
+def _late_s(settings: Settings) -> float:
+    # A small lead over the caller's ear leaves little time to feed it.
+    return min(_LATE_S, settings.playout_lead_ms / _LEAD_MS_PER_LATE_S)
 
 
 async def _embedded_url(nursery: trio.Nursery, settings: Settings) -> str:
