@@ -7,6 +7,7 @@ whose rules would refuse binary, and text that is no JSON.
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final, TypeVar
 
 import trio
@@ -16,7 +17,7 @@ from trio_sts.errors import LegClosed
 from trio_sts.legs.caller import MAX_MESSAGE_BYTES
 from trio_sts.legs.door import read_head
 from trio_sts.legs.endpoint import Endpoint
-from trio_sts.legs.link import accept_link, as_it_is
+from trio_sts.legs.link import Link, accept_link, as_it_is
 from trio_sts.legs.model_link import ModelLink, open_link
 from trio_sts.legs.outbox import Outbox
 
@@ -44,7 +45,7 @@ async def answer(stream: trio.SocketStream, *, fast: bool) -> None:
             knock[1],
             outbox=Outbox(_no_audio, max_audio_ms=0, max_controls=_QUEUE_MESSAGES),
             texts=_one_text,
-            words=lambda _: LAST_WORDS,
+            words=lambda _: LAST_WORDS.encode(),
             max_bytes=MAX_MESSAGE_BYTES,
             wrap=as_it_is,
             fast=fast,
@@ -52,7 +53,7 @@ async def answer(stream: trio.SocketStream, *, fast: bool) -> None:
         ws = link._ws  # pyright: ignore[reportPrivateUsage] # a leg sends no binary
         echo_binary = _sender(nursery, ws.send_message)
         try:
-            await link.run(lambda text: link.post(_str(text)), echo_binary)
+            await link.run(partial(_post_all, link), echo_binary)
         except ConnectionClosed:
             with trio.move_on_after(_GOODBYE_S):
                 await link.aclose(1000, "")
@@ -68,12 +69,13 @@ async def dial(url: str, *, fast: bool) -> None:
         echo_binary = _sender(nursery, ws.send_message)
         wait_and_send = _sender(nursery, link.send)
 
-        def echo_text(text: str | bytes) -> None:
-            if not link.offer(_str(text)):
-                wait_and_send(_str(text))
+        def echo_texts(texts: list[bytes]) -> None:
+            for text in texts:
+                if not link.offer(text):
+                    wait_and_send(text)
 
         try:
-            await path.run(ws, echo_text, echo_binary)
+            await path.run(ws, echo_texts, echo_binary)
         except ConnectionClosed:
             await _leave(link)
         nursery.cancel_scope.cancel(reason="the connection is over")
@@ -122,9 +124,14 @@ def _str(text: str | bytes) -> str:
     return text if isinstance(text, str) else text.decode()
 
 
-def _one_text(text: str) -> list[str]:
+def _post_all(link: Link[bytes], texts: list[bytes]) -> None:
+    for text in texts:
+        link.post(text)
+
+
+def _one_text(text: bytes) -> list[bytes]:
     return [text]
 
 
-def _no_audio(_: str) -> float:
+def _no_audio(_: bytes) -> float:
     return 0

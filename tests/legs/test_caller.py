@@ -1,7 +1,7 @@
 """The caller leg against a WebSocket library that is not ours."""
 
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from tests.paths import accept_leg
 from tests.peers.core import FakeCore, calling, silence
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
-from trio_sts.legs.caller import CallerLeg
+from trio_sts.legs.caller import CallerLeg, read_together
 from trio_sts.legs.link import Wrap, as_it_is
 from trio_sts.wire.avr import (
     AgentAudio,
@@ -31,6 +31,7 @@ from trio_sts.wire.avr import (
     Interruption,
     Transcript,
 )
+from trio_sts.wire.avr_codec import encode_from_core
 
 URL = "ws://sts/talk?from=2000&to=5001&uuid=c-7"
 FRAME = AgentAudio(bytes(320))
@@ -160,6 +161,44 @@ async def test_messages_arrive_in_order_and_faults_among_them() -> None:
         assert heard[:3] == [Init("call-1"), *[CallerAudio(bytes(320))] * 2]
         assert isinstance(heard[3], BadMessage)
         assert heard[4] == DtmfDigit("5")
+
+
+@given(
+    st.lists(
+        st.one_of(
+            st.binary(min_size=320, max_size=320).map(CallerAudio),
+            st.sampled_from("0123#").map(DtmfDigit),
+        )
+    )
+)
+def test_audio_that_arrives_together_is_joined_and_stays_in_its_place(
+    sent: list[CallerAudio | DtmfDigit],
+) -> None:
+    heard: list[FromCore | BadMessage] = []
+
+    read_together(heard.append, [encode_from_core(message) for message in sent])
+
+    assert _spelled(heard) == _spelled(sent)
+    most_bytes = max(
+        (len(m.pcm) for m in heard if isinstance(m, CallerAudio)), default=0
+    )
+    assert most_bytes <= 1_600
+    digits = sum(isinstance(message, DtmfDigit) for message in sent)
+    assert len(heard) <= 2 * digits + 1 + len(sent) // 5
+
+
+def _spelled(messages: Sequence[FromCore | BadMessage]) -> list[bytes | str]:
+    """Every sample and every key, in order."""
+    spelled: list[bytes | str] = []
+    for message in messages:
+        match message:
+            case CallerAudio(pcm):
+                spelled += [pcm[at : at + 2] for at in range(0, len(pcm), 2)]
+            case DtmfDigit(digit):
+                spelled.append(digit)
+            case _:
+                raise AssertionError(message)
+    return spelled
 
 
 async def test_each_frame_is_one_message() -> None:

@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from trio_sts.legs.fastpath.frames import (
     ODD,
-    Masks,
     measure,
     text_frame,
-    xor_mask,
 )
+from trio_sts.legs.fastpath.masks import Masks, apply_mask
 from trio_sts.legs.fastpath.opening import Opening
 from trio_sts.legs.fastpath.sieve import Sieve
 
@@ -65,8 +64,8 @@ def test_a_broken_rule_is_told_before_the_header_is_complete(begun: bytes) -> No
 
 @given(data=st.binary(max_size=500), mask=st.binary(min_size=4, max_size=4))
 def test_a_mask_is_taken_off_as_it_is_put_on(data: bytes, mask: bytes) -> None:
-    assert xor_mask(data, mask) == bytes(b ^ mask[i % 4] for i, b in enumerate(data))
-    assert xor_mask(xor_mask(data, mask), mask) == data
+    assert apply_mask(data, mask) == bytes(b ^ mask[i % 4] for i, b in enumerate(data))
+    assert apply_mask(apply_mask(data, mask), mask) == data
 
 
 def test_no_mask_is_used_twice() -> None:
@@ -112,7 +111,7 @@ def test_behind_a_head_that_no_frames_follow_nothing_is_taken(
     head: bytes, *, server: bool
 ) -> None:
     sieve = Sieve(server, 1000)
-    sieve.on_text = _never
+    sieve.on_texts = _never
     behind = frame(0x81, b"hello", masked=server)
     sieve.feed(head + behind)
 
@@ -129,19 +128,15 @@ def test_a_head_without_an_end_is_passed_on_and_forgotten() -> None:
     assert sieve.opened
 
 
-def _never(text: bytes) -> bool:
-    raise AssertionError(text)
+def _never(texts: list[bytes]) -> None:
+    raise AssertionError(texts)
 
 
 def _opened(took: list[bytes]) -> Sieve:
-    def take(text: bytes) -> bool:
-        took.append(text)
-        return True
-
     sieve = Sieve(server=False, max_payload_bytes=1000)
     sieve.feed(SWITCH)
     assert sieve.sift() == SWITCH
-    sieve.on_text = take
+    sieve.on_texts = took.extend
     return sieve
 
 
@@ -187,13 +182,13 @@ def test_a_flood_of_tiny_messages_is_taken_in_turns() -> None:
 def test_what_a_callback_raises_costs_only_its_own_message() -> None:
     took: list[bytes] = []
     sieve = _opened(took)
-    good = sieve.on_text
-    sieve.on_text = _never
+    good = sieve.on_texts
+    sieve.on_texts = _never
     sieve.feed(frame(0x81, b"a", masked=False) + frame(0x81, b"b", masked=False))
 
     with pytest.raises(AssertionError, match="a"):
         sieve.sift()
-    sieve.on_text = good
+    sieve.on_texts = good
     assert sieve.sift() == b""
 
     assert took == [b"b"]

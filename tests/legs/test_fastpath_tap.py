@@ -37,13 +37,11 @@ class Call:
     peer: trio.abc.Stream
     heard: list[str | bytes] = field(factory=list[str | bytes])
 
-    def take(self, payload: bytes) -> bool:
-        self.heard.append(payload)
-        return True
-
     async def run(self) -> None:
         await self.tap.run(
-            self.ws.get_message, on_text=self.take, on_message=self.heard.append
+            self.ws.get_message,
+            on_texts=self.heard.extend,
+            on_message=self.heard.append,
         )
 
     async def run_until_closed(self) -> None:
@@ -87,14 +85,14 @@ async def test_a_fault_of_the_callback_is_raised_by_run_and_leaves_the_close_cod
 ):
     async with calling(*memory_stream_pair()) as call:
 
-        def fail(payload: bytes) -> bool:
-            raise ZeroDivisionError(payload)
+        def fail(texts: list[bytes]) -> None:
+            raise ZeroDivisionError(texts[0])
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.peer.send_all, text(b"one") + text(b"two"))
             with pytest.raises(ZeroDivisionError, match="one"):
                 await call.tap.run(
-                    call.ws.get_message, on_text=fail, on_message=call.heard.append
+                    call.ws.get_message, on_texts=fail, on_message=call.heard.append
                 )
         assert call.ws.closed is None
         assert not call.heard
@@ -109,7 +107,7 @@ async def test_a_fault_beats_a_cancellation_that_comes_with_it() -> None:
     async with calling(*memory_stream_pair()) as call:
         with trio.CancelScope() as scope:
 
-            def fail(payload: bytes) -> bool:
+            def fail(texts: list[bytes]) -> None:
                 scope.cancel(reason="the call is over")
                 raise ZeroDivisionError
 
@@ -118,7 +116,7 @@ async def test_a_fault_beats_a_cancellation_that_comes_with_it() -> None:
                 with pytest.raises(ZeroDivisionError):
                     await call.tap.run(
                         call.ws.get_message,
-                        on_text=fail,
+                        on_texts=fail,
                         on_message=call.heard.append,
                     )
 

@@ -96,11 +96,10 @@ async def test_texts_of_all_sizes_come_back_as_they_went(
     heard: list[str | bytes] = []
     enough = trio.Event()
 
-    def hear(text: str | bytes) -> bool:
-        heard.append(text if isinstance(text, str) else text.decode())
+    def hear(texts: list[bytes]) -> None:
+        heard.extend(text.decode() for text in texts)
         if len(heard) == len(said):
             enough.set()
-        return True
 
     async with tls_pair(authority, client) as (near, far):
         tap = FrameTap.over(near, server=False, max_message_bytes=1 << 20)
@@ -110,7 +109,9 @@ async def test_texts_of_all_sizes_come_back_as_they_went(
 
             async def listen() -> None:
                 with suppress(ConnectionClosed):
-                    await tap.run(ws.get_message, on_text=hear, on_message=heard.append)
+                    await tap.run(
+                        ws.get_message, on_texts=hear, on_message=heard.append
+                    )
 
             nursery.start_soon(listen)
             for text in said:

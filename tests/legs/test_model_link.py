@@ -41,7 +41,7 @@ async def linked() -> AsyncGenerator[
 
 async def test_messages_go_both_ways() -> None:
     async with linked() as (link, peer):
-        await link.send("to the model")
+        await link.send(b"to the model")
         await peer.send_message("from the model")
 
         assert await peer.get_message() == "to the model"
@@ -71,7 +71,7 @@ async def test_a_link_that_the_peer_closed_says_so_in_every_way() -> None:
         with pytest.raises(LegClosed) as received:
             await link.receive()
         with pytest.raises(LegClosed):
-            await link.send("too late")
+            await link.send(b"too late")
         with pytest.raises(LegClosed):
             await link.ping()
         assert received.value.code == 1011

@@ -4,6 +4,7 @@ Formats are named as in the settings: ``pcm`` is PCM16LE at 24 kHz, ``pcmu`` and
 ``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling and no numpy.
 """
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 from attrs import define, frozen
@@ -45,12 +46,9 @@ class Decoder(Protocol):
         ...
 
 
-@define
+@frozen
 class _PcmEncoder:
-    _up: "Resampler"
-
-    def encode(self, pcm8k: bytes) -> bytes:
-        return self._up.push(pcm8k)
+    encode: Callable[[bytes], bytes]
 
 
 @define
@@ -92,7 +90,7 @@ def encoder(audio_format: AudioFormat) -> Encoder:
     if audio_format == "pcm":
         from .resample import upsampler  # noqa: PLC0415 (G.711 needs no numpy)
 
-        return _PcmEncoder(upsampler())
+        return _PcmEncoder(upsampler().push)
     return _G711_FORMATS[audio_format]
 
 

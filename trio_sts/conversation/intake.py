@@ -53,6 +53,25 @@ class Intake:
             dropped_ms += ms
         return dropped_ms
 
+    def pass_on(
+        self, pcm: bytes, now: float, *, model_hears_speech: bool
+    ) -> bytes | None:
+        """`add`, `take` and `mend` in one, for audio that nothing holds up.
+
+        Returns:
+            What goes to the model; None if something does, and nothing was done.
+        """
+        gained_ms = (now - self._metered_at) * 1000 * self._rate
+        allowance_ms = min(self._allowance_ms + gained_ms, _BURST_MS)
+        if not self.open or self.withheld or self._ring or allowance_ms <= 0:
+            return None
+        self.heard_at = self._metered_at = now
+        self._mended_ms = 0
+        self._mend_at = now + _GAP_S if model_hears_speech else NEVER
+        self._allowance_ms = allowance_ms - len(pcm) * _MS_PER_BYTE
+        self._rate = _BURST_MS / 1000
+        return self._encoder.encode(pcm)
+
     def catch_up(self, now: float) -> None:
         """Let go what was withheld, at no more than four times real time."""
         self.withheld = False

@@ -11,9 +11,10 @@ from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
+from trio_sts.wire.realtime.requests import AppendAudio
 
 from . import actions, answers, remote, turns
-from .commands import Command
+from .commands import Command, ToModel
 from .history import Entry
 from .outgoing import Outgoing
 from .restore import lost, restore
@@ -99,12 +100,9 @@ class Conversation:
         state = self._state
         match message:
             case avr.CallerAudio(pcm=pcm):
-                self._caller_audio(pcm, now)
                 if now < self._due:
-                    # The bulk of all messages: nothing else can have become due by it.
-                    listen(state, now)
-                    self._due = min(self._due, state.intake.deadline)
-                    return state.out.take()
+                    return self._light_pass(pcm, now)
+                self._caller_audio(pcm, now)
             case avr.DtmfDigit(digit=digit):
                 turns.key_pressed(state, digit, now)
             case avr.Init(uuid=uuid):
@@ -189,6 +187,20 @@ class Conversation:
             self._state.out = Outgoing(ended=True)
         self._due = deadline(self._state)
         return commands
+
+    def _light_pass(self, pcm: bytes, now: float) -> list[Command]:
+        # The bulk of all messages, and nothing but itself can become due by it.
+        state, intake = self._state, self._state.intake
+        heard = None
+        if not state.out.ended:
+            heard = intake.pass_on(pcm, now, model_hears_speech=state.caller_speaking)
+        if heard is None:
+            self._caller_audio(pcm, now)
+            listen(state, now)
+        else:
+            state.tally.caller_audio_ms += len(pcm) / 16
+        self._due = min(self._due, intake.deadline)
+        return [ToModel(AppendAudio(heard))] if heard else state.out.take()
 
     def _last_words(self, now: float) -> list[Command]:
         state = self._state

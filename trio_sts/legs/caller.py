@@ -1,6 +1,7 @@
 """The caller leg: AVR Core's WebSocket, in typed messages."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import NoReturn, Self
 from urllib.parse import parse_qs
 
@@ -9,7 +10,14 @@ from attrs import define, field
 from trio_websocket import ConnectionClosed
 
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
-from trio_sts.wire.avr import AgentAudio, Failure, FromCore, Interruption, ToCore
+from trio_sts.wire.avr import (
+    AgentAudio,
+    CallerAudio,
+    Failure,
+    FromCore,
+    Interruption,
+    ToCore,
+)
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_to_core
 from trio_sts.wire.metadata import clean_metadata
 
@@ -20,6 +28,8 @@ from .outbox import Outbox
 MAX_MESSAGE_BYTES = 64 * 1024
 # Words to the caller: a call has a few in a minute, and each is a transcript at most.
 _MAX_CONTROLS = 256
+# Audio that arrived together goes on as one message, 100 ms at most.
+_TOGETHER_BYTES = 1_600
 _BYTES_PER_MS = 16
 
 
@@ -100,7 +110,7 @@ class CallerLeg:
                 break the protocol (1002, 1007).
         """
         try:
-            await self._link.run(lambda text: handle(_read(text)), _refuse_binary)
+            await self._link.run(partial(read_together, handle), _refuse_binary)
         except ConnectionClosed as exc:
             raise self._ended() from exc
         raise AssertionError("only an error ends the reading")
@@ -150,7 +160,7 @@ def _audio_ms(message: ToCore) -> float:
     return len(message.pcm) / _BYTES_PER_MS if isinstance(message, AgentAudio) else 0
 
 
-def _texts(message: ToCore) -> list[str]:
+def _texts(message: ToCore) -> list[bytes]:
     if isinstance(message, AgentAudio):
         return encode_frames(message.pcm)
     return [encode_to_core(message)]
@@ -160,21 +170,39 @@ def _refuse_binary(_: bytes) -> None:
     raise PeerFault(1003, "a binary message; messages here are JSON text")
 
 
-def _read(text: str | bytes) -> FromCore | BadMessage:
-    if _is_too_big(text):
+def read_together(
+    handle: Callable[[FromCore | BadMessage], None], texts: list[bytes]
+) -> None:
+    """Handle messages that arrived together, or what is wrong with them, in order.
+
+    Audio in a row is joined to messages of 100 ms at most: a process that is
+    late has less to do for each frame.
+
+    Raises:
+        PeerFault: One is over 64 KiB.
+    """
+    audio = b""
+    for text in texts:
+        message = _read(text)
+        pcm = message.pcm if isinstance(message, CallerAudio) else b""
+        if audio and (not pcm or len(audio) >= _TOGETHER_BYTES):
+            handle(CallerAudio(audio))
+            audio = b""
+        if pcm and len(texts) > 1:
+            audio += pcm
+        else:
+            handle(message)
+    if audio:
+        handle(CallerAudio(audio))
+
+
+def _read(text: bytes) -> FromCore | BadMessage:
+    if len(text) > MAX_MESSAGE_BYTES:
         raise _too_big()
     try:
         return decode_from_core(text)
     except BadMessage as fault:
         return fault
-
-
-def _is_too_big(text: str | bytes) -> bool:
-    if len(text) > MAX_MESSAGE_BYTES:
-        return True
-    if isinstance(text, bytes) or text.isascii():
-        return False
-    return len(text.encode()) > MAX_MESSAGE_BYTES
 
 
 def _too_big() -> PeerFault:
@@ -187,5 +215,5 @@ def _told(code: int) -> str:
     return "what comes here is not what the WebSocket protocol allows"
 
 
-def _words(code: int) -> str:
+def _words(code: int) -> bytes:
     return encode_to_core(Failure(_told(code)))

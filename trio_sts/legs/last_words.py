@@ -31,7 +31,7 @@ class LastWords(trio.abc.Stream):
     """
 
     _stream: trio.abc.Stream
-    _words: Callable[[int], str]
+    _words: Callable[[int], bytes]
     closed_with: Callable[[], int | None] = field(default=lambda: None, init=False)
     _closing: bool = field(default=False, init=False)
 
@@ -41,7 +41,7 @@ class LastWords(trio.abc.Stream):
         if raw[:1] == bytes((CLOSE,)):
             self._closing = True
             if raw[_HEADER_BYTES:].startswith(TOO_BIG.to_bytes(2) + OVERRUN.encode()):
-                raw = text_frame(self._words(TOO_BIG).encode()) + raw
+                raw = text_frame(self._words(TOO_BIG)) + raw
         await self._stream.send_all(raw)
 
     @override
@@ -64,7 +64,7 @@ class LastWords(trio.abc.Stream):
             await self._stream.aclose()
 
     async def _say(self, code: int) -> None:
-        words = text_frame(self._words(code).encode())
+        words = text_frame(self._words(code))
         frame = bytes((CLOSE, 2)) + code.to_bytes(2)
         try:
             await self._stream.send_all(words + frame)

@@ -16,9 +16,10 @@ from wsproto.utilities import ProtocolError
 
 from trio_sts.errors import LegClosed
 
+from .fastpath.sieve import OnTexts
 from .last_words import BROKEN, OVERRUN, TOO_BIG, LastWords, discard
 from .outbox import Outbox
-from .paths import OnBinary, OnText, Path, server_path
+from .paths import OnBinary, Path, server_path
 
 _M = TypeVar("_M")
 
@@ -45,7 +46,7 @@ class Link(Generic[_M]):
     """
 
     outbox: Outbox[_M]
-    _texts: Callable[[_M], Iterable[str]]
+    _texts: Callable[[_M], Iterable[bytes]]
     _ws: WebSocketConnection
     _path: Path
     _scope: trio.CancelScope
@@ -75,23 +76,21 @@ class Link(Generic[_M]):
         """What came was no WebSocket traffic, by our library's judgement or the peer's."""
         return self.why.code in BROKEN
 
-    async def run(self, on_text: OnText, on_binary: OnBinary) -> NoReturn:
+    async def run(self, on_texts: OnTexts, on_binary: OnBinary) -> NoReturn:
         """Read until the end.
 
         Raises:
             ConnectionClosed: There is nothing any more; `why` tells the code.
         """
         try:
-            await self._path.run(self._ws, on_text, on_binary)
+            await self._path.run(self._ws, on_texts, on_binary)
         except ConnectionClosed:
             self.outbox.close()
             raise
 
     def post(self, message: _M) -> None:
         """Send at once if nothing is before it and the socket takes it, or queue it."""
-        may = self.outbox.idle and self._ws.closed is None
-        at_once = may and self._path.offer(*self._texts(message))
-        if not at_once:
+        if not (self.outbox.idle and self._path.offer(*self._texts(message))):
             self.outbox.post(message)
 
     async def keep(self) -> NoReturn:
@@ -133,8 +132,8 @@ async def accept_link(
     stream: trio.abc.Stream,
     *,
     outbox: Outbox[_M],
-    texts: Callable[[_M], Iterable[str]],
-    words: Callable[[int], str],
+    texts: Callable[[_M], Iterable[bytes]],
+    words: Callable[[int], bytes],
     max_bytes: int,
     wrap: Wrap,
     fast: bool,
@@ -145,7 +144,7 @@ async def accept_link(
         nursery: Where the keeper lives, until `Link.aclose` or a cancellation.
         stream: The socket, from the first byte of the request.
         outbox: Where the link's messages will be posted.
-        texts: The WebSocket messages that a posted message becomes.
+        texts: The WebSocket messages, in UTF-8, that a posted message becomes.
         words: The WebSocket message that goes before a close code of the library's.
         max_bytes: A longer message may be refused by the library; see `Link.overrun`.
         wrap: What to put between the socket and the WebSocket library.
@@ -166,7 +165,7 @@ async def accept_link(
 async def _keep(
     stream: trio.abc.Stream,
     open_path: Callable[[trio.abc.Stream], Path],
-    words: Callable[[int], str],
+    words: Callable[[int], bytes],
     max_bytes: int,
     make: Callable[[WebSocketConnection, Path, trio.CancelScope], Link[_M]],
     *,

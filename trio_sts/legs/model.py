@@ -84,12 +84,11 @@ class ModelLeg:
     def post(self, *events: ClientEvent) -> None:
         """Send soon, in order. Beyond 10 s of audio the oldest is dropped."""
         for event in events:
-            if not (self._is_open and self._outbox.idle and self._offer(event)):
-                self._outbox.post(event)
-
-    def _offer(self, event: ClientEvent) -> bool:
-        text = encode_request(event, self.endpoint.dialect)
-        return self._connected.link.offer(text)
+            if self._is_open and self._outbox.idle:
+                text = encode_request(event, self.endpoint.dialect)
+                if self._connected.link.offer(text):
+                    continue
+            self._outbox.post(event)
 
     async def write(self) -> NoReturn:
         """Watch over the sending of what was posted, until `run` has come to the end.

@@ -118,23 +118,28 @@ class ModelLink:
         except ConnectionClosed as exc:
             raise self.why from exc
 
-    async def run(self, handle: Callable[[str | bytes], None]) -> NoReturn:
-        """Hand on every message until there is none any more.
+    async def run(self, handle: Callable[[bytes], None]) -> NoReturn:
+        """Hand on every message, binary ones too, until there is none any more.
 
         Raises:
             LegClosed: There is none any more.
         """
+
+        def handle_all(texts: list[bytes]) -> None:
+            for text in texts:
+                handle(text)
+
         try:
-            await self._path.run(self._ws, handle, handle)
+            await self._path.run(self._ws, handle_all, handle)
         except ConnectionClosed as exc:
             raise self.why from exc
         raise AssertionError("only an error ends the reading")
 
-    def offer(self, text: str) -> bool:
+    def offer(self, text: bytes) -> bool:
         """Send one message now or not at all; never waits or raises."""
-        return self._ws.closed is None and self._path.offer(text)
+        return self._path.offer(text)
 
-    async def send(self, text: str) -> None:
+    async def send(self, text: bytes) -> None:
         """Send one message.
 
         Raises:

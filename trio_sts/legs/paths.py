@@ -14,9 +14,9 @@ from trio_websocket import WebSocketConnection
 from typing_extensions import override
 
 from .door import ReplayStream
+from .fastpath.sieve import OnTexts
 from .fastpath.tap import FrameTap
 
-OnText = Callable[[str | bytes], None]
 OnBinary = Callable[[bytes], None]
 
 
@@ -25,11 +25,11 @@ class Path(Protocol):
 
     stream: trio.abc.Stream
 
-    def offer(self, *texts: str) -> bool:
-        """Send now, in one write, or not at all; never waits or raises."""
+    def offer(self, *texts: bytes) -> bool:
+        """Send UTF-8 now, in one write, or not at all; never waits or raises."""
         ...
 
-    async def send(self, ws: WebSocketConnection, *texts: str) -> None:
+    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
         """Send, and wait until the socket took it.
 
         Raises:
@@ -47,9 +47,9 @@ class Path(Protocol):
         ...
 
     async def run(
-        self, ws: WebSocketConnection, on_text: OnText, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
     ) -> NoReturn:
-        """Read until the end; text comes as a string or as its valid UTF-8.
+        """Read until the end; text comes as valid UTF-8, together what arrived together.
 
         Raises:
             ConnectionClosed: There is nothing any more.
@@ -68,13 +68,13 @@ class PlainPath(Path):
     stream: trio.abc.Stream
 
     @override
-    def offer(self, *texts: str) -> bool:
+    def offer(self, *texts: bytes) -> bool:
         return False
 
     @override
-    async def send(self, ws: WebSocketConnection, *texts: str) -> None:
+    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
         for text in texts:
-            await ws.send_message(text)
+            await ws.send_message(text.decode())
 
     @override
     async def receive(self, ws: WebSocketConnection) -> str | bytes:
@@ -82,10 +82,10 @@ class PlainPath(Path):
 
     @override
     async def run(
-        self, ws: WebSocketConnection, on_text: OnText, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
     ) -> NoReturn:
         while True:
-            _dispatch(await ws.get_message(), on_text, on_binary)
+            _dispatch(await ws.get_message(), on_texts, on_binary)
 
     @override
     async def drain(self) -> None:
@@ -103,16 +103,12 @@ class FastPath(Path):
         self.stream = self._tap
 
     @override
-    def offer(self, *texts: str) -> bool:
-        # Behind a write that is not finished, texts wait in the leg's outbox, by whose
-        # rules they may still be dropped.
-        if self._tap.unsent_bytes:
-            return False
-        return self._tap.offer_text(*[text.encode() for text in texts])
+    def offer(self, *texts: bytes) -> bool:
+        return self._tap.offer_text(*texts)
 
     @override
-    async def send(self, ws: WebSocketConnection, *texts: str) -> None:
-        await self._tap.send_text(*[text.encode() for text in texts])
+    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
+        await self._tap.send_text(*texts)
 
     @override
     async def receive(self, ws: WebSocketConnection) -> str | bytes:
@@ -120,16 +116,12 @@ class FastPath(Path):
 
     @override
     async def run(
-        self, ws: WebSocketConnection, on_text: OnText, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
     ) -> NoReturn:
-        def take(text: bytes) -> bool:
-            on_text(text)
-            return True
-
         await self._tap.run(
             ws.get_message,
-            on_text=take,
-            on_message=lambda message: _dispatch(message, on_text, on_binary),
+            on_texts=on_texts,
+            on_message=lambda message: _dispatch(message, on_texts, on_binary),
         )
 
     @override
@@ -161,8 +153,8 @@ def client_path(stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int) 
     return FastPath(tap)
 
 
-def _dispatch(message: str | bytes, on_text: OnText, on_binary: OnBinary) -> None:
+def _dispatch(message: str | bytes, on_texts: OnTexts, on_binary: OnBinary) -> None:
     if isinstance(message, str):
-        on_text(message)
+        on_texts([message.encode()])
     else:
         on_binary(message)

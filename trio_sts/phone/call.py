@@ -55,11 +55,11 @@ class Call:
     line: Line
     notes: Notes = field(factory=Notes)
     over: trio.Event = field(factory=trio.Event)
-    _outbox: trio.MemorySendChannel[str] = field(init=False)
-    outgoing: trio.MemoryReceiveChannel[str] = field(init=False)
+    _outbox: trio.MemorySendChannel[bytes] = field(init=False)
+    outgoing: trio.MemoryReceiveChannel[bytes] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._outbox, self.outgoing = trio.open_memory_channel[str](_OUTBOX_FRAMES)
+        self._outbox, self.outgoing = trio.open_memory_channel[bytes](_OUTBOX_FRAMES)
 
     @classmethod
     def prepare(

@@ -175,7 +175,7 @@ async def _read(ws: WebSocketConnection, call: Call) -> None:
 async def _write(ws: WebSocketConnection, call: Call) -> None:
     try:
         async for text in call.outgoing:
-            await ws.send_message(text)
+            await ws.send_message(text.decode())
     except ConnectionClosed:
         # The reader knows the code and ends the call.
         return

@@ -17,15 +17,18 @@ from .frames import (
     CLOSE,
     CONTINUATION,
     LAST_CONTINUATION,
-    MASK_BYTES,
+    MASKED_TEXT_TWO_MORE,
+    MIN_TWO_MORE,
     ODD,
     PING,
     PONG,
     TEXT,
     TEXT_BEGINS,
+    TEXT_TWO_MORE,
+    TWO_MORE_HEADER,
     measure,
-    xor_mask,
 )
+from .masks import MASK_BYTES, apply_mask
 from .opening import Opening
 
 _CONTROLS: Final = (PING, PONG)
@@ -33,6 +36,8 @@ _CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
 _UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
 # A peer that sends thousands of tiny messages at once must not hold up other calls.
 _TAKEN_AT_ONCE: Final = 64
+
+OnTexts = Callable[[list[bytes]], None]
 
 
 @define(eq=False, repr=False)
@@ -42,9 +47,9 @@ class Sieve:
     Attributes:
         server: We are the server: the peer masks its frames.
         max_payload_bytes: A longer frame is passed on, for trio-websocket to judge.
-        on_text: Gets a message's UTF-8 and returns whether it took it; what it raises
-            comes out of `sift`, which may then be called again and goes on behind that
-            message. None passes all on.
+        on_texts: Gets the UTF-8 of messages that arrived together; what it raises comes
+            out of `sift`, which may then be called again and goes on behind them. None
+            passes all on.
         on_the_way: Messages passed on that their reader has not dealt with. Nothing
             is taken meanwhile: it would overtake them.
         close_seen: A close frame arrived.
@@ -52,7 +57,7 @@ class Sieve:
 
     server: bool
     max_payload_bytes: int
-    on_text: Callable[[bytes], bool] | None = field(default=None, init=False)
+    on_texts: OnTexts | None = field(default=None, init=False)
     on_the_way: int = field(default=0, init=False)
     close_seen: bool = field(default=False, init=False)
     _opening: Opening | None = field(init=False)
@@ -93,7 +98,7 @@ class Sieve:
         self._at = 0
 
     def sift(self) -> bytes:
-        """Hand the text messages at the front to `on_text`.
+        """Hand the text messages at the front to `on_texts`.
 
         Returns:
             The bytes to pass on before anything else is taken; none if there is nothing
@@ -104,8 +109,8 @@ class Sieve:
             return b""
         if self._opening is not None:
             return self._pass_opening(self._opening)
-        start = self._walk()
-        passed = bytes(memoryview(self._held)[start : self._at])
+        start = self._at if self._take_audio() else self._walk()
+        passed = bytes(self._held[start : self._at])
         if self._at == len(self._held):
             self._held, self._at = b"", 0
         return passed
@@ -124,6 +129,36 @@ class Sieve:
         self._at = len(self._held) if end is None else end
         return bytes(memoryview(self._held)[: self._at])
 
+    def _take_audio(self) -> bool:
+        """The short way of what most reads bring: whole messages with audio in them.
+
+        Returns:
+            Whether there is nothing else to do for now.
+        """
+        if self._passing or self._fragmented or self._blind or self.on_the_way:
+            return False
+        if self.on_texts is None:
+            return False
+        held, at = self._held, self._at
+        begins = MASKED_TEXT_TWO_MORE if self.server else TEXT_TWO_MORE
+        header = TWO_MORE_HEADER + (MASK_BYTES if self.server else 0)
+        texts: list[bytes] = []
+        while held[at : at + 2] == begins and len(texts) < _TAKEN_AT_ONCE:
+            size = int.from_bytes(held[at + 2 : at + TWO_MORE_HEADER])
+            end = at + header + size
+            if not MIN_TWO_MORE <= size <= self.max_payload_bytes or end > len(held):
+                break
+            text = self._text(at + header, end)
+            if text is None:
+                break
+            texts.append(text)
+            at = end
+        if texts:
+            # Behind them before the call: an error of it leaves all in order.
+            self._at, self._enough = at, 1
+            self.on_texts(texts)
+        return at == len(held) or len(texts) == _TAKEN_AT_ONCE
+
     def _walk(self) -> int:
         """Go on to where more must arrive or others go first; from where to pass on."""
         start = self._at
@@ -136,10 +171,18 @@ class Sieve:
                 self._passing -= step
                 self._at += step
             elif not self._judge():
-                if self._at > start or not self.holds:
+                if self._at > start or not self.holds or self.on_texts is None:
                     break
-                start = self._take()
+                header, payload = self._frame
+                begin, end = self._at + header, self._at + header + payload
+                text = self._text(begin, end)
+                self._enough = 1
                 taken += 1
+                if text is None:
+                    self._blind = True
+                else:
+                    self._at = start = end
+                    self.on_texts([text])
         return start
 
     def _judge(self) -> bool:
@@ -155,7 +198,7 @@ class Sieve:
             self._blind = True
         elif (
             first == TEXT
-            and self.on_text is not None
+            and self.on_texts is not None
             and not self.on_the_way
             and not self._fragmented
             and payload <= self.max_payload_bytes
@@ -180,29 +223,15 @@ class Sieve:
             self._fragmented = first in _UNFINISHED
             self.on_the_way += not self._fragmented
 
-    def _take(self) -> int:
-        """Offer the text frame ahead to `on_text`; from where on to pass on."""
-        header, payload = self._frame
-        begin = self._at + header
-        text = bytes(memoryview(self._held)[begin : begin + payload])
+    def _text(self, begin: int, end: int) -> bytes | None:
+        """The text in a payload; None if it is none."""
+        text = bytes(self._held[begin:end])
         if self.server:
-            text = xor_mask(text, bytes(self._held[begin - MASK_BYTES : begin]))
-        self._enough = 1
-        if not _is_utf8(text):
-            self._blind = True
-            return self._at
-        # Behind it before the call: an error of the callback leaves all in order.
-        self._at = begin + payload
-        if self.on_text is None or not self.on_text(text):
-            self._at = begin - header
-            self._passing = header + payload
-            self.on_the_way += 1
-        return self._at
+            text = apply_mask(text, self._held[begin - MASK_BYTES : begin])
+        return text if text.isascii() or _is_utf8(text) else None
 
 
 def _is_utf8(text: bytes) -> bool:
-    if text.isascii():
-        return True
     try:
         text.decode()
     except UnicodeDecodeError:

@@ -11,7 +11,7 @@ bytes in each direction and no frame is ever cut by another.
 
     trio-websocket ── wrap_server_stream(nursery, tap) or wrap_client_stream(…)
          │  all other bytes
-    ┌─ FrameTap ─┐ ── text ──>  on_text, called in trio-websocket's reader task
+    ┌─ FrameTap ─┐ ── text ──>  on_texts, called in trio-websocket's reader task
     └────────────┘ <─ text ──   offer_text (never waits), send_text
          │  bytes
     socket, TLS, or any trio.abc.Stream
@@ -29,9 +29,10 @@ import trio
 from attrs import define, field
 from typing_extensions import override
 
-from .frames import CLOSE, ODD, Masks, measure, text_frame
+from .frames import CLOSE, ODD, measure, text_frame
+from .masks import Masks
 from .outflow import Outflow
-from .sieve import Sieve
+from .sieve import OnTexts, Sieve
 from .tls import TlsStream
 from .wires import SocketWire, StreamWire, Wire
 
@@ -157,7 +158,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         self,
         receive: Receive,
         *,
-        on_text: Callable[[bytes], bool],
+        on_texts: OnTexts,
         on_message: Callable[[str | bytes], None],
     ) -> NoReturn:
         """Read until the connection or a callback ends it.
@@ -169,18 +170,18 @@ class FrameTap(trio.abc.HalfCloseableStream):
 
         Args:
             receive: `WebSocketConnection.get_message`, whose errors pass through.
-            on_text: Gets the valid UTF-8 of a message in the task of trio-websocket's
-                reader; returns False to have it go the long way, to ``on_message``.
+            on_texts: Gets the valid UTF-8 of messages that arrived together, in the task
+                of trio-websocket's reader.
             on_message: Gets every other message.
         """
         self._deal()
-        self._sieve.on_text = None if self.closing else on_text
+        self._sieve.on_texts = None if self.closing else on_texts
         try:
             with trio.CancelScope() as self._running:
                 while True:
                     on_message(await self.get_message(receive))
         finally:
-            self._sieve.on_text = self._running = None
+            self._sieve.on_texts = self._running = None
             if self._fault is not None:
                 raise self._fault
         raise AssertionError("only a fault ends the scope")
@@ -237,6 +238,8 @@ class FrameTap(trio.abc.HalfCloseableStream):
         masks = self._masks
         if masks is None:
             return b"".join([text_frame(text) for text in texts])
+        if len(texts) == 1:
+            return text_frame(texts[0], masks.draw())
         return b"".join([text_frame(text, masks.draw()) for text in texts])
 
     def _closes(self, frames: bytes) -> bool:
@@ -249,7 +252,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
 
     def _stop(self) -> None:
         self.closing = True
-        self._sieve.on_text = None
+        self._sieve.on_texts = None
 
     def _deal(self) -> None:
         if not self._dealt_with:
@@ -272,7 +275,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
             # here it would end every task of the connection's nursery.
             except Exception as exc:  # noqa: BLE001
                 self._fault = exc
-                self._sieve.on_text = None
+                self._sieve.on_texts = None
                 if self._running is not None:
                     self._running.cancel(reason="a callback failed")
             else:

@@ -53,7 +53,8 @@ class SocketWire:
     `send_all` against a second sender, whose bytes would land between two halves of the
     first's; nobody calls it here, for this wire is the only one to write, and it does
     so in one synchronous step or in one task at a time. The descriptor is asked for each
-    time: a closed socket says -1, where a number kept might be another connection's.
+    time: a closed socket says -1, which is nobody's, where a number kept might be another
+    connection's.
     """
 
     __slots__ = ("_socket", "_stream")
@@ -67,7 +68,7 @@ class SocketWire:
         while True:
             await trio.lowlevel.wait_readable(self.descriptor())
             try:
-                return os.read(self.descriptor(), READ_BYTES)
+                return os.read(self._socket.fileno(), READ_BYTES)
             except BlockingIOError:
                 continue
             except OSError as exc:
@@ -76,7 +77,7 @@ class SocketWire:
     def write_now(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
         try:
-            return os.write(self.descriptor(), data)
+            return os.write(self._socket.fileno(), data)
         except BlockingIOError:
             return 0
         except OSError as exc:

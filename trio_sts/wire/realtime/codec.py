@@ -51,6 +51,8 @@ _BETA_NAMES: Mapping[str, str] = {
     "response.audio_transcript.done": "response.output_audio_transcript.done",
 }
 _AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
+_APPEND_BEGINS = b'{"type":"input_audio_buffer.append","audio":"'
+_APPEND_ENDS = b'"}'
 _MCP = ("mcp_list_tools.", "response.mcp_call.")
 
 # Unknown types are remembered to log each once, and a peer invents their names.
@@ -80,20 +82,19 @@ def decode_event(text: str | bytes) -> events.ServerEvent:
         raise _bad(kind, str(exc)) from exc
 
 
-def encode_request(event: ClientEvent, dialect: Dialect) -> str:
+def encode_request(event: ClientEvent, dialect: Dialect) -> bytes:
     """Write one event for the model in the dialect of its endpoint.
 
     A lone surrogate, which JSON in UTF-8 cannot carry, becomes a question mark.
     """
     if isinstance(event, AppendAudio):
-        # Base64 needs no escaping, so the frame around it can be a constant.
-        audio = pybase64.b64encode_as_string(event.audio)
-        return '{"type":"input_audio_buffer.append","audio":"' + audio + '"}'
+        # Base64 needs no escaping, so the event around it can be a constant.
+        return _APPEND_BEGINS + pybase64.b64encode(event.audio) + _APPEND_ENDS
     fields = written(event, dialect)
     try:
-        return orjson.dumps(fields, default=_plain).decode()
+        return orjson.dumps(fields, default=_plain)
     except TypeError:
-        return orjson.dumps(_encodable(fields), default=_plain).decode()
+        return orjson.dumps(_encodable(fields), default=_plain)
 
 
 def _object(text: str | bytes) -> tuple[str, dict[str, Any]]:
