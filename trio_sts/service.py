@@ -12,6 +12,7 @@ from trio_sts.audio.formats import decoder, encoder
 from trio_sts.clock import Clock
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
+from trio_sts.legs.fastpath.reactor import run_reactor
 from trio_sts.legs.refusals import Refusals
 from trio_sts.nursery import House
 from trio_sts.server import Server
@@ -88,6 +89,7 @@ async def open_house(
         url = await _embedded_url(nursery, settings) if settings.embedded else None
         clock = Clock(_late_s(settings))
         nursery.start_soon(clock.run)
+        nursery.start_soon(run_reactor)
         yield House(
             settings=settings,
             endpoint=endpoint_of(settings, url=url),

@@ -23,6 +23,8 @@ from trio_sts.legs.fastpath.tap import FrameTap
 
 from .fastpath_kit import REQUEST, frame, read_frames
 
+pytestmark = pytest.mark.usefixtures("reading")
+
 
 def text(payload: bytes) -> bytes:
     return frame(0x81, payload, masked=True)

@@ -21,6 +21,8 @@ from trio_sts.legs.fastpath.tls import TlsStream
 
 from .test_fastpath_tap import socket_pair
 
+pytestmark = pytest.mark.usefixtures("reading")
+
 Tls = TlsStream | trio.SSLStream[trio.SocketStream]
 _BIG = "b" * 300_000
 

@@ -201,7 +201,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
             if self._sieve.holds:
                 await trio.lowlevel.checkpoint()
             else:
-                await self._read_more()
+                await self._wire.pump(self._arrived)
         cut = len(self._unread) if max_bytes is None else max_bytes
         some, self._unread = self._unread[:cut], self._unread[cut:]
         return some
@@ -259,13 +259,15 @@ class FrameTap(trio.abc.HalfCloseableStream):
             self._sieve.on_the_way -= 1
             self._dealt_with = True
 
-    async def _read_more(self) -> None:
-        data = await self._wire.read()
-        if data:
-            self._sieve.feed(data)
-        else:
+    def _arrived(self, data: bytes) -> bool:
+        """Sift what arrived; whether there is nothing to do before more arrives."""
+        if not data:
             self._ended = True
             self._unread = self._sieve.rest()
+            return False
+        self._sieve.feed(data)
+        self._unread = self._sift()
+        return not (self._unread or self._sieve.holds)
 
     def _sift(self) -> bytes:
         while True:

@@ -11,7 +11,7 @@ from contextlib import suppress
 import trio
 from typing_extensions import override
 
-from .wires import READ_BYTES, SocketWire
+from .wires import READ_BYTES, SocketWire, Take
 
 
 class TlsStream(trio.abc.Stream):
@@ -70,8 +70,21 @@ class TlsStream(trio.abc.Stream):
                 await self._flush()
                 return
 
-    async def read(self) -> bytes:
+    async def pump(self, take: Take) -> None:
         """See `Wire`."""
+
+        def unseal(sealed: bytes) -> bool:
+            self._add(sealed)
+            opened = self._open()
+            return take(opened) if opened or self._arrived.eof else True
+
+        # What came with the last of the handshake is first.
+        early = self._arrived.pending or self._arrived.eof
+        if not early or take(await self.read()):
+            await self._below.pump(unseal)
+
+    async def read(self) -> bytes:
+        """What arrived, at least a byte; empty at the end. Always gives way."""
         if self._arrived.pending or self._arrived.eof:
             await trio.lowlevel.checkpoint()
         while True:

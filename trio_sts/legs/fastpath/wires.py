@@ -5,13 +5,19 @@ The third is in `tls`.
 
 import errno
 import os
+from collections.abc import Callable
 from typing import Final, Protocol
 
 import trio
 
+from .reactor import reactor_here
+
 # A model's audio delta of 100 ms is 6.6 kB; twice that in one read costs nothing more.
 READ_BYTES: Final = 64 * 1024
 _CLOSED_HERE: Final = (errno.EBADF, errno.ENOTSOCK)
+
+
+Take = Callable[[bytes], bool]
 
 
 class Wire(Protocol):
@@ -21,8 +27,12 @@ class Wire(Protocol):
     `trio.ClosedResourceError` when it was closed on this side.
     """
 
-    async def read(self) -> bytes:
-        """What arrived, at least a byte; empty at the end. Always gives way."""
+    async def pump(self, take: Take) -> None:
+        """Hand on what arrives until ``take`` returns False; gives way in between.
+
+        What ``take`` raises comes out here. It gets at least a byte each time, or nothing
+        at the end, when it has to return False. It is not always called in this task.
+        """
         ...
 
     def write_now(self, data: bytes | memoryview) -> int:
@@ -63,16 +73,28 @@ class SocketWire:
         self._stream = stream
         self._socket = stream.socket
 
+    async def pump(self, take: Take) -> None:
+        """See `Wire`. The reactor does it where there is one."""
+        reactor = reactor_here()
+        if reactor is None:
+            while take(await self.read()):
+                pass
+            return
+
+        def ready() -> bool:
+            data = self._read_now()
+            return data is None or take(data)
+
+        await reactor.pump(self.descriptor(), ready)
+
     async def read(self) -> bytes:
-        """See `Wire`. Waits first: a read that fails costs more than the waiting."""
+        """What arrived, at least a byte; empty at the end. Always gives way."""
         while True:
+            # First: a read that fails costs more than the waiting.
             await trio.lowlevel.wait_readable(self.descriptor())
-            try:
-                return os.read(self._socket.fileno(), READ_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError as exc:
-                raise _translated(exc) from exc
+            data = self._read_now()
+            if data is not None:
+                return data
 
     def write_now(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
@@ -98,6 +120,9 @@ class SocketWire:
 
     async def aclose(self) -> None:
         """See `Wire`."""
+        reactor = reactor_here()
+        if reactor is not None:
+            reactor.forget(self._socket.fileno())
         await self._stream.aclose()
 
     def descriptor(self) -> int:
@@ -106,6 +131,14 @@ class SocketWire:
         if number < 0:
             raise trio.ClosedResourceError
         return number
+
+    def _read_now(self) -> bytes | None:
+        try:
+            return os.read(self._socket.fileno(), READ_BYTES)
+        except BlockingIOError:
+            return None
+        except OSError as exc:
+            raise _translated(exc) from exc
 
 
 class StreamWire:
@@ -121,9 +154,10 @@ class StreamWire:
         self._stream = stream
         self._cut = False
 
-    async def read(self) -> bytes:
+    async def pump(self, take: Take) -> None:
         """See `Wire`."""
-        return bytes(await self._stream.receive_some(READ_BYTES))
+        while take(bytes(await self._stream.receive_some(READ_BYTES))):
+            pass
 
     def write_now(self, data: bytes | memoryview) -> int:  # noqa: ARG002  a Wire's
         """See `Wire`. Nothing ever goes without waiting."""
