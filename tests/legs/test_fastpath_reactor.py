@@ -143,6 +143,22 @@ async def test_a_socket_that_never_falls_silent_leaves_others_their_turn(
         assert len(busy.heard) > 100
 
 
+async def test_what_one_read_leaves_is_read_after_it(reactor: Reactor) -> None:
+    dialled, accepted = await _connected()
+    said = bytes(range(256)) * 4_000
+    heard = bytearray()
+
+    def take(data: bytes) -> bool:
+        heard.extend(data)
+        return len(heard) < len(said)
+
+    async with dialled, accepted, trio.open_nursery() as nursery:
+        nursery.start_soon(dialled.send_all, said)
+        with trio.fail_after(10):
+            await SocketWire(accepted).pump(take)
+    assert heard == said
+
+
 async def test_closing_a_wire_tells_its_reader(reactor: Reactor) -> None:
     dialled, accepted = await _connected()
     async with dialled, accepted, trio.open_nursery() as nursery:

@@ -28,6 +28,7 @@ _ROW: Final = 10  # units for each row of the product: the quickest of 4 to 160
 _SLAB: Final = 1_600
 
 _SAMPLE: Final = np.dtype("<i2")
+_SAMPLE_BYTES: Final = 2
 _FLOAT: Final = np.dtype(np.float64)
 # Arrays without dimensions: numpy would convert plain numbers in every call.
 _LOWEST: Final = np.array(-32_768.0)
@@ -49,7 +50,7 @@ class _Plan:
 
     @property
     def silence(self) -> bytes:
-        return bytes(self.reach * _SAMPLE.itemsize)
+        return bytes(self.reach * _SAMPLE_BYTES)
 
 
 def _taps() -> npt.NDArray[np.float64]:
@@ -91,20 +92,20 @@ def _convert(plan: _Plan, pcm: bytes, first: int, units: int) -> bytes:
     """Outputs of ``units`` units, the first of which begins ``reach`` after ``first``."""
     rows = -(-units // _ROW)
     row_samples, stride = len(plan.matrix), _ROW * plan.unit_in
-    start = first * _SAMPLE.itemsize
-    need = start + (row_samples + (rows - 1) * stride) * _SAMPLE.itemsize
+    start = first * _SAMPLE_BYTES
+    need = start + (row_samples + (rows - 1) * stride) * _SAMPLE_BYTES
     windows = np.ndarray(
         (rows, row_samples),
         _SAMPLE,
         pcm.ljust(need, b"\0"),
         start,
-        (stride * _SAMPLE.itemsize, _SAMPLE.itemsize),
+        (stride * _SAMPLE_BYTES, _SAMPLE_BYTES),
     )
     out: npt.NDArray[np.float64] = windows.astype(_FLOAT).dot(plan.matrix)
     np.rint(out, out=out)
     np.minimum(out, _HIGHEST, out=out)
     np.maximum(out, _LOWEST, out=out)
-    return out.astype(_SAMPLE).tobytes()[: units * plan.unit_out * _SAMPLE.itemsize]
+    return out.astype(_SAMPLE).tobytes()[: units * plan.unit_out * _SAMPLE_BYTES]
 
 
 @define
@@ -126,8 +127,8 @@ class Resampler:
         """
         plan = self._plan
         pcm = self._kept + pcm
-        units = (len(pcm) // _SAMPLE.itemsize - plan.reach) // plan.unit_in
-        self._kept = pcm[units * plan.unit_in * _SAMPLE.itemsize :]
+        units = (len(pcm) // _SAMPLE_BYTES - plan.reach) // plan.unit_in
+        self._kept = pcm[units * plan.unit_in * _SAMPLE_BYTES :]
         if units <= _SLAB:
             return _convert(plan, pcm, 0, units)
         return b"".join(
@@ -141,9 +142,9 @@ class Resampler:
         Half a sample at the very end is left out. The next ``push`` begins a new stream.
         """
         plan, kept = self._plan, self._kept
-        self._kept = kept[: len(kept) & -_SAMPLE.itemsize]
+        self._kept = kept[: len(kept) & -_SAMPLE_BYTES]
         tail_samples = plan.reach + plan.unit_in - 1
-        tail = self.push(bytes(tail_samples * _SAMPLE.itemsize)) if any(kept) else b""
+        tail = self.push(bytes(tail_samples * _SAMPLE_BYTES)) if any(kept) else b""
         self._kept = plan.silence
         return tail
 

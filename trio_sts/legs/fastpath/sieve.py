@@ -73,8 +73,16 @@ class Sieve:
     _fragmented: bool = field(default=False, init=False)
     _blind: bool = field(default=False, init=False)
 
+    # How a frame with audio begins, and how long its header is.
+    _audio: tuple[bytes, int] = field(init=False)
+
     def __attrs_post_init__(self) -> None:
         self._opening = Opening(server=self.server)
+        self._audio = (
+            (MASKED_TEXT_TWO_MORE, TWO_MORE_HEADER + MASK_BYTES)
+            if self.server
+            else (TEXT_TWO_MORE, TWO_MORE_HEADER)
+        )
 
     @property
     def opened(self) -> bool:
@@ -105,7 +113,7 @@ class Sieve:
             to do before more arrives, or if so much was done that others should have
             their turn, when `holds` says that there is more.
         """
-        if not self.holds:
+        if len(self._held) - self._at < self._enough:
             return b""
         if self._opening is not None:
             return self._pass_opening(self._opening)
@@ -140,8 +148,7 @@ class Sieve:
         if self.on_texts is None:
             return False
         held, at = self._held, self._at
-        begins = MASKED_TEXT_TWO_MORE if self.server else TEXT_TWO_MORE
-        header = TWO_MORE_HEADER + (MASK_BYTES if self.server else 0)
+        begins, header = self._audio
         texts: list[bytes] = []
         while held[at : at + 2] == begins and len(texts) < _TAKEN_AT_ONCE:
             size = int.from_bytes(held[at + 2 : at + TWO_MORE_HEADER])

@@ -116,9 +116,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
             earlier write is not finished, or because the connection ends: the sender
             keeps them, or drops them, by its own rules, or waits with `send_text`.
         """
-        if self.closing:
-            return False
-        return self._outflow.offer(self._framed(texts))
+        return not self.closing and self._outflow.offer(self._framed(*texts))
 
     async def send_text(self, *texts: bytes) -> None:
         """Send text messages in one write, and wait until the socket took them.
@@ -133,7 +131,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         await trio.lowlevel.checkpoint_if_cancelled()
         if self.closing:
             raise trio.ClosedResourceError("this connection is being closed")
-        await self._outflow.send(self._framed(texts))
+        await self._outflow.send(self._framed(*texts))
 
     async def drain(self) -> None:
         """Write the rest of what was offered, as the peer reads.
@@ -234,12 +232,10 @@ class FrameTap(trio.abc.HalfCloseableStream):
         self._outflow.end()
         await self._wire.aclose()
 
-    def _framed(self, texts: tuple[bytes, ...]) -> bytes:
+    def _framed(self, *texts: bytes) -> bytes:
         masks = self._masks
         if masks is None:
             return b"".join([text_frame(text) for text in texts])
-        if len(texts) == 1:
-            return text_frame(texts[0], masks.draw())
         return b"".join([text_frame(text, masks.draw()) for text in texts])
 
     def _closes(self, frames: bytes) -> bool:

@@ -81,20 +81,33 @@ class SocketWire:
                 pass
             return
 
-        def ready() -> bool:
-            data = self._read_now()
-            return data is None or take(data)
+        # It is read only while it is open: see `aclose`.
+        descriptor = self.descriptor()
 
-        await reactor.pump(self.descriptor(), ready)
+        def ready() -> bool:
+            try:
+                data = os.read(descriptor, READ_BYTES)
+            except BlockingIOError:
+                return True
+            except OSError as exc:
+                raise _translated(exc) from exc
+            if len(data) == READ_BYTES:
+                reactor.again(descriptor)
+            return take(data)
+
+        await reactor.pump(descriptor, ready)
 
     async def read(self) -> bytes:
         """What arrived, at least a byte; empty at the end. Always gives way."""
         while True:
             # First: a read that fails costs more than the waiting.
             await trio.lowlevel.wait_readable(self.descriptor())
-            data = self._read_now()
-            if data is not None:
-                return data
+            try:
+                return os.read(self._socket.fileno(), READ_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError as exc:
+                raise _translated(exc) from exc
 
     def write_now(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
@@ -131,14 +144,6 @@ class SocketWire:
         if number < 0:
             raise trio.ClosedResourceError
         return number
-
-    def _read_now(self) -> bytes | None:
-        try:
-            return os.read(self._socket.fileno(), READ_BYTES)
-        except BlockingIOError:
-            return None
-        except OSError as exc:
-            raise _translated(exc) from exc
 
 
 class StreamWire:
