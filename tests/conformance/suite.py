@@ -12,6 +12,8 @@ import orjson
 import trio
 from attrs import frozen
 
+from trio_sts.legs.fastpath.reactor import run_reactor
+
 from .echo import LAST_WORDS, answer, ask, dial
 
 _PROGRAM: Final = Path(sys.executable).with_name("kosoku")
@@ -48,6 +50,7 @@ class Case:
 async def judge_caller_leg(reports: Path, *, fast: bool) -> list[Case]:
     """Run the suite as a client of the caller leg's echo."""
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(run_reactor)
         listeners: list[trio.SocketListener] = await nursery.start(
             partial(
                 trio.serve_tcp, partial(answer, fast=fast), port=0, host="127.0.0.1"
@@ -80,13 +83,16 @@ async def judge_model_leg(reports: Path, *, fast: bool) -> list[Case]:
         )
         url = await _url_of(process)
         nursery.start_soon(_discard_output, process)
-        count = int(await ask(f"{url}/getCaseCount", fast=fast))
-        limit = trio.CapacityLimiter(_AT_ONCE)
-        async with trio.open_nursery() as cases:
-            for number in range(1, count + 1):
-                case = f"{url}/runCase?case={number}&agent={_AGENT}"
-                cases.start_soon(partial(_dial_in_turn, limit, case, fast=fast))
-        await ask(f"{url}/updateReports?agent={_AGENT}", fast=fast)
+        async with trio.open_nursery() as reading:
+            reading.start_soon(run_reactor)
+            count = int(await ask(f"{url}/getCaseCount", fast=fast))
+            limit = trio.CapacityLimiter(_AT_ONCE)
+            async with trio.open_nursery() as cases:
+                for number in range(1, count + 1):
+                    case = f"{url}/runCase?case={number}&agent={_AGENT}"
+                    cases.start_soon(partial(_dial_in_turn, limit, case, fast=fast))
+            await ask(f"{url}/updateReports?agent={_AGENT}", fast=fast)
+            reading.cancel_scope.cancel(reason="every case is over")
     return _read(reports)
 
 
