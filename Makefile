@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-micro conformance docs format clean
+.PHONY: help demo test check bench bench-micro bench-quality conformance docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -68,6 +68,9 @@ bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench
 
 bench-micro: $(VENV)/bench.stamp  ## measure the media path piece by piece
 	$(BIN)/pytest bench/test_media_path.py --benchmark-columns=median,iqr,ops
+
+bench-quality: $(VENV)/run.stamp  ## measure what G.711 towards the model costs and saves
+	$(BIN)/python -m bench.quality --docs docs/performance.md
 
 docs: $(VENV)/run.stamp  ## write the README's table of settings and .env.example
 	$(BIN)/python scripts/settings_docs.py

@@ -108,27 +108,32 @@ def markdown(rows: Sequence[Row], machine: Machine) -> str:
         f"service listened {ready_s:.1f} s after its start at the latest.\n"
         "To repeat: `make bench`."
     )
-    lines = [
-        conditions,
-        "",
-        "| " + " | ".join(HEADS) + " |",
-        "|" + " --- |" * len(HEADS),
-    ]
-    lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
-    return "\n".join(lines)
+    return f"{conditions}\n\n{markdown_table(HEADS, [row.cells() for row in rows])}"
 
 
-def with_figures(page: str, figures: str) -> str:
+def markdown_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table as Markdown."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def with_figures(page: str, figures: str, begin: str = BEGIN) -> str:
     """The page with fresh figures between its marks.
+
+    Args:
+        page: The Markdown.
+        figures: What goes there.
+        begin: The mark before it, which tells the figures of one program from those of
+            another; the mark behind it is always the same.
 
     Raises:
         ValueError: It has no marks.
     """
-    head, begin, rest = page.partition(BEGIN)
+    head, found, rest = page.partition(begin)
     _, end, tail = rest.partition(END)
-    if not (begin and end):
+    if not (found and end):
         raise ValueError("the page has no marks for figures")
-    return f"{head}{BEGIN}\n{figures}\n{END}{tail}"
+    return f"{head}{begin}\n{figures}\n{END}{tail}"
 
 
 def write_json(path: Path, rows: Sequence[Row], machine: Machine) -> None:
