@@ -18,7 +18,7 @@ from bench.distortion import (
     through,
     with_noise,
 )
-from bench.listening import VOICES, judged_otherwise, spoken, utterances, word_errors
+from bench.listening import judged_otherwise, spoken, utterances, word_errors
 from bench.quality import BEGIN, FORMATS, Condition, changed_samples, heard
 from bench.report import BEGIN as OTHER_BEGIN
 from bench.report import with_figures
@@ -141,9 +141,8 @@ def test_a_detector_that_hears_nothing_decides_otherwise_where_somebody_speaks()
 
 def test_each_process_hears_the_same_callers() -> None:
     program = (
-        "import sys; from bench.listening import VOICES, spoken\n"
-        "for voice in spoken(['hello my friend'] * len(VOICES)):\n"
-        "    sys.stdout.buffer.write(voice.tobytes())"
+        "import sys; from bench.listening import spoken, utterances\n"
+        "for clip in spoken(utterances()): sys.stdout.buffer.write(clip.tobytes())"
     )
     command = [sys.executable, "-c", program]
     first, second = (
@@ -151,7 +150,7 @@ def test_each_process_hears_the_same_callers() -> None:
         for _ in range(2)
     )
     assert first == second
-    assert len(first) > len(VOICES) * SECOND
+    assert len(first) > len(utterances()) * SECOND
 
 
 @pytest.mark.parametrize("audio_format", FORMATS)
