@@ -99,6 +99,8 @@ class Call(RuleBasedStateMachine):
     def model_leg_drops(self, back: bool) -> None:
         self.stage.model_lost()
         self.listed = []
+        # Nothing comes of it on the next leg.
+        self.item = ""
         if back:
             self.stage.model_ready()
 
