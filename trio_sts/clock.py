@@ -5,7 +5,7 @@ for each is a cancellation each, which costs more than what is due; so one task 
 until the first alarm and rings whichever are due by then.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import NoReturn
 
@@ -60,7 +60,7 @@ class Clock:
     _sleep: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
     @contextmanager
-    def alarm(self) -> Iterator[Alarm]:
+    def alarm(self) -> Generator[Alarm]:
         """An alarm, until the end of the block."""
         alarm = Alarm(self)
         self._alarms.add(alarm)

@@ -20,7 +20,7 @@ AudioFormat = Literal["pcm", "pcmu", "pcma"]
 class Encoder(Protocol):
     """The caller's voice for the model, one continuous stream."""
 
-    def encode(self, pcm8k: bytes) -> bytes:
+    def encode(self, pcm8k: bytes, /) -> bytes:
         """Convert whole samples of PCM16LE, 8 kHz; nothing is held back."""
         ...
 

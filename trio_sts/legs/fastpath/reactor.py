@@ -10,8 +10,8 @@ is read for it, and cancelling the reader takes the socket out. A fault of a cal
 raised there, in the reader's task, and so ends its own call.
 """
 
-import os
 import select
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
@@ -22,11 +22,12 @@ from attrs import define, field
 
 # So many messages, some milliseconds of work, then other tasks have their turn.
 _AT_ONCE: Final = 32
-# Sockets are told of once for each arrival. Told of as long as they are readable, those
-# that are hardly ever silent would be ahead of the others when the core is full.
-_ARRIVALS: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-# With these nothing else will arrive, so nothing else would tell of the end itself.
-_LAST: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
+if sys.platform == "linux":
+    # Sockets are told of once for each arrival. Told of as long as they are readable,
+    # those that are hardly ever silent would be ahead of the others on a full core.
+    _ARRIVALS: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
+    # With these nothing else will arrive, so nothing else would tell of the end itself.
+    _LAST: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
 @define(eq=False)
@@ -132,6 +133,6 @@ def reactor_here() -> Reactor | None:
 
 
 async def run_reactor() -> None:
-    """Run a reactor, where the system has what it takes; elsewhere return at once."""
-    if os.name == "posix" and hasattr(select, "epoll"):
+    """Run a reactor on Linux; elsewhere return at once."""
+    if sys.platform == "linux":
         await Reactor().run()

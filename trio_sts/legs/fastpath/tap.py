@@ -11,7 +11,7 @@ bytes in each direction and no frame is ever cut by another.
 
     trio-websocket ── wrap_server_stream(nursery, tap) or wrap_client_stream(…)
          │  all other bytes
-    ┌─ FrameTap ─┐ ── text ──>  on_texts, called in trio-websocket's reader task
+    ┌─ FrameTap ─┐ ── text ──>  on_texts, called by whoever reads the wire
     └────────────┘ <─ text ──   offer_text (never waits), send_text
          │  bytes
     socket, TLS, or any trio.abc.Stream
@@ -169,7 +169,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         Args:
             receive: `WebSocketConnection.get_message`, whose errors pass through.
             on_texts: Gets the valid UTF-8 of messages that arrived together, in the task
-                of trio-websocket's reader.
+                that reads the wire: the reactor, or trio-websocket's reader.
             on_message: Gets every other message.
         """
         self._deal()
