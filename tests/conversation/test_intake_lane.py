@@ -1,15 +1,16 @@
 """The short way of caller audio is the long one, for any audio at any time."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sts.audio.formats import encoder
 from trio_sts.conversation.intake import Intake
 
+_SOUND = bytes(range(251))
 # Now and then a gap in speech, a flood, or more than the ring holds.
 _STEPS = st.lists(
     st.tuples(
-        st.sampled_from([0, 2, 320, 320, 320, 1600, 48_000, 200_000]),
+        st.sampled_from([0, 2, 320, 320, 320, 1600, 48_000]),
         st.sampled_from([0.0, 0.001, 0.02, 0.02, 0.1, 0.25, 3.0]),
         st.booleans(),
         st.sampled_from(["", "", "", "", "withhold", "catch up", "shut", "open"]),
@@ -25,6 +26,7 @@ def _long(intake: Intake, pcm: bytes, now: float, *, speech: bool) -> bytes:
     return heard
 
 
+@settings(deadline=None)
 @given(steps=_STEPS)
 def test_audio_that_nothing_holds_up_comes_out_the_same(
     steps: list[tuple[int, float, bool, str]],
@@ -46,7 +48,7 @@ def test_audio_that_nothing_holds_up_comes_out_the_same(
                     intake.open = change == "open"
                 case _:
                     pass
-        pcm = bytes(byte % 251 for byte in range(size))
+        pcm = (_SOUND * (size // 251 + 1))[:size]
         heard = quick.pass_on(pcm, now, model_hears_speech=speech)
         if heard is None:
             heard = _long(quick, pcm, now, speech=speech)
