@@ -9,6 +9,13 @@ from trio_sts.clock import Alarm, Clock
 LATE_S = 0.25
 
 
+@pytest.fixture
+async def clock(nursery: trio.Nursery) -> Clock:
+    clock = Clock(LATE_S)
+    nursery.start_soon(clock.run)
+    return clock
+
+
 async def _note(alarm: Alarm, rung_at: list[float]) -> None:
     while True:
         await alarm.rung()
@@ -17,10 +24,9 @@ async def _note(alarm: Alarm, rung_at: list[float]) -> None:
 
 
 async def test_an_alarm_rings_once_when_it_is_due(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
 ) -> None:
-    clock, rung_at = Clock(LATE_S), list[float]()
-    nursery.start_soon(clock.run)
+    rung_at = list[float]()
     with clock.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         began_at = trio.current_time()
@@ -32,10 +38,9 @@ async def test_an_alarm_rings_once_when_it_is_due(
 
 
 async def test_alarms_of_several_calls_ring_together(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
 ) -> None:
-    clock, rung_at = Clock(LATE_S), list[float]()
-    nursery.start_soon(clock.run)
+    rung_at = list[float]()
     began_at = trio.current_time()
     with clock.alarm() as first, clock.alarm() as second, clock.alarm() as third:
         for alarm, due_s in ((first, 1.2), (second, 1.0), (third, 1.3)):
@@ -49,10 +54,9 @@ async def test_alarms_of_several_calls_ring_together(
 
 
 async def test_an_alarm_may_be_moved_both_ways(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
 ) -> None:
-    clock, rung_at = Clock(LATE_S), list[float]()
-    nursery.start_soon(clock.run)
+    rung_at = list[float]()
     with clock.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         began_at = trio.current_time()
@@ -68,10 +72,8 @@ async def test_an_alarm_may_be_moved_both_ways(
 
 
 async def test_an_alarm_that_nobody_hears_rings_again(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, clock: Clock
 ) -> None:
-    clock = Clock(LATE_S)
-    nursery.start_soon(clock.run)
     with clock.alarm() as alarm:
         began_at = trio.current_time()
         alarm.set(began_at)
@@ -83,10 +85,9 @@ async def test_an_alarm_that_nobody_hears_rings_again(
 
 
 async def test_an_alarm_that_is_gone_wakes_nobody(
-    autojump_clock: MockClock, nursery: trio.Nursery
+    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
 ) -> None:
-    clock, rung_at = Clock(LATE_S), list[float]()
-    nursery.start_soon(clock.run)
+    rung_at = list[float]()
     with clock.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         alarm.set(trio.current_time() + 1)

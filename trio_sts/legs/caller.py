@@ -28,7 +28,7 @@ from .outbox import Outbox
 MAX_MESSAGE_BYTES = 64 * 1024
 # Words to the caller: a call has a few in a minute, and each is a transcript at most.
 _MAX_CONTROLS = 256
-# Audio that arrived together goes on as one message, 100 ms at most.
+# Audio that arrived together is joined until it is 100 ms.
 _TOGETHER_BYTES = 1_600
 _BYTES_PER_MS = 16
 
@@ -175,8 +175,8 @@ def read_together(
 ) -> None:
     """Handle messages that arrived together, or what is wrong with them, in order.
 
-    Audio in a row is joined to messages of 100 ms at most: a process that is
-    late has less to do for each frame.
+    Audio in a row is joined until it is 100 ms: a process that is late has less to do
+    for each frame.
 
     Raises:
         PeerFault: One is over 64 KiB.

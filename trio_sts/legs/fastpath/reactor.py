@@ -78,8 +78,8 @@ class Reactor:
                 raised here.
         """
         pump = _Pump(ready)
-        self._pumps[descriptor] = pump
         self._epoll.register(descriptor, _ARRIVALS)
+        self._pumps[descriptor] = pump
         try:
             await pump.sleeper.park()
         finally:
