@@ -14,7 +14,7 @@ help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 # The stamps carry what was installed for: the dependencies changed means they are looked at again.
-$(VENV)/run.stamp: pyproject.toml
+$(VENV)/run.stamp: pyproject.toml setup.py trio_sts/audio/speedups.c
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable '.[demo]'
@@ -76,4 +76,4 @@ docs: $(VENV)/run.stamp  ## write the README's table of settings and .env.exampl
 	$(BIN)/python scripts/settings_docs.py
 
 clean:  ## remove the environment and every cache
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) build trio_sts/audio/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

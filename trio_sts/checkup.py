@@ -6,6 +6,7 @@ import httpx
 from rich.console import Console
 from rich.table import Table
 
+from trio_sts.audio import engine
 from trio_sts.settings import Settings, effective, retirements
 from trio_sts.tools.listing import list_tools
 
@@ -28,7 +29,8 @@ def show_check(
         tools.add_row(tool.name, tool.kind, tool.source)
     console.print()
     console.print(tools)
-    for line in (*warnings, *retirements(settings), *listing.problems):
+    problems = (*warnings, *engine.WARNINGS, *retirements(settings), *listing.problems)
+    for line in problems:
         console.print(f"warning: {line}", style="yellow", markup=False)
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import structlog
 import trio
 
+from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
 from trio_sts.clock import Clock
 from trio_sts.errors import StsError
@@ -39,6 +40,8 @@ def run_service(
     """
     for warning in warnings:
         _log.warning("setting", problem=warning)
+    for warning in engine.WARNINGS:
+        _log.warning("installation", problem=warning)
     failures: list[str] = []
     try:
         trio.run(_serve, settings, environ)

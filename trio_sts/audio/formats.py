@@ -1,18 +1,16 @@
 """Between caller-side PCM and the audio formats of the model leg.
 
 Formats are named as in the settings: ``pcm`` is PCM16LE at 24 kHz, ``pcmu`` and
-``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling and no numpy.
+``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from attrs import define, frozen
 
 from .g711 import A_LAW, MU_LAW, Law
-
-if TYPE_CHECKING:
-    from .resample import Resampler
+from .resample import Resampler, downsampler, upsampler
 
 AudioFormat = Literal["pcm", "pcmu", "pcma"]
 
@@ -53,7 +51,7 @@ class _PcmEncoder:
 
 @define
 class _PcmDecoder:
-    _down: "Resampler"
+    _down: Resampler
 
     def decode(self, model_bytes: bytes) -> bytes:
         return self._down.push(model_bytes)
@@ -84,20 +82,16 @@ _G711_FORMATS: Final = {"pcmu": _G711(MU_LAW), "pcma": _G711(A_LAW)}
 def encoder(audio_format: AudioFormat) -> Encoder:
     """An encoder for one call.
 
-    The first one for ``pcm`` loads numpy and builds the filter, a tenth of a second:
-    make one when the process starts.
+    The first one for ``pcm`` builds the filter, some milliseconds: make one when the
+    process starts.
     """
     if audio_format == "pcm":
-        from .resample import upsampler  # noqa: PLC0415 (G.711 needs no numpy)
-
         return _PcmEncoder(upsampler().push)
     return _G711_FORMATS[audio_format]
 
 
 def decoder(audio_format: AudioFormat) -> Decoder:
-    """A decoder for one item; as for ``encoder``, the first for ``pcm`` takes long."""
+    """A decoder for one item; as for ``encoder``, the first for ``pcm`` takes longer."""
     if audio_format == "pcm":
-        from .resample import downsampler  # noqa: PLC0415 (G.711 needs no numpy)
-
         return _PcmDecoder(downsampler())
     return _G711_FORMATS[audio_format]

@@ -1,4 +1,4 @@
-"""G.711, both laws, by tables that are built once, without numpy.
+"""G.711, both laws, by tables that are built once.
 
 The 16-bit samples here are G.711's uniform PCM (14 bits for mu-law, 13 for A-law),
 left-justified, as every telephone system carries them.
@@ -10,11 +10,12 @@ interval contains its lower end, and the negative half mirrors ``x`` to ``-1 - x
 """
 
 from itertools import chain
-from operator import itemgetter
-from struct import pack, unpack
+from struct import pack
 from typing import Final
 
 from attrs import field, frozen
+
+from .engine import compress
 
 _SIGN: Final = bytes(code ^ 0x80 for code in range(256))
 _POSITIVE: Final = 1 << 15  # samples 0 to 32767; the overload of mu-law included
@@ -36,12 +37,9 @@ class Law:
         """Compress PCM16LE to one byte for each sample.
 
         Raises:
-            struct.error: The number of bytes is odd.
+            ValueError: The number of bytes is odd.
         """
-        samples: tuple[int, ...] = unpack(f"<{len(pcm) // 2}H", pcm)
-        if len(samples) <= 1:  # itemgetter gives a tuple only for more
-            return bytes(self.codes[sample] for sample in samples)
-        return bytes(itemgetter(*samples)(self.codes))
+        return compress(pcm, self.codes)
 
     def decode(self, codes: bytes) -> bytes:
         """Expand one byte for each sample to PCM16LE."""

@@ -1,0 +1,16 @@
+"""The compiled part of the package; everything else is declared in ``pyproject.toml``."""
+
+from setuptools import Extension, setup
+
+setup(
+    ext_modules=[
+        Extension(
+            "trio_sts.audio.speedups",
+            ["trio_sts/audio/speedups.c"],
+            extra_compile_args=["-O3"],
+            py_limited_api=True,
+            # Without a compiler the package is installed all the same: see engine.py.
+            optional=True,
+        )
+    ]
+)
