@@ -16,6 +16,7 @@ from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.fastpath.reactor import run_reactor
 from trio_sts.legs.refusals import Refusals
 from trio_sts.nursery import House
+from trio_sts.pace import Pace
 from trio_sts.server import Server
 from trio_sts.settings import Settings
 from trio_sts.tools.http_client import tool_http_client
@@ -44,7 +45,7 @@ def run_service(
         _log.warning("installation", problem=warning)
     failures: list[str] = []
     try:
-        trio.run(_serve, settings, environ)
+        trio.run(_serve, settings, environ, instruments=[Pace()])
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in _leaves(group)]
     for failure in failures:
