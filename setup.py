@@ -12,5 +12,7 @@ setup(
             # Without a compiler the package is installed all the same: see engine.py.
             optional=True,
         )
-    ]
+    ],
+    # One wheel for every Python.
+    options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

@@ -1,0 +1,61 @@
+"""The compiled engine under the address and undefined-behaviour sanitizers.
+
+What it reads comes from the network, at any length and from any address.
+"""
+
+import os
+import shutil
+import sys
+import sysconfig
+from pathlib import Path
+from subprocess import run
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "trio_sts/audio/speedups.c"
+FLAGS = "-g -O1 -shared -fPIC -fsanitize=address,undefined -fno-sanitize-recover"
+RUNTIMES = ("libasan.so", "libubsan.so")
+
+TRIAL = """
+import importlib.util, random, struct, sys
+
+spec = importlib.util.spec_from_file_location("speedups", sys.argv[1])
+engine = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(engine)
+random.seed(1)
+edges = [block * size + n for block in (0, 160) for size in (2, 6) for n in range(-7, 8)]
+edges = [edge for edge in edges if edge >= 0]
+for trial in range(4_000):
+    n_bytes = random.choice([*edges, random.randrange(9_000)])
+    n_taps = random.randint(1, 32)
+    taps = struct.pack(f"{3 * n_taps}d", *random.choices([-1.0, 0.5, 1.0], k=3 * n_taps))
+    # A heap block of just this size; half of the time it is read from an odd address.
+    pcm = memoryview(bytearray(random.randbytes(n_bytes)))[trial % 2 :]
+    up, down = engine.upsample(pcm, taps), engine.downsample(pcm, taps)
+    assert len(up) == 6 * max(len(pcm) // 2 - n_taps + 1, 0)
+    assert len(down) == 2 * max(len(pcm) // 6 - n_taps + 1, 0)
+    whole = pcm[: len(pcm) & -2]
+    assert len(engine.compress(whole, bytes(65_536))) == len(whole) // 2
+"""
+
+
+def test_it_stays_within_its_buffers(tmp_path: Path) -> None:
+    gcc, headers = shutil.which("gcc"), sysconfig.get_path("include")
+    if gcc is None or not Path(headers, "Python.h").exists():
+        pytest.skip("no gcc, or no headers of Python's")
+    built = tmp_path / "speedups.so"
+    command = [gcc, *FLAGS.split(), f"-I{headers}", str(SOURCE), "-o", str(built)]
+    assert run(command, check=False).returncode == 0
+    found = [
+        run([gcc, f"-print-file-name={name}"], capture_output=True, check=True).stdout
+        for name in RUNTIMES
+    ]
+    environ = {
+        **os.environ,
+        "LD_PRELOAD": " ".join(path.decode().strip() for path in found),
+        "ASAN_OPTIONS": "detect_leaks=0",  # the interpreter's own
+        "PYTHONMALLOC": "malloc",  # so that every buffer has fences
+    }
+    command = [sys.executable, "-c", TRIAL, str(built)]
+    told = run(command, env=environ, capture_output=True, check=False)
+    assert told.returncode == 0, told.stderr.decode()
