@@ -97,11 +97,11 @@ class Conversation:
         self, message: avr.FromCore | BadMessage, now: float
     ) -> list[Command]:
         """One message of AVR Core, or what was wrong with it."""
+        if isinstance(message, avr.CallerAudio) and now < self._due:
+            return self._light_pass(message.pcm, now)
         state = self._state
         match message:
             case avr.CallerAudio(pcm=pcm):
-                if now < self._due:
-                    return self._light_pass(pcm, now)
                 self._caller_audio(pcm, now)
             case avr.DtmfDigit(digit=digit):
                 turns.key_pressed(state, digit, now)

@@ -181,6 +181,9 @@ def read_together(
     Raises:
         PeerFault: One is over 64 KiB.
     """
+    if len(texts) == 1:
+        handle(_read(texts[0]))
+        return
     audio = b""
     for text in texts:
         message = _read(text)
@@ -188,7 +191,7 @@ def read_together(
         if audio and (not pcm or len(audio) >= _TOGETHER_BYTES):
             handle(CallerAudio(audio))
             audio = b""
-        if pcm and len(texts) > 1:
+        if pcm:
             audio += pcm
         else:
             handle(message)

@@ -117,8 +117,7 @@ class Sieve:
             return b""
         if self._opening is not None:
             return self._pass_opening(self._opening)
-        start = self._at if self._take_audio() else self._walk()
-        passed = bytes(self._held[start : self._at])
+        passed = b"" if self._take_audio() else self._walk()
         if self._at == len(self._held):
             self._held, self._at = b"", 0
         return passed
@@ -166,8 +165,8 @@ class Sieve:
             self.on_texts(texts)
         return at == len(held) or len(texts) == _TAKEN_AT_ONCE
 
-    def _walk(self) -> int:
-        """Go on to where more must arrive or others go first; from where to pass on."""
+    def _walk(self) -> bytes:
+        """Go on to where more must arrive or others go first; what to pass on by then."""
         start = self._at
         taken = 0
         while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
@@ -190,7 +189,7 @@ class Sieve:
                 else:
                     self._at = start = end
                     self.on_texts([text])
-        return start
+        return bytes(self._held[start : self._at])
 
     def _judge(self) -> bool:
         """Whether the frame ahead is passed on; if not, it is for us, once complete."""
