@@ -3,8 +3,7 @@
 Both give the same bytes.
 
 Attributes:
-    COMPILED: Which of them is used.
-    WARNINGS: What an operator should know of that.
+    WARNINGS: What an operator should know of which are used.
 """
 
 from typing import Final
@@ -14,15 +13,13 @@ try:
 except ImportError:
     from .portable import compress, downsample, upsample
 
-    _compiled = False
+    _warning = (
+        "the audio path was installed without a C compiler and Python's headers: "
+        "calls cost about a tenth more CPU"
+    )
 else:
-    _compiled = True
+    _warning = ""
 
-COMPILED: Final = _compiled
-_SLOWER: Final = (
-    "the audio path was installed without a C compiler and Python's headers: "
-    "calls cost about a tenth more CPU"
-)
-WARNINGS: Final = () if COMPILED else (_SLOWER,)
+WARNINGS: Final = (_warning,) if _warning else ()
 
-__all__ = ["COMPILED", "WARNINGS", "compress", "downsample", "upsample"]
+__all__ = ["WARNINGS", "compress", "downsample", "upsample"]

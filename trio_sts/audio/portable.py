@@ -35,7 +35,8 @@ def upsample(pcm: bytes, taps: bytes, /) -> bytes:
         pcm: PCM16LE. The first ``n - 1`` samples are those before, for the filter.
         taps: float64 of this machine, three phases of ``n`` taps, one after the other,
             1 to 32 of them. Output ``p`` of three is phase ``p`` over ``n`` samples, the
-            oldest first. Sums must be exact, or the two engines differ.
+            oldest first. Sums must be exact in float64 and below 2**31, or the two
+            engines differ.
 
     Returns:
         PCM16LE, rounded half to even and clipped.

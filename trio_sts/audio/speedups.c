@@ -1,5 +1,5 @@
-/* The inner loops of the media path, compiled: see engine.py, and speedups.pyi for what
- * each function takes and gives. portable.py has the same in Python, byte for byte.
+/* The inner loops of the media path, compiled; engine.py says when they are used.
+ * portable.py has the same in Python, byte for byte, and tells what each takes and gives.
  *
  * GCC and Clang, little-endian. Where this cannot be built, it is left out.
  */

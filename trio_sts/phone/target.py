@@ -96,7 +96,7 @@ async def dial_tcp(target: Target) -> trio.abc.Stream:
     secure = trio.SSLStream(stream, context, server_hostname=target.host)
     try:
         await secure.do_handshake()
-    except BaseException:
+    except BaseException:  # a cancellation too: nobody else closes it
         await trio.aclose_forcefully(stream)
         raise
     return secure
