@@ -12,8 +12,15 @@ from .test_call import tone
 
 @pytest.mark.parametrize("how", ["reset", "expired"])
 async def test_the_call_goes_on_with_a_second_session(how: str) -> None:
+    spoken = trio.Event()
+
+    async def agree_late(session: ScriptedSession) -> None:
+        if session.index:
+            await spoken.wait()
+        await session.set_up()
+
     async with (
-        scripted_model() as model,
+        scripted_model(agree_late) as model,
         serving(model.base_url) as service,
         calling(service.url) as core,
     ):
@@ -29,9 +36,10 @@ async def test_the_call_goes_on_with_a_second_session(how: str) -> None:
         else:
             await first.error("session_expired")
             await first.close(1001, "maximum duration of 60 minutes")
+        # What is said before the break is noticed goes down with the old connection.
+        second = await model.next_connection()
         await core.speak(tone(300))
-
-        second = await model.next_session()
+        spoken.set()
         agent = await second.expect("conversation.item.create")
         caller = await second.expect("conversation.item.create")
         assert agent["item"]["content"] == [
