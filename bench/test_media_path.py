@@ -16,7 +16,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from trio_sts.audio.formats import AudioFormat, decoder, encoder
 from trio_sts.audio.framing import FRAME_BYTES
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.conversation.session import Conversation
 from trio_sts.legs.fastpath.frames import text_frame
 from trio_sts.legs.fastpath.masks import Masks

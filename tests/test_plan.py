@@ -2,7 +2,7 @@
 
 from attrs import evolve
 
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.plan import rules, session_config
 from trio_sts.settings import Settings
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection

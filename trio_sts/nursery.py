@@ -26,7 +26,8 @@ from attrs import define, evolve, field, frozen
 from trio_sts import plan
 from trio_sts.clock import Alarm, Clock
 from trio_sts.conversation.commands import EndCall, RunTool
-from trio_sts.conversation.session import Conversation, is_usable_uuid
+from trio_sts.conversation.rules.opening import is_usable_uuid
+from trio_sts.conversation.session import Conversation
 from trio_sts.errors import LegClosed, ModelError
 from trio_sts.instructions import Resolved, resolve
 from trio_sts.legs.caller import CallerLeg
@@ -243,7 +244,7 @@ class Call:
         self._model_over.set()
         ending = self.ending or _STOPPING
         fields = summary(
-            self._relay.core.tally,
+            self._relay.core.counters,
             outcome=ending.outcome,
             code=ending.code,
             duration_s=trio.current_time() - self._started_at,

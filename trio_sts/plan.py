@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.settings import Settings, reasoning_sent, temperature_sent
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
 

@@ -108,7 +108,7 @@ class Relay:
         try:
             await self.caller.run(self._from_caller)
         except LegClosed:
-            self.home.end(EndCall(1000, self.core.parting or "caller hung up"))
+            self.home.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
             self.home.end(EndCall(fault.code, "caller leg faulty", fault.told))
 
@@ -117,7 +117,7 @@ class Relay:
         try:
             await self.caller.write()
         except LegClosed:
-            self.home.end(EndCall(1000, self.core.parting or "caller hung up"))
+            self.home.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
             self.home.end(EndCall(fault.code, "caller does not read", fault.told))
 

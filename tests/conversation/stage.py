@@ -6,7 +6,7 @@ from attrs import define, field
 
 from trio_sts.audio.framing import FRAME_BYTES
 from trio_sts.conversation import commands
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage
 from trio_sts.wire import avr

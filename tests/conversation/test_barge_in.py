@@ -245,7 +245,7 @@ def test_without_barge_in_the_agent_finishes_what_it_says() -> None:
     assert stage.core.finished_ms["i1"] >= 3500
 
 
-def test_the_tally_counts_barge_ins() -> None:
+def test_the_counters_count_barge_ins() -> None:
     stage = talking()
     stage.speech_started()
-    assert stage.conversation.tally.barge_ins == 1
+    assert stage.conversation.counters.barge_ins == 1

@@ -1,7 +1,7 @@
 """A turn that the model owes ends in audio, a nudge or an end."""
 
 from trio_sts.conversation.commands import EndCall
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import CancelResponse, CreateResponse
 
@@ -23,7 +23,7 @@ def test_the_turn_is_nudged_once_and_then_given_up() -> None:
     assert stage.kinds() == []
     stage.advance(0.2)
     assert stage.kinds() == ["CreateResponse"]
-    assert stage.conversation.tally.nudges == 1
+    assert stage.conversation.counters.nudges == 1
     stage.advance(7.8)
     assert stage.all(EndCall) == []
     stage.advance(0.2)
@@ -137,7 +137,7 @@ def test_the_clock_does_not_run_during_a_retry_delay() -> None:
     assert stage.creates == 0
     stage.advance(0.2)
     assert stage.creates == 1
-    assert stage.conversation.tally.nudges == 0
+    assert stage.conversation.counters.nudges == 0
 
 
 def test_the_clock_does_not_run_while_keys_are_gathered() -> None:
@@ -175,7 +175,7 @@ def test_a_nudge_that_is_answered_starts_afresh() -> None:
     stage.tool_finished("c2")
     stage.advance(8.5)
     assert not stage.over()
-    assert stage.conversation.tally.nudges == 2
+    assert stage.conversation.counters.nudges == 2
 
 
 def test_a_retry_delay_does_not_excuse_a_response_that_is_there_and_mute() -> None:
@@ -207,10 +207,10 @@ def test_a_remote_tool_that_runs_excuses_the_silence_until_it_ends() -> None:
     stage.created()
     stage.model(events.McpProgress("response.mcp_call.in_progress", "m1"))
     stage.advance(30)
-    assert stage.conversation.tally.nudges == 0
+    assert stage.conversation.counters.nudges == 0
     stage.model(events.McpProgress("response.mcp_call.completed", "m1"))
     stage.advance(2.1)
-    assert stage.conversation.tally.nudges == 1
+    assert stage.conversation.counters.nudges == 1
 
 
 def test_a_remote_tool_whose_end_was_not_seen_ends_with_its_response() -> None:
@@ -221,4 +221,4 @@ def test_a_remote_tool_whose_end_was_not_seen_ends_with_its_response() -> None:
     stage.model(events.McpProgress("response.mcp_call.in_progress", "m1"))
     stage.done()
     stage.advance(2.1)
-    assert stage.conversation.tally.nudges == 1
+    assert stage.conversation.counters.nudges == 1

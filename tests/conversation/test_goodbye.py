@@ -173,7 +173,7 @@ def test_after_call_control_nothing_is_owed_and_we_close_in_the_end(
     stage.advance(1)
     stage.tool_finished("bye")
     assert told(stage) == ['"found"']
-    assert stage.conversation.parting == outcome
+    assert stage.conversation.end_reason == outcome
     stage.advance(wait_s - 0.1)
     assert stage.creates == 0
     assert not stage.over()

@@ -3,7 +3,7 @@
 import pytest
 
 from trio_sts.conversation.commands import Begin
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.wire import avr
 from trio_sts.wire.realtime.requests import AppendAudio, CreateResponse
 
@@ -91,7 +91,7 @@ def test_the_words_of_the_greeting_are_not_said_later(seen: bool) -> None:
 def test_caller_audio_is_kept_for_10_s_and_then_dropped_and_counted() -> None:
     stage = before_the_model()
     stage.talk(12)
-    assert stage.conversation.tally.dropped_audio_ms == 2000
+    assert stage.conversation.counters.dropped_audio_ms == 2000
     stage.mark()
     stage.model_ready()
     stage.advance(5)

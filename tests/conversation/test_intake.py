@@ -20,7 +20,7 @@ def test_a_flood_is_let_through_at_5_s_a_second_and_the_oldest_dropped() -> None
     assert appended_ms(stage) == 5000
     for _ in range(1000):
         stage.caller(avr.CallerAudio(VOICE))
-    assert stage.conversation.tally.dropped_audio_ms == 25_000
+    assert stage.conversation.counters.dropped_audio_ms == 25_000
     warnings = [note for note in stage.all(Note) if note.level == "warning"]
     assert [note.event for note in warnings] == ["caller audio dropped"]
     stage.advance(1)
@@ -33,7 +33,7 @@ def test_real_time_audio_is_never_metered() -> None:
     stage = Stage.ready()
     stage.talk(30)
     assert appended_ms(stage) == 30_000
-    assert stage.conversation.tally.caller_audio_ms == 30_000
+    assert stage.conversation.counters.caller_audio_ms == 30_000
 
 
 def test_silence_mends_a_gap_in_mid_speech_in_real_time_for_2_s() -> None:

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sts.audio.formats import encoder
-from trio_sts.conversation.intake import Intake
+from trio_sts.conversation.parts.intake import Intake
 
 _SOUND = bytes(range(251))
 # Now and then a gap in speech, a flood, or more than the ring holds.

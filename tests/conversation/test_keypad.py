@@ -151,7 +151,7 @@ def test_digits_are_masked_where_they_are_told() -> None:
     assert stage.said == [("user", "****")]
     assert all("4711" not in repr(note) for note in stage.all(Note))
     assert "4711" not in repr(stage.all(CreateMessage))
-    assert stage.conversation.tally.keys == 5
+    assert stage.conversation.counters.keys == 5
 
 
 def test_the_vads_response_is_not_heard_though_its_created_was_not_seen() -> None:

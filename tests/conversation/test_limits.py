@@ -3,8 +3,8 @@
 import pytest
 
 from trio_sts.conversation.commands import Begin, EndCall, Note
-from trio_sts.conversation.failures import Fatal, Harmless, judge
-from trio_sts.conversation.session import is_usable_uuid
+from trio_sts.conversation.parts.failures import Fatal, Harmless, judge
+from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
 from trio_sts.wire.realtime.events import McpProgress, SessionUpdated, UnknownEvent
@@ -63,7 +63,7 @@ def test_10_malformed_model_events_are_a_lost_model() -> None:
     stage.model(BadMessage("no type"))
     assert stage.end is not None
     assert (stage.end.code, stage.end.outcome) == (1011, "model lost")
-    assert stage.conversation.tally.bad_events == 10
+    assert stage.conversation.counters.bad_events == 10
 
 
 def test_an_unknown_type_is_noted_once() -> None:
@@ -150,7 +150,7 @@ def test_nothing_is_commanded_after_the_end() -> None:
     assert stage.conversation.finish(stage.now) == []
 
 
-def test_the_tally_adds_up_tokens_and_latency() -> None:
+def test_the_counters_adds_up_tokens_and_latency() -> None:
     stage = Stage.ready()
     usage = Usage(1, 2, 3, 4, 5, 6)
     stage.done("r0", usage=usage)
@@ -158,10 +158,10 @@ def test_the_tally_adds_up_tokens_and_latency() -> None:
     stage.speech_stopped()
     stage.advance(0.75)
     stage.answer(1000, "i2", "r2")
-    tally = stage.conversation.tally
-    assert (tally.input_text_tokens, tally.output_audio_tokens) == (2, 12)
-    assert round(tally.worst_latency_s, 3) == 0.75
-    assert tally.turns == 1
+    counters = stage.conversation.counters
+    assert (counters.input_text_tokens, counters.output_audio_tokens) == (2, 12)
+    assert round(counters.worst_latency_s, 3) == 0.75
+    assert counters.turns == 1
 
 
 def test_an_error_is_judged_by_its_type_where_it_has_no_code() -> None:

@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 from typing_extensions import override
 
 from trio_sts.audio.formats import AudioFormat
-from trio_sts.conversation.rules import Rules
+from trio_sts.conversation.config import Rules
 from trio_sts.errors import BadMessage
 from trio_sts.wire.realtime.events import ItemAdded, OutputItemDone, TranscriptDelta
 from trio_sts.wire.realtime.items import Item

@@ -185,7 +185,7 @@ def test_what_came_of_an_answer_is_played_on_while_the_line_is_down() -> None:
     stage.delta(1010)
     stage.model_lost()
     stage.advance(3)
-    assert stage.conversation.tally.agent_audio_ms == 1020
+    assert stage.conversation.counters.agent_audio_ms == 1020
 
 
 def test_ids_of_the_old_session_mean_nothing_in_the_new_one() -> None:

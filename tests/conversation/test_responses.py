@@ -247,7 +247,7 @@ def test_an_error_event_and_the_failed_response_are_one_failure() -> None:
     assert stage.creates == 0
     stage.advance(0.2)
     assert stage.creates == 1
-    assert stage.conversation.tally.retries == 1
+    assert stage.conversation.counters.retries == 1
 
 
 def test_an_error_event_out_of_the_blue_asks_for_nothing() -> None:

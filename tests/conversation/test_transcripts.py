@@ -1,7 +1,7 @@
 """Who said what, in the order of the conversation and as it was heard."""
 
 from trio_sts.conversation.commands import Record
-from trio_sts.conversation.history import KEPT_BYTES, KEPT_ENTRIES, first_words
+from trio_sts.conversation.parts.history import KEPT_BYTES, KEPT_ENTRIES, first_words
 from trio_sts.wire.realtime.events import (
     ItemAdded,
     TranscriptDelta,

@@ -6,6 +6,7 @@ from attrs import define, field
 from typing_extensions import override
 
 from trio_sts.conversation import commands
+from trio_sts.conversation.reactions import PASS
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events, requests
 
@@ -138,8 +139,8 @@ class Watched(Stage):
     def _judge(self, command: commands.Command, *, corrected: bool) -> None:
         match command:
             case commands.ToModel(event=requests.CreateResponse()):
-                nudged = self.conversation.tally.nudges > self.nudges
-                self.nudges = self.conversation.tally.nudges
+                nudged = self.conversation.counters.nudges > self.nudges
+                self.nudges = self.conversation.counters.nudges
                 assert nudged or not self.unanswered, "two creates are unanswered"
                 assert self.active is None, "a response is active"
                 self.unanswered = True
@@ -179,9 +180,19 @@ class Watched(Stage):
 
     def _judge_state(self) -> None:
         assert self.conversation.deadline > self.now, "the deadline is in the past"
+        self._judge_deadline()
         assert self.core.most_queued <= self.rules.playout_lead_ms // _FRAME_MS + 1
-        playout = self.conversation._state.playout  # pyright: ignore[reportPrivateUsage] # nothing else shows what waits
+        state = self.conversation._state  # pyright: ignore[reportPrivateUsage] # nothing else shows what waits
+        playout = state.playout
         assert playout.queued_ms <= self.rules.playout_max_s * 1000 + DELTA_MS + 40
+
+    def _judge_deadline(self) -> None:
+        """No step of the pass has made an earlier one due."""
+        state = self.conversation._state  # pyright: ignore[reportPrivateUsage] # what the next pass will look at
+        if state.out.ended:
+            return
+        first = min(PASS, key=lambda step: step.due_at(state, self.now))
+        assert self.conversation.deadline <= first.due_at(state, self.now), first.name
 
 
 def _is_interruption(command: commands.Command) -> bool:

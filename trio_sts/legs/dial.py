@@ -12,7 +12,7 @@ import trio
 from attrs import frozen
 from trio_websocket import ConnectionRejected
 
-from trio_sts.conversation.failures import Fatal, judge
+from trio_sts.conversation.parts.failures import Fatal, judge
 from trio_sts.errors import (
     BadMessage,
     LegClosed,

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from trio_sts.conversation.tally import Tally
+from trio_sts.conversation.parts.counters import Counters
 
 
 @frozen
@@ -35,19 +35,19 @@ PRICES: Mapping[str, Price] = {
 }
 
 
-def cost_usd(tally: Tally, model: str) -> float | None:
+def cost_usd(counters: Counters, model: str) -> float | None:
     """US dollars for all responses of a call, transcription not included."""
     price = PRICES.get(model)
     if price is None:
         return None
-    fresh_audio = tally.input_audio_tokens - tally.cached_audio_tokens
-    fresh_text = tally.input_text_tokens - tally.cached_text_tokens
+    fresh_audio = counters.input_audio_tokens - counters.cached_audio_tokens
+    fresh_text = counters.input_text_tokens - counters.cached_text_tokens
     millionths = (
         fresh_audio * price.audio_in
-        + tally.cached_audio_tokens * price.audio_cached
-        + tally.output_audio_tokens * price.audio_out
+        + counters.cached_audio_tokens * price.audio_cached
+        + counters.output_audio_tokens * price.audio_out
         + fresh_text * price.text_in
-        + tally.cached_text_tokens * price.text_cached
-        + tally.output_text_tokens * price.text_out
+        + counters.cached_text_tokens * price.text_cached
+        + counters.output_text_tokens * price.text_out
     )
     return millionths / 1_000_000

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from trio_sts.conversation.tally import Tally
+from trio_sts.conversation.parts.counters import Counters
 
 from .prices import cost_usd
 
 
 def summary(
-    tally: Tally, *, outcome: str, code: int, duration_s: float, model: str
+    counters: Counters, *, outcome: str, code: int, duration_s: float, model: str
 ) -> dict[str, Any]:
     """The fields of the line: how the call ended and what it was like.
 
@@ -19,22 +19,22 @@ def summary(
         "outcome": outcome,
         "close_code": code,
         "duration_s": round(duration_s, 1),
-        "turns": tally.turns,
-        "barge_ins": tally.barge_ins,
-        "tools": tally.tools,
-        "keys": tally.keys,
-        "tokens_in": tally.input_audio_tokens + tally.input_text_tokens,
-        "tokens_cached": tally.cached_audio_tokens + tally.cached_text_tokens,
-        "tokens_out": tally.output_audio_tokens + tally.output_text_tokens,
-        "worst_latency_ms": round(tally.worst_latency_s * 1000),
-        "caller_audio_s": round(tally.caller_audio_ms / 1000, 1),
-        "agent_audio_s": round(tally.agent_audio_ms / 1000, 1),
-        "dropped_audio_ms": round(tally.dropped_audio_ms),
-        "nudges": tally.nudges,
-        "retries": tally.retries,
-        "reconnects": tally.reconnects,
+        "turns": counters.turns,
+        "barge_ins": counters.barge_ins,
+        "tools": counters.tools,
+        "keys": counters.keys,
+        "tokens_in": counters.input_audio_tokens + counters.input_text_tokens,
+        "tokens_cached": counters.cached_audio_tokens + counters.cached_text_tokens,
+        "tokens_out": counters.output_audio_tokens + counters.output_text_tokens,
+        "worst_latency_ms": round(counters.worst_latency_s * 1000),
+        "caller_audio_s": round(counters.caller_audio_ms / 1000, 1),
+        "agent_audio_s": round(counters.agent_audio_ms / 1000, 1),
+        "dropped_audio_ms": round(counters.dropped_audio_ms),
+        "nudges": counters.nudges,
+        "retries": counters.retries,
+        "reconnects": counters.reconnects,
     }
-    cost = cost_usd(tally, model)
+    cost = cost_usd(counters, model)
     if cost is not None:
         fields["cost_usd"] = round(cost, 4)
     return fields

@@ -6,7 +6,7 @@ a retry goes on, because error events are documented as mostly recoverable.
 
 import re
 
-from attrs import frozen
+from attrs import define, frozen
 
 from trio_sts.wire.realtime.items import ErrorDetail
 
@@ -78,14 +78,31 @@ def judge(error: ErrorDetail) -> Fatal | Retry | Harmless:
     return Harmless(expected=code in _BENIGN)
 
 
-def backoff_s(attempt: int, named_s: float | None) -> float | None:
-    """Seconds before retry ``attempt`` (from 0); None when there are no more.
+@define
+class Retries:
+    """Responses in a row that failed and were asked for again.
 
-    The delay that the endpoint named is kept, 10 s at most; otherwise 1, 2, 4 s.
+    Written by: responses.
     """
-    if attempt >= _MOST_RETRIES:
-        return None
-    return min(named_s, _MOST_DELAY_S) if named_s is not None else 2.0**attempt
+
+    _attempts: int = 0
+
+    def next_delay_s(self, named_s: float | None) -> float | None:
+        """Seconds before the next retry; None when there are no more.
+
+        Args:
+            named_s: The delay that the endpoint named: it is kept, 10 s at most.
+                Otherwise the delays are 1, 2 and 4 s.
+        """
+        if self._attempts >= _MOST_RETRIES:
+            return None
+        backoff_s = 2.0**self._attempts
+        self._attempts += 1
+        return backoff_s if named_s is None else min(named_s, _MOST_DELAY_S)
+
+    def worked(self) -> None:
+        """A response was completed."""
+        self._attempts = 0
 
 
 def _answers_a_correction(error: ErrorDetail) -> bool:

@@ -2,13 +2,14 @@
 
 from attrs import define, field
 
+from trio_sts.conversation.moments import AT_ONCE, NEVER
+
 # More keys than any number, account or code that callers are asked for.
 MAX_DIGITS = 32
 # Messages that wait for the end of a response at the same time.
 MAX_WAITING = 8
 # How long a message waits for the end of the response that the first key cancelled.
 _CANCEL_PATIENCE_S = 2.0
-NEVER = float("inf")
 
 
 def keys_message(digits: str) -> str:
@@ -18,7 +19,10 @@ def keys_message(digits: str) -> str:
 
 @define
 class Keypad:
-    """Gathers digits until ``#``, a pause or the bound."""
+    """Gathers digits until ``#``, a pause or the bound.
+
+    Written by: keypad.
+    """
 
     timeout_ms: int
     _digits: str = field(default="", repr=False)
@@ -53,11 +57,12 @@ class Keypad:
         self._patience_at = NEVER
         return ready
 
-    @property
-    def deadline(self) -> float:
-        """When `take` has to be asked again."""
-        gathered_at = self._gathered_at if self._digits else NEVER
-        return min(gathered_at, self._patience_at if self._ready else NEVER)
+    def deadline(self, *, response_active: bool) -> float:
+        """When `take` has something to do."""
+        at = self._gathered_at if self._digits else NEVER
+        if self._ready:
+            at = min(at, self._patience_at if response_active else AT_ONCE)
+        return at
 
     def _close(self, now: float, digits: str) -> None:
         if len(self._ready) < MAX_WAITING:

@@ -11,6 +11,7 @@ from attrs import define, field, frozen
 
 from trio_sts.audio.formats import AudioFormat, Decoder, decoder
 from trio_sts.audio.framing import FRAME_MS, Framer
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 # Several frames go out in one write; more than this would make an interruption late.
 BATCH_FRAMES = 100 // FRAME_MS
@@ -115,6 +116,9 @@ class Playout:
     """The queue and the clock of one call's agent audio.
 
     Times are seconds of the conversation's clock.
+
+    Written by: responses (arrivals), hearing (feeding), transcripts (what was heard),
+    barge_in (cuts), restoring (a session that is gone).
     """
 
     audio_format: AudioFormat
@@ -127,7 +131,9 @@ class Playout:
     # Those of them that are neither cut nor heard to their end.
     _live: dict[str, Track] = field(factory=dict[str, Track])
     _latest: Track | None = None
-    _ends_at: float = float("-inf")
+    _ends_at: float = AT_ONCE
+    # An item got complete, and may have been heard to its end already.
+    _unsettled: bool = False
 
     @property
     def queued_ms(self) -> float:
@@ -228,6 +234,7 @@ class Playout:
                 break
             self._stretches.popleft()
             stretch.track.played(stretch.duration_ms)
+        self._unsettled = False
         over = [track for track in self._live.values() if track.over]
         for track in over:
             del self._live[track.item_id]
@@ -244,8 +251,10 @@ class Playout:
 
     @property
     def deadline(self) -> float:
-        """When `feed` or `settle` has something to do; infinity if never."""
-        at = float("inf")
+        """When `feed` or `settle` has something to do."""
+        if self._unsettled:
+            return AT_ONCE
+        at = NEVER
         if self._queue:
             # Wait until a whole batch has room, so that batches stay batches, but never
             # until more than half of a small lead is gone.
@@ -292,6 +301,7 @@ class Playout:
             cuts = [self._at(track, track.received_ms) for track in unheard]
             for track in unheard:
                 track.closed = track.complete = True
+            self._unsettled = True
             return oldest, cuts
         self._queue = deque(e for e in self._queue if e[0].response_id != oldest)
         return oldest, [self._cut(t, t.sent_ms) for t in unheard]
@@ -300,6 +310,7 @@ class Playout:
         if self._latest is track:
             self._latest = None
         if not track.complete and not track.closed:
+            self._unsettled = True
             self._queue.extend((track, frame) for frame in track.finish())
 
     def _play(self, track: Track) -> None:

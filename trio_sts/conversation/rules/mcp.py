@@ -8,10 +8,9 @@ error.
 import re
 from collections.abc import Mapping
 
+from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
-
-from .state import State
 
 _ITEMS = frozenset({"mcp_call", "mcp_list_tools"})
 # As OpenAI names kinds of errors, and as tools are named.
@@ -21,28 +20,28 @@ _CALL = "response.mcp_call."
 _RUNS = "response.mcp_call.in_progress"
 
 
-def mcp_progress(state: State, event: events.McpProgress, _: float) -> None:
+def progress(state: State, event: events.McpProgress, _: float) -> None:
     """A list of tools is being read, or a tool runs: its silence is excused."""
     if event.type == _RUNS:
-        state.remote_calls.append(event.item_id)
-    elif event.type.startswith(_CALL) and event.item_id in state.remote_calls:
-        state.remote_calls.remove(event.item_id)
+        state.mcp.started(event.item_id)
+    elif event.type.startswith(_CALL):
+        state.mcp.ended(event.item_id)
     if event.type.endswith("failed"):
         state.out.note("warning", "mcp", type=event.type)
     else:
         state.out.note("info", "mcp", type=event.type)
 
 
-def item_done(state: State, event: events.ItemDone, _: float) -> None:
-    """An item of the conversation is complete."""
-    note_item(state, event.item)
-
-
-def note_item(state: State, item: Item) -> None:
+def item_done(
+    state: State, event: events.ItemDone | events.OutputItemDone, _: float
+) -> None:
     """Log how a remote server was used; an item is announced twice and logged once."""
-    if item.type not in _ITEMS or item.id in state.remote_items:
-        return
-    state.remote_items.append(item.id)
+    item = event.item
+    if item.type in _ITEMS and state.mcp.is_new(item.id):
+        _note(state, item)
+
+
+def _note(state: State, item: Item) -> None:
     label = "".join(filter(str.isprintable, item.server_label or ""))[:_LABEL_CHARS]
     fields = {"type": item.type, "server": label}
     if item.type == "mcp_call":

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
+from trio_sts.conversation.moments import AT_ONCE
 from trio_sts.wire.realtime.events import ArgumentsDone
 from trio_sts.wire.realtime.items import Item, Response
 from trio_sts.wire.realtime.requests import CreateFunctionOutput
@@ -45,6 +46,14 @@ class _Parent:
     calls: list[ToolCall] = field(factory=list[ToolCall])
     done: bool = False
 
+    @property
+    def has_due(self) -> bool:
+        """Whether an output may be sent, or nothing is waited for any more."""
+        settled = [call.settled for call in self.calls]
+        return all(settled) or any(
+            call.output is not None and not call.settled for call in self.calls
+        )
+
 
 def _remember(seen: dict[str, _T], key: str, value: _T, *, most: int) -> None:
     seen[key] = value
@@ -54,7 +63,15 @@ def _remember(seen: dict[str, _T], key: str, value: _T, *, most: int) -> None:
 
 @define
 class ToolCalls:
-    """All function calls of a conversation, by the response that made them."""
+    """All function calls of a conversation, by the response that made them.
+
+    Written by: tools (announcements), outputs (results), restoring.
+
+    Attributes:
+        answered_at: When a call last got its result.
+    """
+
+    answered_at: float = AT_ONCE
 
     _seen: dict[str, ToolCall] = field(factory=dict[str, ToolCall])
     _parents: dict[str, _Parent] = field(factory=dict[str, _Parent])
@@ -71,9 +88,21 @@ class ToolCalls:
             for call in parent.calls
         )
 
-    def parent_done(self, response_id: str) -> bool:
+    @property
+    def outputs_due(self) -> bool:
+        """Whether `take_due` has something to do."""
+        return bool(self._parents) and any(
+            parent.done and parent.has_due for parent in self._parents.values()
+        )
+
+    def find(self, call_id: str) -> ToolCall | None:
+        """The call with this id, as far as is remembered."""
+        return self._seen.get(call_id)
+
+    def parent_done(self, call_id: str) -> bool:
         """Whether the response that made a call has ended."""
-        parent = self._parents.get(response_id)
+        call = self._seen.get(call_id)
+        parent = self._parents.get(call.response_id) if call is not None else None
         return parent is None or parent.done
 
     def named(self, item: Item) -> None:
@@ -107,14 +136,19 @@ class ToolCalls:
             call.dropped = True
 
     def finished(
-        self, call_id: str, output: str, *, owes_answer: bool = True
+        self, call_id: str, output: str, now: float, *, owes_answer: bool = True
     ) -> ToolCall | None:
-        """A call has its result; ``owes_answer`` says whether the model is to speak."""
+        """A call has its result; ``owes_answer`` says whether the model is to speak.
+
+        Returns:
+            The call, unless it had one already or none is awaited.
+        """
         call = self._seen.get(call_id)
         if call is None or call.output is not None or call.dropped:
             return None
         call.output = output
         call.owes_answer = owes_answer
+        self.answered_at = now
         return call
 
     def leave_session(self, mark: str) -> None:
@@ -133,9 +167,13 @@ class ToolCalls:
         call = self._seen.get(call_id)
         return call is not None and not call.dropped
 
-    def all_told(self) -> bool:
-        """A new session was told every output there is; whether it owes an answer."""
-        return self.due()[1]
+    def mark_retold(self) -> bool:
+        """A new session was told every output there is.
+
+        Returns:
+            Whether it owes an answer to them.
+        """
+        return self.take_due()[1]
 
     def response_done(self, response: Response) -> list[ToolCall]:
         """A parent has ended.
@@ -162,7 +200,7 @@ class ToolCalls:
             call.dropped = True
         return dropped
 
-    def due(self) -> tuple[list[CreateFunctionOutput], bool]:
+    def take_due(self) -> tuple[list[CreateFunctionOutput], bool]:
         """The outputs that may be sent now, and whether they want a response."""
         outputs: list[CreateFunctionOutput] = []
         wanted = False

@@ -2,12 +2,11 @@
 
 from attrs import define, field
 
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.wire.realtime.requests import CreateResponse
 
 # The VAD creates its response within this time after speech stopped, or not at all.
 VAD_GRACE_S = 1.0
-NEVER = float("inf")
-AT_ONCE = float("-inf")
 
 
 @define
@@ -16,6 +15,8 @@ class Sequencer:
 
     A response that is created after the want satisfies it, whoever created it; one that
     was active already does not.
+
+    Written by: asking; responses report what became of a response.
     """
 
     active: str | None = None
@@ -30,7 +31,6 @@ class Sequencer:
     _created_since_asked: bool = False
     # The want came after a create that is still unanswered, which cannot satisfy it.
     _want_outlives_ask: bool = False
-    blocked: bool = False
 
     def want(
         self, *, instructions: str | None = None, not_before: float = AT_ONCE
@@ -100,6 +100,14 @@ class Sequencer:
         """The VAD's response is due; after the grace we ask ourselves."""
         self._speech_hold = now + VAD_GRACE_S
 
+    def leave_session(self) -> None:
+        """The session is gone, and with it every response and every want."""
+        self.active = self._instructions = None
+        self.wanted = self.asked = False
+        self._not_before = self._speech_hold = AT_ONCE
+        self._unseen_active = self._created_since_asked = False
+        self._want_outlives_ask = False
+
     def refused(self) -> None:
         """``conversation_already_has_active_response``: ask again after its end."""
         if not self.asked:
@@ -126,7 +134,7 @@ class Sequencer:
 
     @property
     def deadline(self) -> float:
-        """When a create may be sent; infinity while none may."""
-        if not self.wanted or self.asked or self.busy or self.blocked:
+        """When a create may be sent."""
+        if not self.wanted or self.asked or self.busy:
             return NEVER
         return max(self._not_before, self._speech_hold)

@@ -10,12 +10,13 @@ from typing import Literal
 
 from attrs import define, field
 
+from trio_sts.conversation.moments import AT_ONCE, NEVER
+
 # What a new session is told at most.
 KEPT_ENTRIES = 200
 KEPT_BYTES = 64 * 1024
 # A transcription that has not come by then does not hold back what follows.
 TRANSCRIPTION_PATIENCE_S = 10.0
-NEVER = float("inf")
 
 Kind = Literal["user", "agent", "keys", "call", "output"]
 
@@ -42,7 +43,11 @@ class Entry:
 
 @define
 class History:
-    """The entries of a call: first those still open, then the kept ones."""
+    """The entries of a call: first those still open, then the kept ones.
+
+    Written by: responses, barge_in, keypad, tools, outputs, transcripts; restoring when
+    a session is gone.
+    """
 
     caller_transcripts: bool = True
     _open: deque[Entry] = field(factory=deque[Entry])
@@ -57,8 +62,13 @@ class History:
 
     @property
     def deadline(self) -> float:
-        """When an entry stops being waited for."""
-        return self._open[0].expires_at if self._open else NEVER
+        """When `take` has something to give."""
+        if not self._open:
+            return NEVER
+        first = self._open[0]
+        if first.closed or len(self._open) > KEPT_ENTRIES:
+            return AT_ONCE
+        return first.expires_at
 
     def caller_turn(self, item_id: str, now: float) -> None:
         """The caller's turn has its place; its words come later, if at all."""

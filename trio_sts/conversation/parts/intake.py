@@ -6,6 +6,7 @@ from attrs import define, field
 
 from trio_sts.audio.formats import Encoder
 from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 KEPT_MS = 10_000
 # More than this in one second is a flood; it is let through at this rate.
@@ -16,25 +17,52 @@ _CATCH_UP_RATE = 4.0
 _GAP_S = 0.2
 _MOST_SILENCE_MS = 2_000
 _MEND_MS = 100
-NEVER = float("inf")
 _MS_PER_BYTE = 1 / 16
 
 
 @define
 class Intake:
-    """A ring of caller PCM (8 kHz) in front of the model, and the meter that empties it."""
+    """A ring of caller PCM (8 kHz) in front of the model, and the meter that empties it.
+
+    Written by: hearing; restoring opens and closes it with the model's session, and
+    greeting withholds the caller's audio.
+    """
 
     _encoder: Encoder = field(repr=False)
     open: bool = False
     withheld: bool = False
-    heard_at: float = float("-inf")
+    heard_at: float = AT_ONCE
     _ring: deque[bytes] = field(factory=deque[bytes], repr=False)
     _ring_ms: float = 0
     _allowance_ms: float = _BURST_MS
     _rate: float = float(_BURST_MS) / 1000
-    _metered_at: float = float("-inf")
+    _metered_at: float = AT_ONCE
     _mended_ms: float = 0
     _mend_at: float = NEVER
+
+    def start(self, *, model_hears_speech: bool) -> None:
+        """There is a session: audio may go to the model."""
+        self.open = True
+        if model_hears_speech:
+            self.speech_started()
+
+    def stop(self) -> None:
+        """There is no session: audio is kept."""
+        self.open = False
+
+    def withhold(self) -> None:
+        """Keep the audio until `catch_up`, although there is a session."""
+        self.withheld = True
+
+    def speech_started(self) -> None:
+        """The model hears speech: from now on a gap in it is mended."""
+        held_up = not self.open or self.withheld or self._ring
+        if not held_up and self._mended_ms == 0:
+            self._mend_at = self.heard_at + _GAP_S
+
+    def speech_stopped(self) -> None:
+        """The model hears no speech any more: there is nothing to mend."""
+        self._mend_at = NEVER
 
     def add(self, pcm: bytes, now: float) -> float:
         """Keep caller audio.
@@ -72,12 +100,20 @@ class Intake:
         self._rate = _BURST_MS / 1000
         return self._encoder.encode(pcm)
 
-    def catch_up(self, now: float) -> None:
+    def catch_up(self, now: float, *, model_hears_speech: bool = False) -> None:
         """Let go what was withheld, at no more than four times real time."""
         self.withheld = False
         self._rate = _CATCH_UP_RATE
         self._allowance_ms = 0
         self._metered_at = now
+        if model_hears_speech:
+            self.speech_started()
+
+    def may_take(self, now: float) -> bool:
+        """Whether `take` gives something now, be it before the deadline."""
+        if not self._ring or not self.open or self.withheld:
+            return False
+        return self._allowance_ms + self._gained_ms(now) > 0
 
     def take(self, now: float) -> bytes:
         """What may go to the model now, in its format; empty if nothing may."""
@@ -121,6 +157,9 @@ class Intake:
         return self._mend_at
 
     def _refill(self, now: float) -> None:
-        gained_ms = (now - self._metered_at) * 1000 * self._rate
+        gained_ms = self._gained_ms(now)
         self._allowance_ms = min(self._allowance_ms + gained_ms, _BURST_MS)
         self._metered_at = now
+
+    def _gained_ms(self, now: float) -> float:
+        return (now - self._metered_at) * 1000 * self._rate

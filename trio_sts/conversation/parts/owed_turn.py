@@ -1,41 +1,46 @@
-"""The dead-air rule: a turn that the model owes ends in audio, a nudge or an end."""
+"""The turn that the model owes, and the clock of the dead air before it."""
 
 from enum import Enum, auto
 
 from attrs import define
 
-NEVER = float("inf")
+from trio_sts.conversation.moments import NEVER
 
 
 class Remedy(Enum):
     """What a silence of ``dead_air_s`` asks for."""
 
-    NUDGE = auto()
+    ASK_AGAIN = auto()
     GIVE_UP = auto()
 
 
 @define
-class Patience:
-    """The clock runs only while the model owes a turn and nothing excuses the silence."""
+class OwedTurn:
+    """The clock runs only while a turn is owed and nothing excuses the silence.
+
+    Written by: whatever makes the model owe a turn or settles it (dead_air for the
+    caller's speech and the agent's audio, greeting, keypad, outputs, asking,
+    restoring); the clock itself by dead_air alone.
+    """
 
     dead_air_s: float
     owed: bool = False
-    nudged: bool = False
+    asked_again: bool = False
     _since: float | None = None
 
     def owe(self) -> None:
         """A new turn is the model's: after speech, a tool, or the greeting's request."""
         self.owed = True
-        self.nudged = False
+        self.asked_again = False
         self._since = None
 
-    def satisfied(self) -> None:
+    def settle(self) -> None:
         """Audio, a tool call or speech."""
         self.owed = False
-        self.nudged = False
+        self.asked_again = False
         self._since = None
 
-    def asked(self) -> None:
+    def restart_clock(self) -> None:
         """A response was asked for just now: the silence begins anew."""
         self._since = None
 
@@ -46,17 +51,22 @@ class Patience:
         elif self._since is None:
             self._since = now
 
-    def due(self, now: float) -> Remedy | None:
-        """What to do now, if the silence has lasted."""
+    def take_remedy(self, now: float) -> Remedy | None:
+        """What to do now, if the silence has lasted; each remedy is given once."""
         if now < self.deadline:
             return None
         self._since = None
-        if self.nudged:
+        if self.asked_again:
             return Remedy.GIVE_UP
-        self.nudged = True
-        return Remedy.NUDGE
+        self.asked_again = True
+        return Remedy.ASK_AGAIN
+
+    @property
+    def clock_runs(self) -> bool:
+        """Whether silence is being counted."""
+        return self._since is not None
 
     @property
     def deadline(self) -> float:
-        """When the silence has lasted; infinity while the clock does not run."""
+        """When the silence has lasted; never while the clock does not run."""
         return NEVER if self._since is None else self._since + self.dead_air_s

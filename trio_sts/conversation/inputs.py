@@ -1,0 +1,38 @@
+"""What reaches the core beside the messages of the two wires."""
+
+from attrs import field, frozen
+
+from trio_sts.errors import BadMessage
+from trio_sts.wire.realtime.items import SessionInfo
+
+
+@frozen
+class ModelReady:
+    """A session is set up.
+
+    ``welcome_message`` is the greeting, word for word; None leaves it to the model.
+    """
+
+    info: SessionInfo
+    welcome_message: str | None = field(default=None, repr=False)
+
+
+@frozen
+class ModelLost:
+    """The model leg is gone."""
+
+
+@frozen
+class BadEvent:
+    """An event of the model's that could not be read."""
+
+    fault: BadMessage
+
+
+@frozen
+class ToolFinished:
+    """A tool has answered; ``ok`` says whether it did what it was asked."""
+
+    call_id: str
+    output: str = field(repr=False)
+    ok: bool

@@ -1,0 +1,101 @@
+"""What a call was like, in numbers: the core counts, the summary line tells."""
+
+from typing import Literal
+
+from attrs import define, field
+
+from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.wire.realtime.items import Usage
+
+_MS_PER_BYTE = FRAME_MS / FRAME_BYTES
+_MOST_UNKNOWN_TYPES = 100
+
+Counter = Literal[
+    "barge_ins",
+    "tools",
+    "keys",
+    "nudges",
+    "retries",
+    "reconnects",
+    "bad_messages",
+    "bad_events",
+]
+
+
+@define
+class Counters:
+    """Counters of one call; milliseconds of audio, seconds of latency.
+
+    Written by: every rule, each what it does.
+    """
+
+    turns: int = 0
+    barge_ins: int = 0
+    tools: int = 0
+    keys: int = 0
+    nudges: int = 0
+    retries: int = 0
+    reconnects: int = 0
+    bad_messages: int = 0
+    bad_events: int = 0
+    caller_audio_ms: float = 0
+    agent_audio_ms: float = 0
+    dropped_audio_ms: float = 0
+    worst_latency_s: float = 0
+    input_text_tokens: int = 0
+    input_audio_tokens: int = 0
+    cached_text_tokens: int = 0
+    cached_audio_tokens: int = 0
+    output_text_tokens: int = 0
+    output_audio_tokens: int = 0
+    _asked_at: float | None = field(default=None, repr=False)
+    _unknown_types: set[str] = field(factory=set[str], repr=False)
+
+    def count(self, counter: Counter) -> int:
+        """Add one.
+
+        Returns:
+            How many there are now.
+        """
+        number: int = getattr(self, counter) + 1
+        setattr(self, counter, number)
+        return number
+
+    def caller_audio(self, pcm: bytes) -> None:
+        """Audio of the caller's has come."""
+        self.caller_audio_ms += len(pcm) * _MS_PER_BYTE
+
+    def dropped_audio(self, ms: float) -> bool:
+        """Caller audio was dropped; whether it is the first of the call."""
+        first = not self.dropped_audio_ms
+        self.dropped_audio_ms += ms
+        return first
+
+    def agent_audio(self, pcm: bytes, now: float) -> None:
+        """Audio leaves for AVR Core; the first one after a turn ends its latency."""
+        self.agent_audio_ms += len(pcm) * _MS_PER_BYTE
+        if self._asked_at is not None:
+            self.worst_latency_s = max(self.worst_latency_s, now - self._asked_at)
+            self._asked_at = None
+
+    def caller_finished(self, now: float) -> None:
+        """The caller stopped speaking: the latency of this turn starts to count."""
+        self.turns += 1
+        self._asked_at = now
+
+    def add_usage(self, usage: Usage) -> None:
+        """Add the tokens of one response."""
+        self.input_text_tokens += usage.input_text_tokens
+        self.input_audio_tokens += usage.input_audio_tokens
+        self.cached_text_tokens += usage.cached_text_tokens
+        self.cached_audio_tokens += usage.cached_audio_tokens
+        self.output_text_tokens += usage.output_text_tokens
+        self.output_audio_tokens += usage.output_audio_tokens
+
+    def is_new_type(self, message_type: str) -> bool:
+        """Whether an unknown type is seen for the first time; from now on it is not."""
+        known = self._unknown_types
+        if message_type in known or len(known) >= _MOST_UNKNOWN_TYPES:
+            return False
+        known.add(message_type)
+        return True

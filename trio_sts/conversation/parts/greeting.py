@@ -1,0 +1,84 @@
+"""The greeting: asked for, spoken, over; and the protection it may have."""
+
+from enum import Enum, auto
+
+from attrs import define
+
+from trio_sts.conversation.moments import AT_ONCE, NEVER
+
+# A protected greeting withholds the caller's audio no longer than this.
+PROTECTION_S = 20.0
+
+
+class Stage(Enum):
+    """How far the greeting has come."""
+
+    NONE = auto()
+    ASKED = auto()
+    SPEAKING = auto()
+    OVER = auto()
+
+
+@define
+class Greeting:
+    """The first answer of a call, and whether the caller is to hear all of it.
+
+    Written by: greeting; restoring when nobody has heard it.
+    """
+
+    stage: Stage = Stage.NONE
+    _response_id: str | None = None
+    _response_done: bool = False
+    _protected_until: float = NEVER
+
+    def ask(self) -> None:
+        """It is being asked for."""
+        self.stage = Stage.ASKED
+
+    def protect(self, now: float) -> None:
+        """The caller's audio is withheld until `heard_at`."""
+        self._protected_until = now + PROTECTION_S
+
+    def unprotect(self) -> None:
+        """The caller's audio is not withheld any more."""
+        self._protected_until = NEVER
+
+    def spoken_by(self, response_id: str) -> None:
+        """A response begins: it is the greeting if that was asked for."""
+        if self.stage is Stage.ASKED:
+            self.stage = Stage.SPEAKING
+            self._response_id = response_id
+            self._response_done = False
+
+    def response_done(self, response_id: str, *, failed: bool) -> None:
+        """A response has ended; if it was the greeting and failed, another one will be."""
+        if response_id != self._response_id:
+            return
+        self._response_done = True
+        if failed:
+            self.stage = Stage.ASKED
+
+    def leave_session(self) -> None:
+        """The session is gone: the greeting has been spoken as far as it got."""
+        if self._response_id is not None:
+            self._response_id = ""
+            self._response_done = True
+
+    def forget(self) -> None:
+        """Nobody has heard it: it may be asked for again."""
+        self.stage = Stage.NONE
+
+    def end_if_heard(self, now: float, *, audible: bool) -> bool:
+        """Whether the caller has heard it, or was protected from it long enough."""
+        if now >= self._protected_until or (
+            self.stage is Stage.SPEAKING and self._response_done and not audible
+        ):
+            self.stage = Stage.OVER
+        return self.stage is Stage.OVER
+
+    def heard_at(self, drained_at: float) -> float:
+        """When `end_if_heard` is true, if all audio has been heard at ``drained_at``."""
+        if self.stage is Stage.OVER:
+            return AT_ONCE
+        spoken = self.stage is Stage.SPEAKING and self._response_done
+        return min(self._protected_until, drained_at if spoken else NEVER)

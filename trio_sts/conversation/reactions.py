@@ -1,0 +1,124 @@
+"""Which rule reacts to what, and which rules every pass ends with: two tables."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from attrs import frozen
+
+from trio_sts.errors import BadMessage
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events
+
+from .inputs import BadEvent, ModelLost, ModelReady, ToolFinished
+from .rules import (
+    asking,
+    barge_in,
+    dead_air,
+    goodbye,
+    greeting,
+    hearing,
+    keypad,
+    limits,
+    mcp,
+    opening,
+    outputs,
+    responses,
+    restoring,
+    tools,
+    transcripts,
+)
+from .state import State
+
+Reaction = Callable[[State, Any, float], None]
+
+# What comes in, and the rules that react, in this order.
+EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
+    # AVR Core.
+    avr.Init: (opening.init,),
+    avr.CallerAudio: (hearing.caller_audio,),
+    avr.DtmfDigit: (keypad.key_pressed,),
+    avr.UnknownFromCore: (limits.unknown_type,),
+    BadMessage: (limits.bad_message,),
+    # The model leg.
+    ModelReady: (restoring.model_ready, greeting.model_ready),
+    ModelLost: (restoring.model_lost,),
+    BadEvent: (limits.bad_event,),
+    # The caller, as the model hears them.
+    events.SpeechStarted: (
+        hearing.speech_started,
+        asking.speech_started,
+        dead_air.speech_started,
+        goodbye.speech_started,
+        barge_in.speech_started,
+    ),
+    events.SpeechStopped: (
+        hearing.speech_stopped,
+        asking.speech_stopped,
+        goodbye.speech_stopped,
+    ),
+    events.InputTimeout: (asking.input_timeout,),
+    events.InputCommitted: (transcripts.input_committed,),
+    events.ItemAdded: (transcripts.item_added,),
+    events.TranscriptionCompleted: (transcripts.caller_words,),
+    events.TranscriptionFailed: (transcripts.no_caller_words,),
+    # The model's answers.
+    events.ResponseCreated: (responses.created,),
+    events.OutputItemAdded: (tools.output_item_added, responses.output_item_added),
+    events.AudioDelta: (responses.audio,),
+    events.AudioDone: (responses.audio_done,),
+    events.TranscriptDelta: (transcripts.agent_delta,),
+    events.TranscriptDone: (transcripts.agent_done,),
+    events.ArgumentsDone: (tools.arguments_done,),
+    events.OutputItemDone: (
+        tools.output_item_done,
+        responses.output_item_done,
+        mcp.item_done,
+    ),
+    events.ResponseDone: (responses.done,),
+    events.ItemDone: (mcp.item_done,),
+    events.McpProgress: (mcp.progress,),
+    events.ErrorEvent: (responses.error,),
+    events.SessionUpdated: (restoring.session_updated,),
+    # Tools.
+    ToolFinished: (goodbye.tool_finished, outputs.tool_finished),
+}
+
+# Events that no rule needs to know of.
+IGNORED: Final = frozenset(
+    {
+        events.SessionCreated,
+        events.ItemTruncated,
+        events.ItemDeleted,
+        events.UnknownEvent,
+    }
+)
+
+
+@frozen
+class Step:
+    """A rule of the pass: it runs when its time has come, and tells when that is.
+
+    Attributes:
+        name: For the log and the record: which rule woke the core.
+        due_at: When the rule has something to do, for the state at a time.
+        run: Does it.
+    """
+
+    name: str
+    due_at: Callable[[State, float], float]
+    run: Callable[[State, float], None]
+
+
+# In this order. No step may make an earlier one due.
+PASS: Final = (
+    Step("playout", hearing.play_at, hearing.play),
+    Step("greeting", greeting.let_audio_through_at, greeting.let_audio_through),
+    Step("intake", hearing.send_caller_audio_at, hearing.send_caller_audio),
+    Step("keypad", keypad.send_keys_at, keypad.send_keys),
+    Step("goodbye", goodbye.go_on_at, goodbye.go_on),
+    Step("outputs", outputs.send_due_at, outputs.send_due),
+    Step("asking", asking.send_if_due_at, asking.send_if_due),
+    Step("dead air", dead_air.watch_at, dead_air.watch),
+    Step("transcripts", transcripts.send_finished_at, transcripts.send_finished),
+    Step("limits", limits.enforce_at, limits.enforce),
+)

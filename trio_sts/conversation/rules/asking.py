@@ -1,0 +1,79 @@
+"""When ``response.create`` is sent. No other rule sends one."""
+
+from trio_sts.conversation.moments import NEVER
+from trio_sts.conversation.state import State
+from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.items import ErrorDetail
+from trio_sts.wire.realtime.requests import CancelResponse
+
+
+def speech_started(state: State, _: events.SpeechStarted, __: float) -> None:
+    """The caller speaks: the VAD will create the next response."""
+    state.sequencer.speech_started()
+
+
+def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
+    """The VAD's response is due; after a second we ask ourselves."""
+    state.sequencer.speech_stopped(now)
+    state.owed_turn.owe()
+
+
+def input_timeout(state: State, _: events.InputTimeout, __: float) -> None:
+    """The VAD's idle timeout: the model speaks unasked."""
+    state.owed_turn.owe()
+
+
+def send_if_due_at(state: State, _: float) -> float:
+    """When `send_if_due` has something to do."""
+    return state.sequencer.deadline if _may_ask(state) else NEVER
+
+
+def send_if_due(state: State, now: float) -> None:
+    """Send the ``response.create`` that is due, if one is."""
+    if _may_ask(state):
+        create = state.sequencer.next(now)
+        if create is not None:
+            state.out.model(create)
+            state.owed_turn.restart_clock()
+
+
+def cancel(state: State, response_id: str) -> None:
+    """Cancel a response by id, and drop what still comes of it."""
+    event_id = f"cancel_{response_id}"
+    state.out.model(CancelResponse(response_id, event_id=event_id))
+    state.quarantine.add(response_id)
+
+
+def cancel_refused(state: State, error: ErrorDetail) -> None:
+    """``response_cancel_not_active``: what we took for active was over before.
+
+    Its end would have come before this answer.
+    """
+    active = state.sequencer.active
+    if active in state.quarantine and error.event_id in {None, f"cancel_{active}"}:
+        state.sequencer.gone()
+
+
+def retry(state: State, now: float, named_s: float | None, *, code: str | None) -> None:
+    """Ask for a failed response again after a delay, or end the call."""
+    delay_s = state.retries.next_delay_s(named_s)
+    if delay_s is None:
+        state.out.end(1011, "model failed", "The assistant cannot answer just now.")
+        return
+    state.counters.count("retries")
+    state.out.note("warning", "response failed", code=code, retry_in_s=delay_s)
+    state.sequencer.again(not_before=now + delay_s)
+    if not state.owed_turn.owed:
+        state.owed_turn.owe()
+
+
+def is_missing(state: State) -> bool:
+    """Whether a turn is owed and no response has begun that could still fail."""
+    owed = state.sequencer.asked or state.owed_turn.owed
+    return owed and not state.sequencer.busy
+
+
+def _may_ask(state: State) -> bool:
+    ready = state.connection.ready and not state.goodbye.is_leaving
+    # Keys that wait are the next turn: they are sent before a response is asked for.
+    return ready and not state.keypad.busy

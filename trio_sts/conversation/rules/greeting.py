@@ -1,0 +1,40 @@
+"""The greeting: asked for once per call, and protected if the operator wants it."""
+
+from trio_sts.conversation.inputs import ModelReady
+from trio_sts.conversation.moments import AT_ONCE, NEVER
+from trio_sts.conversation.parts.greeting import Stage
+from trio_sts.conversation.state import State
+
+from . import asking
+
+_SAY_EXACTLY = "Say exactly the following words, in their language, and nothing else: "
+
+
+def model_ready(state: State, event: ModelReady, now: float) -> None:
+    """Greet, before the caller's audio that was kept is sent."""
+    if not state.rules.greeting or state.greeting.stage is not Stage.NONE:
+        return
+    state.greeting.ask()
+    words = event.welcome_message
+    state.sequencer.want(instructions=f"{_SAY_EXACTLY}“{words}”" if words else None)
+    state.owed_turn.owe()
+    if state.rules.greeting_protected:
+        state.intake.withhold()
+        state.greeting.protect(now)
+    asking.send_if_due(state, now)
+
+
+def let_audio_through_at(state: State, now: float) -> float:
+    """When `let_audio_through` has something to do."""
+    if not state.intake.withheld:
+        return NEVER
+    playout = state.playout
+    drained_at = NEVER if playout.queued_ms else playout.drained_at
+    return state.greeting.heard_at(drained_at if playout.audible(now) else AT_ONCE)
+
+
+def let_audio_through(state: State, now: float) -> None:
+    """The greeting was heard: the caller's audio is not withheld any more."""
+    if state.greeting.end_if_heard(now, audible=state.playout.audible(now)):
+        state.greeting.unprotect()
+        state.intake.catch_up(now, model_hears_speech=state.caller_speech.active)

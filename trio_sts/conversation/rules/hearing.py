@@ -1,0 +1,75 @@
+"""Audio both ways: the caller's to the model, the agent's to the caller."""
+
+from trio_sts.conversation.moments import AT_ONCE
+from trio_sts.conversation.state import State
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.requests import AppendAudio
+
+from .transcripts import close_heard
+
+
+def speech_started(state: State, _: events.SpeechStarted, __: float) -> None:
+    """The model's VAD hears the caller."""
+    state.caller_speech.started()
+    state.intake.speech_started()
+
+
+def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
+    """The model's VAD hears the end of the caller's turn."""
+    state.caller_speech.stopped()
+    state.intake.speech_stopped()
+    state.counters.caller_finished(now)
+
+
+def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
+    """Keep the caller's audio until it may go to the model."""
+    state.counters.caller_audio(message.pcm)
+    dropped_ms = state.intake.add(message.pcm, now)
+    if dropped_ms and state.counters.dropped_audio(dropped_ms):
+        state.out.note("warning", "caller audio dropped", why="too much at once")
+
+
+def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
+    """`caller_audio` and `send_caller_audio` for audio that nothing holds up.
+
+    Returns:
+        What goes to the model, in its format; None if something does hold it up, and
+        nothing was done.
+    """
+    speaks = state.caller_speech.active
+    audio = state.intake.pass_on(pcm, now, model_hears_speech=speaks)
+    if audio is not None:
+        state.counters.caller_audio(pcm)
+    return audio
+
+
+def send_caller_audio_at(state: State, now: float) -> float:
+    """When `send_caller_audio` has something to do."""
+    intake = state.intake
+    return AT_ONCE if intake.may_take(now) else intake.deadline
+
+
+def send_caller_audio(state: State, now: float) -> None:
+    """Send what may be sent of the caller's audio, and mend its gaps."""
+    audio = state.intake.take(now)
+    if audio:
+        state.out.model(AppendAudio(audio))
+    speaks = state.caller_speech.active
+    silence = state.intake.mend(now, model_hears_speech=speaks)
+    if silence:
+        state.out.model(AppendAudio(silence))
+
+
+def play_at(state: State, _: float) -> float:
+    """When `play` has something to do."""
+    return state.playout.deadline
+
+
+def play(state: State, now: float) -> None:
+    """Feed AVR Core with the agent's audio, and close what was heard of it."""
+    close_heard(state, now)
+    if now >= state.playout.deadline:
+        for batch in state.playout.feed(now):
+            state.out.caller(avr.AgentAudio(batch))
+            state.counters.agent_audio(batch, now)

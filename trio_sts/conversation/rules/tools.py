@@ -1,0 +1,60 @@
+"""Function calls of the model: announced three times, acted on once."""
+
+from trio_sts.conversation.parts.toolcalls import ToolCall
+from trio_sts.conversation.state import State
+from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.items import Item, Response
+
+from . import goodbye
+
+
+def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> None:
+    """A call begins: some endpoints tell its name here alone."""
+    if event.item.type == "function_call":
+        state.calls.named(event.item)
+
+
+def arguments_done(state: State, event: events.ArgumentsDone, now: float) -> None:
+    """The first of the three announcements of a call."""
+    if event.response_id in state.quarantine:
+        # Cancelled: it is acted on only if its response lists it as completed.
+        return
+    _announce(state, event, now)
+
+
+def output_item_done(state: State, event: events.OutputItemDone, now: float) -> None:
+    """The second one."""
+    response_id = event.response_id or state.sequencer.active or ""
+    if response_id and response_id not in state.quarantine:
+        item_listed(state, event.item, response_id, now)
+
+
+def item_listed(state: State, item: Item, response_id: str, now: float) -> None:
+    """The other two announcements: a function call item that is completed."""
+    if item.type == "function_call" and item.status in {"completed", None}:
+        call_id, arguments = item.call_id or "", item.arguments or ""
+        done = events.ArgumentsDone(response_id, item.id, call_id, item.name, arguments)
+        _announce(state, done, now)
+
+
+def response_done(state: State, response: Response) -> None:
+    """The response that made calls has ended: those of a cancelled one are dropped."""
+    for call in state.calls.response_done(response):
+        state.goodbye.drop(call.call_id)
+
+
+def _announce(state: State, event: events.ArgumentsDone, now: float) -> None:
+    call = state.calls.announced(event)
+    if call is not None:
+        state.owed_turn.settle()
+        state.counters.count("tools")
+        state.history.called(call.call_id, call.name, call.arguments)
+        _act_on(state, call, now)
+
+
+def _act_on(state: State, call: ToolCall, now: float) -> None:
+    kind = goodbye.kind_of(state, call.name)
+    if kind is None:
+        state.out.run_tool(call.call_id, call.name, call.arguments)
+    else:
+        goodbye.start(state, kind, call, now)
