@@ -24,7 +24,6 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from trio_sts import plan
-from trio_sts.clock import Alarm, Clock
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.conversation.session import Conversation
@@ -35,6 +34,7 @@ from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.refusals import Refusals
 from trio_sts.legs.setup import set_up
+from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.summary import summary
 from trio_sts.record.transcript import TranscriptFile
 from trio_sts.relay import Relay
@@ -55,14 +55,14 @@ _log = structlog.get_logger()
 
 @frozen
 class House:
-    """All that calls share: settings, tools, the clock, and what endpoints refuse."""
+    """All that calls share: settings, tools, the alarms, and what endpoints refuse."""
 
     settings: Settings
     endpoint: Endpoint
     refusals: Refusals
     registry: Registry
     http: httpx.AsyncClient
-    clock: Clock
+    alarms: Alarms
 
 
 @define(eq=False)
@@ -99,7 +99,7 @@ class Call:
 
         Nothing outlives it, and nothing is raised but a cancellation.
         """
-        with self.house.clock.alarm() as self._alarm:
+        with self.house.alarms.alarm() as self._alarm:
             async with trio.open_nursery() as self._sockets:
                 if await self._accept(stream):
                     try:

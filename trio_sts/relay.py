@@ -13,7 +13,6 @@ import trio
 from attrs import define, field
 from structlog.typing import FilteringBoundLogger
 
-from trio_sts.clock import Alarm
 from trio_sts.conversation.commands import (
     Begin,
     Command,
@@ -27,6 +26,7 @@ from trio_sts.conversation.commands import (
 )
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.loop.alarms import Alarm
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events, requests
 from trio_sts.wire.realtime.items import SessionInfo

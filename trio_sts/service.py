@@ -10,13 +10,13 @@ import trio
 
 from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
-from trio_sts.clock import Clock
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
-from trio_sts.legs.fastpath.reactor import run_reactor
 from trio_sts.legs.refusals import Refusals
+from trio_sts.loop.alarms import Alarms
+from trio_sts.loop.pace import Pace
+from trio_sts.loop.reactor import run_reactor
 from trio_sts.nursery import House
-from trio_sts.pace import Pace
 from trio_sts.server import Server
 from trio_sts.settings import Settings
 from trio_sts.tools.http_client import tool_http_client
@@ -91,8 +91,8 @@ async def open_house(
         encoder(settings.audio_format)
         decoder(settings.audio_format)
         url = await _embedded_url(nursery, settings) if settings.embedded else None
-        clock = Clock(_late_s(settings))
-        nursery.start_soon(clock.run)
+        alarms = Alarms(_late_s(settings))
+        nursery.start_soon(alarms.run)
         nursery.start_soon(run_reactor)
         yield House(
             settings=settings,
@@ -100,7 +100,7 @@ async def open_house(
             refusals=Refusals(),
             registry=registry,
             http=http,
-            clock=clock,
+            alarms=alarms,
         )
         nursery.cancel_scope.cancel(reason="the service stops")
 

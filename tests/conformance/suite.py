@@ -12,7 +12,7 @@ import orjson
 import trio
 from attrs import frozen
 
-from trio_sts.legs.fastpath.reactor import run_reactor
+from trio_sts.loop.reactor import run_reactor
 
 from .echo import LAST_WORDS, answer, ask, dial
 

@@ -4,7 +4,7 @@ import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from trio_sts.legs.fastpath.reactor import run_reactor
+from trio_sts.loop.reactor import run_reactor
 
 
 @pytest.fixture(params=["reactor", "each reader by itself"])

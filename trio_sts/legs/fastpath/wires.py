@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 import trio
 
-from .reactor import reactor_here
+from trio_sts.loop.reactor import reactor_here
 
 # A model's audio delta of 100 ms is 6.6 kB; twice that in one read costs nothing more.
 READ_BYTES: Final = 64 * 1024

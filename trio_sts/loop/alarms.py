@@ -17,35 +17,35 @@ NEVER = float("inf")
 
 @define(eq=False)
 class Alarm:
-    """One call's alarm, made by `Clock.alarm`.
+    """One call's alarm, made by `Alarms.alarm`.
 
     Attributes:
         due: When it is to ring, on Trio's clock.
     """
 
-    _clock: "Clock"
+    _alarms: "Alarms"
     due: float = field(default=NEVER, init=False)
     _sleeper: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
 
     def set(self, due: float) -> None:
-        """Ring at this time instead, or up to the clock's lateness after it."""
+        """Ring at this time instead, or up to `Alarms.late_s` after it."""
         self.due = due
-        if due < self._clock.first_due:
-            self._clock.hurry(due)
+        if due < self._alarms.first_due:
+            self._alarms.hurry(due)
 
     async def rung(self) -> None:
         """Wait until it rings; only one task may."""
         await self._sleeper.park()
 
     def ring(self) -> None:
-        """Wake whoever waits for it."""
+        """Wake the task that waits for it."""
         self._sleeper.unpark()
 
 
 @define(eq=False)
-class Clock:
+class Alarms:
     """Rings the alarms of a process while `run` runs.
 
     Attributes:

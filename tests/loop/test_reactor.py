@@ -10,8 +10,8 @@ import trio
 from attrs import define, field
 from trio.testing import wait_all_tasks_blocked
 
-from trio_sts.legs.fastpath.reactor import Reactor, reactor_here, run_reactor
 from trio_sts.legs.fastpath.wires import SocketWire
+from trio_sts.loop.reactor import Reactor, reactor_here, run_reactor
 
 _name: ContextVar[str] = ContextVar("_name", default="")
 

@@ -4,16 +4,16 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from trio_sts.clock import Alarm, Clock
+from trio_sts.loop.alarms import Alarm, Alarms
 
 LATE_S = 0.25
 
 
 @pytest.fixture
-async def clock(nursery: trio.Nursery) -> Clock:
-    clock = Clock(LATE_S)
-    nursery.start_soon(clock.run)
-    return clock
+async def alarms(nursery: trio.Nursery) -> Alarms:
+    alarms = Alarms(LATE_S)
+    nursery.start_soon(alarms.run)
+    return alarms
 
 
 async def _note(alarm: Alarm, rung_at: list[float]) -> None:
@@ -24,10 +24,10 @@ async def _note(alarm: Alarm, rung_at: list[float]) -> None:
 
 
 async def test_an_alarm_rings_once_when_it_is_due(
-    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
+    autojump_clock: MockClock, alarms: Alarms, nursery: trio.Nursery
 ) -> None:
     rung_at = list[float]()
-    with clock.alarm() as alarm:
+    with alarms.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         began_at = trio.current_time()
         alarm.set(began_at + 3)
@@ -38,11 +38,11 @@ async def test_an_alarm_rings_once_when_it_is_due(
 
 
 async def test_alarms_of_several_calls_ring_together(
-    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
+    autojump_clock: MockClock, alarms: Alarms, nursery: trio.Nursery
 ) -> None:
     rung_at = list[float]()
     began_at = trio.current_time()
-    with clock.alarm() as first, clock.alarm() as second, clock.alarm() as third:
+    with alarms.alarm() as first, alarms.alarm() as second, alarms.alarm() as third:
         for alarm, due_s in ((first, 1.2), (second, 1.0), (third, 1.3)):
             nursery.start_soon(_note, alarm, rung_at)
             alarm.set(began_at + due_s)
@@ -54,10 +54,10 @@ async def test_alarms_of_several_calls_ring_together(
 
 
 async def test_an_alarm_may_be_moved_both_ways(
-    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
+    autojump_clock: MockClock, alarms: Alarms, nursery: trio.Nursery
 ) -> None:
     rung_at = list[float]()
-    with clock.alarm() as alarm:
+    with alarms.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         began_at = trio.current_time()
         alarm.set(began_at + 10)
@@ -72,9 +72,9 @@ async def test_an_alarm_may_be_moved_both_ways(
 
 
 async def test_an_alarm_that_nobody_hears_rings_again(
-    autojump_clock: MockClock, clock: Clock
+    autojump_clock: MockClock, alarms: Alarms
 ) -> None:
-    with clock.alarm() as alarm:
+    with alarms.alarm() as alarm:
         began_at = trio.current_time()
         alarm.set(began_at)
         await trio.sleep(10)
@@ -85,10 +85,10 @@ async def test_an_alarm_that_nobody_hears_rings_again(
 
 
 async def test_an_alarm_that_is_gone_wakes_nobody(
-    autojump_clock: MockClock, clock: Clock, nursery: trio.Nursery
+    autojump_clock: MockClock, alarms: Alarms, nursery: trio.Nursery
 ) -> None:
     rung_at = list[float]()
-    with clock.alarm() as alarm:
+    with alarms.alarm() as alarm:
         nursery.start_soon(_note, alarm, rung_at)
         alarm.set(trio.current_time() + 1)
     # As a call does that ends in a step of its own.

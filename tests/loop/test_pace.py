@@ -7,7 +7,7 @@ from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_sts.pace import Pace
+from trio_sts.loop.pace import Pace
 
 EVERY_S = 0.0015
 AT_ONCE = 50
