@@ -7,7 +7,7 @@ import pybase64
 
 from trio_sts.audio.formats import AudioFormat, encoder
 from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
-from trio_sts.legs.fastpath.frames import text_frame
+from trio_sts.legs.fastpath.frames import message_frame
 from trio_sts.wire.realtime.codec import decode_event, encode_request
 from trio_sts.wire.realtime.events import AudioDelta
 from trio_sts.wire.realtime.requests import AppendAudio
@@ -24,7 +24,7 @@ def up_kbit_s(audio_format: AudioFormat) -> float:
     """From the caller to the model, all the time: an append for each frame."""
     audio = encoder(audio_format).encode(bytes(FRAME_BYTES))
     request = encode_request(AppendAudio(audio), Dialect.GA)
-    return _kbit_s(text_frame(request, _MASK), FRAME_MS)
+    return _kbit_s(message_frame(request, _MASK), FRAME_MS)
 
 
 def down_kbit_s(audio_format: AudioFormat) -> float:
@@ -48,7 +48,7 @@ def down_kbit_s(audio_format: AudioFormat) -> float:
     understood = decode_event(event)
     if not isinstance(understood, AudioDelta) or understood.audio != audio:
         raise ValueError("this is not how a delta is written")
-    return _kbit_s(text_frame(event), DELTA_MS)
+    return _kbit_s(message_frame(event), DELTA_MS)
 
 
 def _kbit_s(frame: bytes, each_ms: int) -> float:

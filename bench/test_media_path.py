@@ -18,9 +18,8 @@ from trio_sts.audio.formats import AudioFormat, decoder, encoder
 from trio_sts.audio.framing import FRAME_BYTES
 from trio_sts.conversation.config import Rules
 from trio_sts.conversation.session import Conversation
-from trio_sts.legs.fastpath.frames import text_frame
-from trio_sts.legs.fastpath.masks import Masks
-from trio_sts.legs.fastpath.sieve import Sieve
+from trio_sts.legs.fastpath.demux import Demux
+from trio_sts.legs.fastpath.frames import Masks, message_frame
 from trio_sts.legs.outbox import Outbox
 from trio_sts.wire import avr
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_from_core
@@ -154,26 +153,26 @@ async def test_post_to_an_outbox_and_take(benchmark: BenchmarkFixture) -> None:
     assert benchmark(lambda: _at_once(post_and_take())) is message
 
 
-def test_sift_a_callers_frame(benchmark: BenchmarkFixture) -> None:
+def test_divide_a_callers_frame(benchmark: BenchmarkFixture) -> None:
     text = encode_from_core(avr.CallerAudio(FRAME))
-    _sift(benchmark, text_frame(text, b"mask"), server=True)
+    _divide(benchmark, message_frame(text, b"mask"), server=True)
 
 
-def test_sift_a_delta(benchmark: BenchmarkFixture) -> None:
-    _sift(benchmark, text_frame(DELTA_EVENT), server=False)
+def test_divide_a_delta(benchmark: BenchmarkFixture) -> None:
+    _divide(benchmark, message_frame(DELTA_EVENT), server=False)
 
 
-def _sift(benchmark: BenchmarkFixture, frame: bytes, *, server: bool) -> None:
+def _divide(benchmark: BenchmarkFixture, frame: bytes, *, server: bool) -> None:
     request = b"GET / HTTP/1.1\r\n\r\n"
     answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    sieve = Sieve(server, max_payload_bytes=1 << 20)
-    sieve.feed(request if server else answer)
-    sieve.sift()
-    sieve.on_texts = list[bytes].clear
+    demux = Demux(server, max_payload_bytes=1 << 20)
+    demux.feed(request if server else answer)
+    demux.divide()
+    demux.on_texts = list[bytes].clear
 
     def one() -> bytes:
-        sieve.feed(frame)
-        return sieve.sift()
+        demux.feed(frame)
+        return demux.divide()
 
     # It is taken, or it would come out here.
     assert benchmark(one) == b""
@@ -182,9 +181,9 @@ def _sift(benchmark: BenchmarkFixture, frame: bytes, *, server: bool) -> None:
 def test_frame_an_append_with_its_mask(benchmark: BenchmarkFixture) -> None:
     masks = Masks()
     text = encode_request(AppendAudio(APPENDED), Dialect.GA)
-    assert benchmark(lambda: text_frame(text, masks.draw()))
+    assert benchmark(lambda: message_frame(text, masks.draw()))
 
 
 def test_frame_five_messages_for_a_caller(benchmark: BenchmarkFixture) -> None:
     texts = encode_frames(FRAMES)
-    assert benchmark(lambda: b"".join([text_frame(text) for text in texts]))
+    assert benchmark(lambda: b"".join([message_frame(text) for text in texts]))

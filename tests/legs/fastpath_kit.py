@@ -17,6 +17,7 @@ from websockets.streams import StreamReader
 from wsproto.handshake import generate_accept_token  # type: ignore[attr-defined]
 from wsproto.utilities import LocalProtocolError
 
+from trio_sts.legs.fastpath.frames import Binary
 from trio_sts.legs.fastpath.tap import FrameTap
 
 REQUEST = (
@@ -26,6 +27,11 @@ REQUEST = (
 )
 LIMIT = 200
 MASK = b"\x0f\xa5\x80\x01"
+
+
+def unsent_bytes(tap: FrameTap) -> int:
+    """The rest of the write that the tap has begun."""
+    return len(tap._writer._rest)  # pyright: ignore[reportPrivateUsage]
 
 
 def frame(
@@ -76,9 +82,9 @@ def read_frames(data: bytes, *, masked: bool) -> list[tuple[int, bytes]]:
 
 @frozen
 class Say:
-    """We send this text."""
+    """We send this message: a string is text, bytes are binary."""
 
-    text: str
+    message: str | bytes
 
 
 @frozen
@@ -207,12 +213,17 @@ class Player:
             ConnectionClosed, trio.BrokenResourceError, trio.ClosedResourceError
         ):
             match act:
-                case Say(text) if tap is None or ws.closed:
-                    await ws.send_message(text)
-                case Say(text):
+                case Say(message) if tap is None or ws.closed:
+                    await ws.send_message(message)
+                case Say(message):
                     assert tap is not None
-                    if not tap.offer_text(text.encode()):
-                        await tap.send_text(text.encode())
+                    outgoing = (
+                        message.encode()
+                        if isinstance(message, str)
+                        else Binary(message)
+                    )
+                    if not tap.offer(outgoing):
+                        await tap.send(outgoing)
                 case Bye(code):
                     nursery.start_soon(ws.aclose, code)
                 case bytes():

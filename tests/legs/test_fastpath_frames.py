@@ -1,4 +1,4 @@
-"""The tap's parts without I/O: frames, the handshake's end, the sieve."""
+"""The tap's parts without I/O: frames, the handshake's end, the demux."""
 
 import itertools
 
@@ -6,29 +6,33 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_sts.legs.fastpath.demux import Demux, HandshakeHead
 from trio_sts.legs.fastpath.frames import (
     ODD,
+    Binary,
+    Masks,
+    apply_mask,
     measure,
-    text_frame,
+    message_frame,
 )
-from trio_sts.legs.fastpath.masks import Masks, apply_mask
-from trio_sts.legs.fastpath.opening import Opening
-from trio_sts.legs.fastpath.sieve import Sieve
 
 from .fastpath_kit import MASK, REQUEST, frame, read_frames
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"
 
 
-@given(text=st.binary(max_size=70_000), masked=st.booleans())
+@pytest.mark.parametrize("binary", [False, True])
+@given(payload=st.binary(max_size=70_000), masked=st.booleans())
 def test_a_written_frame_is_what_another_parser_reads(
-    text: bytes,
-    masked: bool,
+    payload: bytes, masked: bool, binary: bool
 ) -> None:
-    written = text_frame(text, MASK if masked else b"")
+    message = Binary(payload) if binary else payload
+    written = message_frame(message, MASK if masked else b"")
 
-    assert read_frames(written, masked=masked) == [(0x81, text)]
-    assert measure(written, 0, masked=masked) == (len(written) - len(text), len(text))
+    first = 0x82 if binary else 0x81
+    assert read_frames(written, masked=masked) == [(first, payload)]
+    header = len(written) - len(payload)
+    assert measure(written, 0, masked=masked) == (header, len(payload))
 
 
 @pytest.mark.parametrize("size", [0, 125, 126, 65_535, 65_536])
@@ -57,7 +61,7 @@ def test_a_length_that_is_not_the_shortest_form_is_odd(size: bytes) -> None:
     [b"\x03\x80", b"\xc1\x80", b"\x09\x80", b"\x88\xfe", b"\x81\xfe\x00\x7d"],
     ids=["opcode", "reserved bit", "control in pieces", "long control", "length"],
 )
-def test_a_broken_rule_is_told_before_the_header_is_complete(begun: bytes) -> None:
+def test_a_broken_rule_is_found_before_the_header_is_complete(begun: bytes) -> None:
     assert measure(begun[:-1], 0, masked=True) is None
     assert measure(begun, 0, masked=True) == ODD
 
@@ -85,17 +89,17 @@ def test_the_end_of_the_handshake_is_found_for_any_split(
     head = REQUEST if server else SWITCH
     whole = head + b"\x81\n\r\n\n"
     edges = [0, *sorted(min(cut, len(whole)) for cut in cuts), len(whole)]
-    opening = Opening(server=server)
+    head_end = HandshakeHead(server=server)
 
     found: int | None = None
     for start, stop in itertools.pairwise(edges):
-        end = opening.end_in(whole[start:stop])
+        end = head_end.end_in(whole[start:stop])
         if end is not None:
             found = start + end
             break
 
     assert found == len(head)
-    assert opening.plain
+    assert head_end.plain
 
 
 @pytest.mark.parametrize(
@@ -110,69 +114,69 @@ def test_the_end_of_the_handshake_is_found_for_any_split(
 def test_behind_a_head_that_no_frames_follow_nothing_is_taken(
     head: bytes, *, server: bool
 ) -> None:
-    sieve = Sieve(server, 1000)
-    sieve.on_texts = _never
+    demux = Demux(server, 1000)
+    demux.on_texts = _never
     behind = frame(0x81, b"hello", masked=server)
-    sieve.feed(head + behind)
+    demux.feed(head + behind)
 
-    assert sieve.sift() == head
-    assert sieve.sift() == behind
+    assert demux.divide() == head
+    assert demux.divide() == behind
 
 
 def test_a_head_without_an_end_is_passed_on_and_forgotten() -> None:
-    sieve = Sieve(server=True, max_payload_bytes=1000)
+    demux = Demux(server=True, max_payload_bytes=1000)
     for _ in range(40):
-        sieve.feed(b"x" * 1024)
-        assert sieve.sift() == b"x" * 1024
+        demux.feed(b"x" * 1024)
+        assert demux.divide() == b"x" * 1024
 
-    assert sieve.opened
+    assert demux.opened
 
 
 def _never(texts: list[bytes]) -> None:
     raise AssertionError(texts)
 
 
-def _opened(took: list[bytes]) -> Sieve:
-    sieve = Sieve(server=False, max_payload_bytes=1000)
-    sieve.feed(SWITCH)
-    assert sieve.sift() == SWITCH
-    sieve.on_texts = took.extend
-    return sieve
+def _opened(took: list[bytes]) -> Demux:
+    demux = Demux(server=False, max_payload_bytes=1000)
+    demux.feed(SWITCH)
+    assert demux.divide() == SWITCH
+    demux.on_texts = took.extend
+    return demux
 
 
 def test_nothing_is_taken_behind_a_close_frame() -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
+    demux = _opened(took)
     text, close = frame(0x81, b"a", masked=False), frame(0x88, b"", masked=False)
 
-    sieve.feed(text + close + text)
+    demux.feed(text + close + text)
 
-    assert sieve.sift() == close + text
+    assert demux.divide() == close + text
     assert took == [b"a"]
-    assert sieve.close_seen
+    assert demux.close_seen
 
 
 def test_a_ping_is_passed_on_before_the_text_behind_it_is_taken() -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
+    demux = _opened(took)
     ping = frame(0x89, b"p", masked=False)
-    sieve.feed(ping + frame(0x81, b"a", masked=False))
+    demux.feed(ping + frame(0x81, b"a", masked=False))
 
-    assert sieve.sift() == ping
+    assert demux.divide() == ping
     assert not took
-    assert sieve.holds
-    assert sieve.sift() == b""
+    assert demux.holds
+    assert demux.divide() == b""
     assert took == [b"a"]
 
 
 def test_a_flood_of_tiny_messages_is_taken_in_turns() -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
-    sieve.feed(frame(0x81, b"", masked=False) * 200)
+    demux = _opened(took)
+    demux.feed(frame(0x81, b"", masked=False) * 200)
 
     turns = 0
-    while sieve.holds:
-        assert sieve.sift() == b""
+    while demux.holds:
+        assert demux.divide() == b""
         turns += 1
 
     assert len(took) == 200
@@ -181,15 +185,15 @@ def test_a_flood_of_tiny_messages_is_taken_in_turns() -> None:
 
 def test_what_a_callback_raises_costs_only_its_own_message() -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
-    good = sieve.on_texts
-    sieve.on_texts = _never
-    sieve.feed(frame(0x81, b"a", masked=False) + frame(0x81, b"b", masked=False))
+    demux = _opened(took)
+    good = demux.on_texts
+    demux.on_texts = _never
+    demux.feed(frame(0x81, b"a", masked=False) + frame(0x81, b"b", masked=False))
 
     with pytest.raises(AssertionError, match="a"):
-        sieve.sift()
-    sieve.on_texts = good
-    assert sieve.sift() == b""
+        demux.divide()
+    demux.on_texts = good
+    assert demux.divide() == b""
 
     assert took == [b"b"]
 
@@ -209,28 +213,28 @@ def test_what_a_callback_raises_costs_only_its_own_message() -> None:
 )
 def test_nothing_is_taken_behind_what_ends_a_connection(odd: bytes) -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
+    demux = _opened(took)
     text = frame(0x81, b"a", masked=False)
-    sieve.feed(odd + text)
+    demux.feed(odd + text)
 
-    assert sieve.sift() == odd + text
-    sieve.feed(text)
-    assert sieve.sift() == text
+    assert demux.divide() == odd + text
+    demux.feed(text)
+    assert demux.divide() == text
     assert not took
 
 
 def test_nothing_is_taken_inside_a_message_in_pieces() -> None:
     took: list[bytes] = []
-    sieve = _opened(took)
+    demux = _opened(took)
     begins, ping = frame(0x01, b"a", masked=False), frame(0x89, b"", masked=False)
     ends, text = frame(0x80, b"b", masked=False), frame(0x81, b"c", masked=False)
-    sieve.feed(begins + ping)
-    assert sieve.sift() == begins + ping
-    sieve.feed(ends + text)
+    demux.feed(begins + ping)
+    assert demux.divide() == begins + ping
+    demux.feed(ends + text)
 
-    assert sieve.sift() == ends + text
-    assert sieve.on_the_way == 2
-    sieve.on_the_way = 0
-    sieve.feed(text)
-    assert sieve.sift() == b""
+    assert demux.divide() == ends + text
+    assert demux.undelivered == 2
+    demux.undelivered = 0
+    demux.feed(text)
+    assert demux.divide() == b""
     assert took == [b"c"]

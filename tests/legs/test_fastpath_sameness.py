@@ -69,7 +69,7 @@ _GOING_ON: st.SearchStrategy[_Scene] = st.one_of(
     st.tuples(_BINARY, _WHOLE).map(list),
     st.tuples(_PINGS, _WHOLE).map(list),
     _in_pieces(_TEXTS),
-    st.builds(Say, st.sampled_from(["", "we say", "s" * 126])),
+    st.builds(Say, st.sampled_from(["", "we say", "s" * 126, b"", b"\xff" * 126])),
 )
 # Some of these do not end the connection, as it happens.
 _ENDING: st.SearchStrategy[_Scene] = st.one_of(

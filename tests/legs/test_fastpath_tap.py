@@ -19,9 +19,10 @@ from trio_websocket import (
     wrap_server_stream,
 )
 
+from trio_sts.legs.fastpath.frames import Binary
 from trio_sts.legs.fastpath.tap import FrameTap
 
-from .fastpath_kit import REQUEST, frame, read_frames
+from .fastpath_kit import REQUEST, frame, read_frames, unsent_bytes
 
 pytestmark = pytest.mark.usefixtures("reading")
 
@@ -153,14 +154,14 @@ async def test_no_callback_and_no_text_after_our_close_frame() -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.run_until_closed)
             await wait_all_tasks_blocked()
-            assert call.tap.offer_text(b"before")
+            assert call.tap.offer(b"before")
             nursery.start_soon(call.ws.aclose)
             await wait_all_tasks_blocked()
 
             assert call.tap.closing
-            assert not call.tap.offer_text(b"behind")
+            assert not call.tap.offer(b"behind")
             with pytest.raises(trio.ClosedResourceError):
-                await call.tap.send_text(b"behind")
+                await call.tap.send(b"behind")
             await call.peer.send_all(text(b"late"))
             await call.peer.send_all(frame(0x88, b"\x03\xe8", masked=True))
             assert await call.received() == [(0x81, b"before"), (0x88, b"\x03\xe8")]
@@ -174,12 +175,12 @@ async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> Non
         await call.tap.send_all(words)
         # The drain may have queued for a turn meanwhile, and an offer does not.
         await wait_all_tasks_blocked()
-        assert call.tap.offer_text(b"between")
+        assert call.tap.offer(b"between")
         early = call.tap.closing
         await call.tap.send_all(words + frame(0x88, b"\x03\xf0", masked=False))
 
         assert (early, call.tap.closing) == (False, True)
-        assert not call.tap.offer_text(b"behind")
+        assert not call.tap.offer(b"behind")
 
 
 async def test_no_callback_and_no_text_after_the_peers_close_frame() -> None:
@@ -191,7 +192,7 @@ async def test_no_callback_and_no_text_after_the_peers_close_frame() -> None:
                 text(b"last") + frame(0x88, b"\x03\xe9", masked=True) + text(b"late")
             )
             await wait_all_tasks_blocked()
-            assert not call.tap.offer_text(b"behind")
+            assert not call.tap.offer(b"behind")
 
     assert call.heard == [b"last"]
     assert call.ws.closed
@@ -234,7 +235,7 @@ async def test_over_a_socket_texts_arrive_both_ways_and_in_order() -> None:
         await wait_all_tasks_blocked()
         for count in range(50):
             await call.peer.send_all(text(b"%d" % count))
-            assert call.tap.offer_text(b"a%d" % count, b"b%d" % count)
+            assert call.tap.offer(b"a%d" % count, b"b%d" % count)
         await call.peer.send_all(frame(0x88, b"\x03\xe8", masked=True))
         got = await call.received()
 
@@ -245,34 +246,47 @@ async def test_over_a_socket_texts_arrive_both_ways_and_in_order() -> None:
         assert call.heard == [b"%d" % count for count in range(50)]
 
 
+async def test_binary_messages_keep_their_place_among_texts() -> None:
+    async with calling(*await socket_pair()) as call:
+        assert call.tap.offer(b"text", Binary(b"\xff" * 960))
+        await call.tap.send(Binary(b""), b"text")
+        await call.tap.aclose()
+
+        assert await call.received() == [
+            (0x81, b"text"),
+            (0x82, b"\xff" * 960),
+            (0x82, b""),
+            (0x81, b"text"),
+        ]
+
+
 async def test_a_peer_that_does_not_read_is_seen_and_holds_up_one_write() -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(200_000)
         refused = 0
         while not refused:
-            refused += not call.tap.offer_text(big)
-        assert 0 < call.tap.unsent_bytes < len(big) + 20
-        stuck = call.tap.unsent_since
-        assert stuck is not None
+            refused += not call.tap.offer(big)
+        assert 0 < unsent_bytes(call.tap) < len(big) + 20
+        assert not call.tap.closing
         await wait_all_tasks_blocked()
-        assert not call.tap.offer_text(b"small")
+        assert not call.tap.offer(b"small")
 
         with trio.move_on_after(0.01) as scope:
-            await call.tap.send_text(b"waits")
+            await call.tap.send(b"waits")
         assert scope.cancelled_caught
 
 
 async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(3_000_000)
-        assert call.tap.offer_text(big)
-        assert call.tap.unsent_bytes
+        assert call.tap.offer(big)
+        assert unsent_bytes(call.tap)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.ws.pong, b"behind")
             await wait_all_tasks_blocked()
             nursery.start_soon(call.ws.aclose, 1001)
             await wait_all_tasks_blocked()
-            assert not call.tap.offer_text(b"late")
+            assert not call.tap.offer(b"late")
             got = bytearray()
             while len(got) < len(big) + 10 + 8 + 4:
                 got += await call.peer.receive_some()
@@ -283,18 +297,18 @@ async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() ->
             (0x8A, b"behind"),
             (0x88, b"\x03\xe9"),
         ]
-        assert not call.tap.unsent_bytes
-        assert call.tap.unsent_since is None
+        assert not unsent_bytes(call.tap)
+        assert call.tap.closing
 
 
 async def test_a_cancelled_send_is_finished_whole_by_the_drain() -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(3_000_000)
         with trio.move_on_after(0.01):
-            await call.tap.send_text(big)
-        assert call.tap.unsent_bytes
+            await call.tap.send(big)
+        assert unsent_bytes(call.tap)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(call.tap.send_text, b"next")
+            nursery.start_soon(call.tap.send, b"next")
             got = bytearray()
             while len(got) < len(big) + 10 + 2 + 4:
                 got += await call.peer.receive_some()
@@ -313,9 +327,9 @@ async def test_a_connection_that_is_gone_refuses_texts_and_ends_run() -> None:
 
         assert call.ws.closed
         assert call.ws.closed.code == 1006
-        assert not call.tap.offer_text(b"nobody")
+        assert not call.tap.offer(b"nobody")
         with pytest.raises((trio.BrokenResourceError, trio.ClosedResourceError)):
-            await call.tap.send_text(b"nobody")
+            await call.tap.send(b"nobody")
 
 
 async def test_a_socket_closed_below_is_never_mistaken_for_its_successor() -> None:
@@ -327,7 +341,7 @@ async def test_a_socket_closed_below_is_never_mistaken_for_its_successor() -> No
         try:
             # The system gives the lowest free number, so one of these is the old one.
             assert number in (read_end, write_end)
-            assert not call.tap.offer_text(b"stray")
+            assert not call.tap.offer(b"stray")
             with pytest.raises(trio.ClosedResourceError):
                 await call.tap.send_all(b"stray")
             os.set_blocking(read_end, False)
@@ -353,15 +367,15 @@ async def test_texts_go_in_the_order_in_which_their_senders_asked() -> None:
 
         async def send(name: bytes) -> None:
             asked.append((0x81, name))
-            await call.tap.send_text(name)
+            await call.tap.send(name)
 
         for count in range(100):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(send, b"waits%d" % count)
                 await trio.lowlevel.checkpoint()
                 asked.append((0x81, b"offers%d" % count))
-                if not call.tap.offer_text(asked[-1][1]):
-                    await call.tap.send_text(asked[-1][1])
+                if not call.tap.offer(asked[-1][1]):
+                    await call.tap.send(asked[-1][1])
         await call.tap.aclose()
 
         assert await call.received() == asked

@@ -19,6 +19,7 @@ from trio_websocket import (
 from trio_sts.legs.fastpath.tap import FrameTap
 from trio_sts.legs.fastpath.tls import TlsStream
 
+from .fastpath_kit import unsent_bytes
 from .test_fastpath_tap import socket_pair
 
 pytestmark = pytest.mark.usefixtures("reading")
@@ -117,8 +118,8 @@ async def test_texts_of_all_sizes_come_back_as_they_went(
 
             nursery.start_soon(listen)
             for text in said:
-                if not tap.offer_text(text.encode()):
-                    await tap.send_text(text.encode())
+                if not tap.offer(text.encode()):
+                    await tap.send(text.encode())
             await enough.wait()
             await ws.aclose(1001)
             nursery.cancel_scope.cancel(reason="heard")
@@ -134,18 +135,18 @@ async def test_a_peer_that_reads_late_gets_everything_whole(
         sent = 0
         async with trio.open_nursery() as nursery:
             nursery.start_soon(tap.drain)
-            while tap.offer_text(_BIG.encode()):
+            while tap.offer(_BIG.encode()):
                 sent += 1
-            assert tap.unsent_bytes
-            assert tap.unsent_since is not None
+            assert unsent_bytes(tap)
+            assert not tap.closing
             await wait_all_tasks_blocked()
-            nursery.start_soon(tap.send_text, b"the last")
+            nursery.start_soon(tap.send, b"the last")
             size = sent * (len(_BIG) + 14) + len("the last") + 6
             got = 0
             while got < size:
                 got += len(await far.receive_some())
             await wait_all_tasks_blocked()
-            assert not tap.unsent_bytes
+            assert not unsent_bytes(tap)
             nursery.cancel_scope.cancel(reason="received")
 
         assert got == size

@@ -11,7 +11,7 @@ import trio
 from attrs import define, field
 from typing_extensions import override
 
-from .fastpath.frames import CLOSE, text_frame
+from .fastpath.frames import CLOSE, message_frame
 
 # The library's own words in the close frame that is meant.
 OVERRUN = "Exceeded maximum message size"
@@ -41,7 +41,7 @@ class LastWords(trio.abc.Stream):
         if raw[:1] == bytes((CLOSE,)):
             self._closing = True
             if raw[_HEADER_BYTES:].startswith(TOO_BIG.to_bytes(2) + OVERRUN.encode()):
-                raw = text_frame(self._words(TOO_BIG)) + raw
+                raw = message_frame(self._words(TOO_BIG)) + raw
         await self._stream.send_all(raw)
 
     @override
@@ -64,7 +64,7 @@ class LastWords(trio.abc.Stream):
             await self._stream.aclose()
 
     async def _say(self, code: int) -> None:
-        words = text_frame(self._words(code))
+        words = message_frame(self._words(code))
         frame = bytes((CLOSE, 2)) + code.to_bytes(2)
         try:
             await self._stream.send_all(words + frame)

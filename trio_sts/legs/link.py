@@ -16,7 +16,7 @@ from wsproto.utilities import ProtocolError
 
 from trio_sts.errors import LegClosed
 
-from .fastpath.sieve import OnTexts
+from .fastpath.demux import OnTexts
 from .last_words import BROKEN, OVERRUN, TOO_BIG, LastWords, discard
 from .outbox import Outbox
 from .paths import OnBinary, Path, server_path

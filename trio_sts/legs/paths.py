@@ -14,7 +14,7 @@ from trio_websocket import WebSocketConnection
 from typing_extensions import override
 
 from .door import ReplayStream
-from .fastpath.sieve import OnTexts
+from .fastpath.demux import OnTexts
 from .fastpath.tap import FrameTap
 
 OnBinary = Callable[[bytes], None]
@@ -104,11 +104,11 @@ class FastPath(Path):
 
     @override
     def offer(self, *texts: bytes) -> bool:
-        return self._tap.offer_text(*texts)
+        return self._tap.offer(*texts)
 
     @override
     async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
-        await self._tap.send_text(*texts)
+        await self._tap.send(*texts)
 
     @override
     async def receive(self, ws: WebSocketConnection) -> str | bytes:

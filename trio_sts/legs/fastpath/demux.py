@@ -1,12 +1,13 @@
-"""What arrives on one WebSocket, sifted: text messages out, every other byte on.
+"""What arrives on one WebSocket, divided: text messages to a callback, all else passed on.
 
-Pure bytes, no I/O. The rule that keeps it honest: what is not plainly a complete,
-unfragmented, valid text frame in its place is passed on untouched, and after anything
-that ends a connection or breaks a rule everything is. Passing on is never wrong, only
-slower. One thing comes later than without a sieve: a text frame is judged when it is
-complete, so a peer that stops half-way through a broken one is told so at its end.
+Pure bytes, no I/O. What is not plainly a complete, unfragmented, valid text frame in its
+place is passed on untouched, and after anything that ends a connection or breaks a rule
+everything is. Passing on is never wrong, only slower. One thing comes later than without
+this: a text frame is judged when it is complete, so a peer that stops half-way through a
+broken one gets its close code at that frame's end.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final
 
@@ -17,6 +18,7 @@ from .frames import (
     CLOSE,
     CONTINUATION,
     LAST_CONTINUATION,
+    MASK_BYTES,
     MASKED_TEXT_TWO_MORE,
     MIN_TWO_MORE,
     ODD,
@@ -26,10 +28,9 @@ from .frames import (
     TEXT_BEGINS,
     TEXT_TWO_MORE,
     TWO_MORE_HEADER,
+    apply_mask,
     measure,
 )
-from .masks import MASK_BYTES, apply_mask
-from .opening import Opening
 
 _CONTROLS: Final = (PING, PONG)
 _CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
@@ -37,20 +38,59 @@ _UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
 # A peer that sends thousands of tiny messages at once must not hold up other calls.
 _TAKEN_AT_ONCE: Final = 64
 
+# The same rule as h11, which reads the handshake for trio-websocket.
+_BLANK_LINE: Final = re.compile(rb"\n\r?\n")
+_HAS_BODY: Final = re.compile(rb"(?i)\n(content-length|transfer-encoding)[ \t]*:")
+_SWITCHING: Final = re.compile(rb"HTTP/1\.1 101[ \r\n]")
+# Twice what h11 accepts before it gives up.
+_MAX_HEAD_BYTES: Final = 32 * 1024
+
 OnTexts = Callable[[list[bytes]], None]
 
 
+class HandshakeHead:
+    """Finds the end of the handshake, of whose head it keeps a copy until then.
+
+    Attributes:
+        plain: The head is one that frames follow, as far as is known; a refusal, a head
+            with a body or one without an end is none.
+    """
+
+    __slots__ = ("_head", "_server", "plain")
+
+    def __init__(self, *, server: bool) -> None:
+        self._server = server
+        self._head = bytearray()
+        self.plain = True
+
+    def end_in(self, data: bytes | bytearray) -> int | None:
+        """Where in the newly arrived ``data`` the head ends; None if it does not."""
+        before = len(self._head)
+        self._head += data
+        blank = _BLANK_LINE.search(self._head, max(0, before - 2))
+        if blank is None:
+            self.plain = before + len(data) <= _MAX_HEAD_BYTES
+            return None
+        head = bytes(self._head[: blank.end()])
+        self._head.clear()
+        if self._server:
+            self.plain = _HAS_BODY.search(head) is None
+        else:
+            self.plain = _SWITCHING.match(head) is not None
+        return blank.end() - before
+
+
 @define(eq=False, repr=False)
-class Sieve:
+class Demux:
     """The receiving side of one connection.
 
     Attributes:
         server: We are the server: the peer masks its frames.
         max_payload_bytes: A longer frame is passed on, for trio-websocket to judge.
         on_texts: Gets the UTF-8 of messages that arrived together; what it raises comes
-            out of `sift`, which may then be called again and goes on behind them. None
+            out of `divide`, which may then be called again and goes on behind them. None
             passes all on.
-        on_the_way: Messages passed on that their reader has not dealt with. Nothing
+        undelivered: Messages passed on that their reader has not dealt with. Nothing
             is taken meanwhile: it would overtake them.
         close_seen: A close frame arrived.
     """
@@ -58,9 +98,9 @@ class Sieve:
     server: bool
     max_payload_bytes: int
     on_texts: OnTexts | None = field(default=None, init=False)
-    on_the_way: int = field(default=0, init=False)
+    undelivered: int = field(default=0, init=False)
     close_seen: bool = field(default=False, init=False)
-    _opening: Opening | None = field(init=False)
+    _head: HandshakeHead | None = field(init=False)
     _held: bytes | bytearray = field(default=b"", init=False)
     # From here on nothing of `_held` is passed on or taken yet; ...
     _at: int = field(default=0, init=False)
@@ -71,13 +111,13 @@ class Sieve:
     # Header and payload bytes of the text frame ahead.
     _frame: tuple[int, int] = field(default=ODD, init=False)
     _fragmented: bool = field(default=False, init=False)
-    _blind: bool = field(default=False, init=False)
+    _passes_all: bool = field(default=False, init=False)
 
     # How a frame with audio begins, and how long its header is.
     _audio: tuple[bytes, int] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._opening = Opening(server=self.server)
+        self._head = HandshakeHead(server=self.server)
         self._audio = (
             (MASKED_TEXT_TWO_MORE, TWO_MORE_HEADER + MASK_BYTES)
             if self.server
@@ -87,7 +127,7 @@ class Sieve:
     @property
     def opened(self) -> bool:
         """Whether the head of the handshake has been passed on."""
-        return self._opening is None
+        return self._head is None
 
     @property
     def holds(self) -> bool:
@@ -105,7 +145,7 @@ class Sieve:
             self._held += data
         self._at = 0
 
-    def sift(self) -> bytes:
+    def divide(self) -> bytes:
         """Hand the text messages at the front to `on_texts`.
 
         Returns:
@@ -115,8 +155,8 @@ class Sieve:
         """
         if len(self._held) - self._at < self._enough:
             return b""
-        if self._opening is not None:
-            return self._pass_opening(self._opening)
+        if self._head is not None:
+            return self._pass_head(self._head)
         passed = b"" if self._take_audio() else self._walk()
         if self._at == len(self._held):
             self._held, self._at = b"", 0
@@ -124,25 +164,25 @@ class Sieve:
 
     def rest(self) -> bytes:
         """All that is held, when nothing more will arrive."""
-        self._blind = True
+        self._passes_all = True
         self._enough = 1
-        return self.sift()
+        return self.divide()
 
-    def _pass_opening(self, opening: Opening) -> bytes:
-        end = opening.end_in(self._held)
-        self._blind = not opening.plain
-        if end is not None or self._blind:
-            self._opening = None
+    def _pass_head(self, head: HandshakeHead) -> bytes:
+        end = head.end_in(self._held)
+        self._passes_all = not head.plain
+        if end is not None or self._passes_all:
+            self._head = None
         self._at = len(self._held) if end is None else end
         return bytes(memoryview(self._held)[: self._at])
 
     def _take_audio(self) -> bool:
-        """The short way of what most reads bring: whole messages with audio in them.
+        """Take whole messages with audio in them, which is what most reads bring.
 
         Returns:
             Whether there is nothing else to do for now.
         """
-        if self._passing or self._fragmented or self._blind or self.on_the_way:
+        if self._passing or self._fragmented or self._passes_all or self.undelivered:
             return False
         if self.on_texts is None:
             return False
@@ -170,7 +210,7 @@ class Sieve:
         start = self._at
         taken = 0
         while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
-            if self._blind:
+            if self._passes_all:
                 self._at = len(self._held)
             elif self._passing:
                 step = min(self._passing, len(self._held) - self._at)
@@ -185,7 +225,7 @@ class Sieve:
                 self._enough = 1
                 taken += 1
                 if text is None:
-                    self._blind = True
+                    self._passes_all = True
                 else:
                     self._at = start = end
                     self.on_texts([text])
@@ -201,11 +241,11 @@ class Sieve:
         header, payload = frame
         first = self._held[self._at]
         if frame == ODD:
-            self._blind = True
+            self._passes_all = True
         elif (
             first == TEXT
             and self.on_texts is not None
-            and not self.on_the_way
+            and not self.undelivered
             and not self._fragmented
             and payload <= self.max_payload_bytes
         ):
@@ -222,12 +262,12 @@ class Sieve:
         if first in _CONTROLS:
             return
         if first == CLOSE:
-            self._blind = self.close_seen = True
+            self._passes_all = self.close_seen = True
         elif self._fragmented is not (first in _CONTINUATIONS):
-            self._blind = True
+            self._passes_all = True
         else:
             self._fragmented = first in _UNFINISHED
-            self.on_the_way += not self._fragmented
+            self.undelivered += not self._fragmented
 
     def _text(self, begin: int, end: int) -> bytes | None:
         """The text in a payload; None if it is none."""

@@ -7,30 +7,20 @@ from .wires import Wire
 
 
 @define(eq=False, repr=False)
-class Outflow:
+class Writer:
     """One writer at a time, and no queue: what cannot be sent stays with its sender.
 
     At most one write is begun and not finished, and its rest goes out before anything
     else does, whoever began it and even if its sender was cancelled.
-
-    Attributes:
-        unsent_since: When bytes went the last time, on Trio's clock, while some are left;
-            a peer that does not read makes it old. None while nothing is unsent.
     """
 
     _wire: Wire
-    unsent_since: float | None = field(default=None, init=False)
     _rest: bytes | memoryview = field(default=b"", init=False)
     _broken: bool = field(default=False, init=False)
     _turn: trio.StrictFIFOLock = field(factory=trio.StrictFIFOLock, init=False)
     _left_over: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
-
-    @property
-    def unsent_bytes(self) -> int:
-        """The rest of the write that is begun."""
-        return len(self._rest)
 
     def offer(self, data: bytes) -> bool:
         """Begin a write, unless another is under way.
@@ -47,7 +37,7 @@ class Outflow:
             self.end()
             return False
         if gone < len(data):
-            self._keep(memoryview(data)[gone:])
+            self._rest = memoryview(data)[gone:]
             self._left_over.unpark()
         return True
 
@@ -61,7 +51,7 @@ class Outflow:
         async with self._turn:
             await self._finish()
             if data:
-                self._keep(data)
+                self._rest = data
                 self._went(self._wire.write_now(data))
                 await self._finish()
 
@@ -74,7 +64,7 @@ class Outflow:
                 async with self._turn:
                     await self._finish()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
-            # The connection's reader is told too, and says so to everyone.
+            # The connection's reader learns it too, and ends the connection.
             self._broken = True
 
     def end(self) -> None:
@@ -86,15 +76,8 @@ class Outflow:
         while self._rest:
             self._went(await self._wire.write(self._rest))
 
-    def _keep(self, rest: bytes | memoryview) -> None:
-        self._rest = rest
-        self.unsent_since = trio.current_time()
-
     def _went(self, gone: int) -> None:
-        if not gone:
-            return
         if gone == len(self._rest):
             self._rest = b""
-            self.unsent_since = None
-        else:
-            self._keep(memoryview(self._rest)[gone:])
+        elif gone:
+            self._rest = memoryview(self._rest)[gone:]
