@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_sts.audio.formats import AudioFormat, decoder, encoder
+from trio_sts.audio.formats import (
+    CALLER_MS_PER_BYTE,
+    AudioFormat,
+    decoder,
+    encoder,
+    ms_per_byte,
+)
 from trio_sts.audio.framing import FRAME_BYTES, Framer
 
 FORMATS: tuple[AudioFormat, ...] = ("pcm", "pcmu", "pcma")
@@ -102,3 +108,10 @@ def test_g711_never_loads_numpy() -> None:
         "sys.exit('numpy' in sys.modules)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+@EVERY
+def test_a_byte_sounds_as_long_as_its_format_says(audio_format: AudioFormat) -> None:
+    model_frame = MODEL_FRAME_BYTES[audio_format]
+    assert model_frame * ms_per_byte(audio_format) == pytest.approx(20)
+    assert FRAME_BYTES * CALLER_MS_PER_BYTE == 20

@@ -145,7 +145,7 @@ async def test_what_came_before_the_close_is_handed_on_before_the_leg_ends() -> 
             await session.error("session_expired")
         endpoint.start_soon(session.close, 1001)
         # The writer meets the closed socket first, and must not end the leg.
-        leg.post(requests.ClearAudio())
+        leg.post(requests.DeleteItem("item_1"))
         await trio.testing.wait_all_tasks_blocked()
 
         with pytest.RaisesGroup(LegClosed, LegClosed):
@@ -236,7 +236,7 @@ async def test_closing_twice_and_after_the_endpoint_is_harmless() -> None:
 
         await leg.aclose(1000)
         await leg.aclose(1001)
-        leg.post(requests.ClearAudio())
+        leg.post(requests.DeleteItem("item_1"))
 
 
 async def test_an_endpoint_that_closes_is_not_kept_waiting_for_our_socket(
@@ -308,7 +308,7 @@ async def test_too_many_unsent_control_events_end_the_leg_at_once(
     async with failing() as (leg, wire, _):
         wire.is_stuck = True
         start = trio.current_time()
-        leg.post(*[requests.ClearAudio()] * 1002)
+        leg.post(*[requests.DeleteItem("item_1")] * 1002)
 
         assert (await end_of(leg)).code == 1006
         assert trio.current_time() == start
@@ -331,7 +331,7 @@ async def test_a_stuck_endpoint_gets_no_more_than_a_second(
 ) -> None:
     async with failing() as (leg, wire, session):
         wire.is_stuck = True
-        leg.post(requests.ClearAudio())
+        leg.post(requests.DeleteItem("item_1"))
         start = trio.current_time()
         await leg.aclose(1000)
 
@@ -358,12 +358,14 @@ async def test_no_close_frame_follows_half_a_message(
 
 async def test_audio_that_was_not_sent_yet_does_not_hold_up_the_goodbye() -> None:
     async with talking() as (leg, session):
-        leg.post(*[requests.AppendAudio(bytes(960))] * 400, requests.ClearAudio())
+        leg.post(
+            *[requests.AppendAudio(bytes(960))] * 400, requests.DeleteItem("item_1")
+        )
         await leg.aclose(1000)
 
         await session.closed.wait()
         assert session.appends < 400
-        assert session.types[-1] == "input_audio_buffer.clear"
+        assert session.types[-1] == "conversation.item.delete"
         assert session.close_code == 1000
 
 

@@ -53,7 +53,6 @@ FULL = SessionConfig(
 
 EVENTS: list[requests.ClientEvent] = [
     requests.AppendAudio(bytes(range(256))),
-    requests.ClearAudio(),
     requests.CreateMessage("user", "Hello"),
     requests.CreateMessage("assistant", "Hi", event_id="e1"),
     requests.CreateMessage("system", "The caller is still talking."),

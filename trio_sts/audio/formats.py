@@ -1,7 +1,8 @@
 """Between caller-side PCM and the audio formats of the model leg.
 
 Formats are named as in the settings: ``pcm`` is PCM16LE at 24 kHz, ``pcmu`` and
-``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling.
+``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling. The caller side is
+PCM16LE at 8 kHz always.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,14 @@ from .g711 import A_LAW, MU_LAW, Law
 from .resample import Resampler, downsampler, upsampler
 
 AudioFormat = Literal["pcm", "pcmu", "pcma"]
+
+# A sample is two bytes of PCM, one of G.711.
+CALLER_MS_PER_BYTE: Final = 1 / 16
+_MS_PER_BYTE: Final[dict[AudioFormat, float]] = {
+    "pcm": 1 / 48,
+    "pcmu": 1 / 8,
+    "pcma": 1 / 8,
+}
 
 
 class Encoder(Protocol):
@@ -74,6 +83,11 @@ class _G711:
 
     def flush(self) -> bytes:
         return b""
+
+
+def ms_per_byte(audio_format: AudioFormat) -> float:
+    """How long a byte of the model's audio sounds, in ms."""
+    return _MS_PER_BYTE[audio_format]
 
 
 _G711_FORMATS: Final = {"pcmu": _G711(MU_LAW), "pcma": _G711(A_LAW)}

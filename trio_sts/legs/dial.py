@@ -20,8 +20,8 @@ from trio_sts.errors import (
     ModelRefused,
     ModelUnreachable,
 )
-from trio_sts.wire.realtime.codec import decode_event
-from trio_sts.wire.realtime.events import ErrorEvent, ServerEvent, SessionCreated
+from trio_sts.wire.realtime.codec import decode_event, decode_or_fault
+from trio_sts.wire.realtime.events import ErrorEvent, SessionCreated
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
 
 from .endpoint import Endpoint
@@ -104,14 +104,6 @@ def hung_up(closed: LegClosed) -> ModelError:
     return ModelUnreachable(told)
 
 
-def understood(text: str | bytes) -> ServerEvent | BadMessage:
-    """The event in a message, or what is wrong with it."""
-    try:
-        return decode_event(text)
-    except BadMessage as fault:
-        return fault
-
-
 async def _try(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
     try:
         with trio.fail_after(endpoint.connect_timeout_s):
@@ -161,7 +153,7 @@ async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
 
 async def _session_created(link: ModelLink) -> SessionInfo:
     while True:
-        match understood(await link.receive()):
+        match decode_or_fault(await link.receive()):
             case SessionCreated(session):
                 return session
             case ErrorEvent(error):

@@ -9,12 +9,12 @@ import trio
 from attrs import define, field
 
 from trio_sts.errors import BadMessage, LegClosed
-from trio_sts.wire.realtime.codec import encode_request
+from trio_sts.wire.realtime.codec import decode_or_fault, encode_request
 from trio_sts.wire.realtime.events import ServerEvent
 from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import AppendAudio, ClientEvent
 
-from .dial import Connected, Wrap, dial, understood
+from .dial import Connected, Wrap, dial
 from .endpoint import Endpoint
 from .link import as_it_is
 from .model_link import ModelLink
@@ -75,7 +75,7 @@ class ModelLeg:
         """
         link = self._connected.link
         try:
-            await link.run(lambda text: handle(understood(text)))
+            await link.run(lambda text: handle(decode_or_fault(text)))
         except LegClosed:
             self._outbox.close()
             self._read_out.set()
@@ -134,7 +134,7 @@ class ModelLeg:
         Raises:
             LegClosed: The connection is gone.
         """
-        return understood(await self._connected.link.receive())
+        return decode_or_fault(await self._connected.link.receive())
 
     async def redial(self) -> None:
         """Replace the connection by a new one, with a new session: for the set-up.

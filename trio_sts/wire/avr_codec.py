@@ -30,6 +30,7 @@ from .avr import (
     UnknownFromCore,
     UnknownToCore,
 )
+from .json_object import typed_object
 
 _M = TypeVar("_M", bound=AttrsInstance)
 
@@ -68,7 +69,7 @@ def decode_from_core(text: str | bytes) -> FromCore:
     pcm = _plain_audio(text)
     if pcm is not None:
         return CallerAudio(pcm)
-    kind, fields = _object(text)
+    kind, fields = typed_object(text, "message")
     if kind == "audio":
         return CallerAudio(_pcm(fields))
     known = _FROM_CORE.get(kind)
@@ -83,7 +84,7 @@ def decode_to_core(text: str | bytes) -> ToCore | UnknownToCore:
     Raises:
         BadMessage: As in `decode_from_core`.
     """
-    kind, fields = _object(text)
+    kind, fields = typed_object(text, "message")
     if kind == "audio":
         return AgentAudio(_pcm(fields))
     known = _TO_CORE.get(kind)
@@ -140,20 +141,6 @@ def _plain_audio(text: str | bytes) -> bytes | None:
     return None if len(pcm) % 2 else pcm
 
 
-def _object(text: str | bytes) -> tuple[str, dict[str, Any]]:
-    try:
-        parsed: object = orjson.loads(text)
-    except orjson.JSONDecodeError as exc:
-        raise BadMessage("the message is not JSON") from exc
-    if not isinstance(parsed, dict):
-        raise BadMessage("the message is not a JSON object")
-    fields = cast("dict[str, Any]", parsed)
-    kind = fields.get("type")
-    if not isinstance(kind, str):
-        raise BadMessage("the message has no type that is a string")
-    return kind, fields
-
-
 def _audio(pcm: bytes) -> bytes:
     # Base64 needs no escaping, so the message around it can be a constant.
     return _AUDIO_BEGINS + pybase64.b64encode(pcm) + _AUDIO_ENDS
@@ -180,11 +167,11 @@ def _structure(kind: str, fields: Mapping[str, Any], message: type[_M]) -> _M:
     try:
         return _converter.structure(fields, message)
     except ClassValidationError as exc:
-        faults = transform_error(exc, path=kind, format_exception=_told)
+        faults = transform_error(exc, path=kind, format_exception=_fault)
         raise BadMessage("; ".join(faults)) from exc
 
 
-def _told(exc: BaseException, _: type[Any] | None) -> str:
+def _fault(exc: BaseException, _: type[Any] | None) -> str:
     match exc:
         case _WrongField():
             return str(exc)

@@ -10,12 +10,13 @@ import orjson
 import pybase64
 
 from trio_sts.errors import BadMessage
+from trio_sts.wire.json_object import object_or_none, typed_object
 
 from . import events
+from .decode import structure
+from .encode import request_fields
 from .requests import AppendAudio, ClientEvent
 from .session import Dialect
-from .structure import json_object, structure
-from .written import written
 
 _EVENTS: Mapping[str, type[Any]] = {
     "session.created": events.SessionCreated,
@@ -27,8 +28,6 @@ _EVENTS: Mapping[str, type[Any]] = {
     "input_audio_buffer.timeout_triggered": events.InputTimeout,
     "conversation.item.added": events.ItemAdded,
     "conversation.item.done": events.ItemDone,
-    "conversation.item.truncated": events.ItemTruncated,
-    "conversation.item.deleted": events.ItemDeleted,
     "conversation.item.input_audio_transcription.completed": (
         events.TranscriptionCompleted
     ),
@@ -69,7 +68,7 @@ def decode_event(text: str | bytes) -> events.ServerEvent:
         BadMessage: It is not JSON, not an object, has no type, or a field that
             matters is missing or wrong. The text is short and repeats no value.
     """
-    kind, fields = _object(text)
+    kind, fields = typed_object(text, "event")
     if kind in _AUDIO_DELTAS:
         return _audio_delta(kind, fields)
     kind = _BETA_NAMES.get(kind, kind)
@@ -82,6 +81,14 @@ def decode_event(text: str | bytes) -> events.ServerEvent:
         raise _bad(kind, str(exc)) from exc
 
 
+def decode_or_fault(text: str | bytes) -> events.ServerEvent | BadMessage:
+    """The event in a message, or what is wrong with it."""
+    try:
+        return decode_event(text)
+    except BadMessage as fault:
+        return fault
+
+
 def encode_request(event: ClientEvent, dialect: Dialect) -> bytes:
     """Write one event for the model in the dialect of its endpoint.
 
@@ -90,25 +97,11 @@ def encode_request(event: ClientEvent, dialect: Dialect) -> bytes:
     if isinstance(event, AppendAudio):
         # Base64 needs no escaping, so the event around it can be a constant.
         return _APPEND_BEGINS + pybase64.b64encode(event.audio) + _APPEND_ENDS
-    fields = written(event, dialect)
+    fields = request_fields(event, dialect)
     try:
         return orjson.dumps(fields, default=_plain)
     except TypeError:
         return orjson.dumps(_encodable(fields), default=_plain)
-
-
-def _object(text: str | bytes) -> tuple[str, dict[str, Any]]:
-    try:
-        parsed: object = orjson.loads(text)
-    except orjson.JSONDecodeError as exc:
-        raise BadMessage("the event is not JSON") from exc
-    if not isinstance(parsed, dict):
-        raise BadMessage("the event is not a JSON object")
-    fields = cast("dict[str, Any]", parsed)
-    kind = fields.get("type")
-    if not isinstance(kind, str):
-        raise BadMessage("the event has no type that is a string")
-    return kind, fields
 
 
 def _audio_delta(kind: str, fields: dict[str, Any]) -> events.AudioDelta:
@@ -142,11 +135,11 @@ def _folded(kind: str, fields: dict[str, Any]) -> dict[str, Any]:
 
 def _with_usage(fields: dict[str, Any]) -> dict[str, Any]:
     # Usage stands in the response or beside it; afterwards it stands in both places.
-    response = json_object(fields.get("response"))
-    beside = json_object(fields.get("usage"))
+    response = object_or_none(fields.get("response"))
+    beside = object_or_none(fields.get("usage"))
     if response is None:
         return fields
-    usage = json_object(response.get("usage")) or beside
+    usage = object_or_none(response.get("usage")) or beside
     return {"response": {**response, "usage": usage}, "usage": usage}
 
 

@@ -31,10 +31,9 @@ class ErrorEvent:
 
 @frozen
 class SpeechStarted:
-    """``input_audio_buffer.speech_started``; ms on the clock of appended audio."""
+    """``input_audio_buffer.speech_started``."""
 
     item_id: str = ""
-    audio_start_ms: float = 0
 
 
 @frozen
@@ -50,7 +49,6 @@ class InputCommitted:
     """``input_audio_buffer.committed``: the caller's turn is an item now."""
 
     item_id: str
-    previous_item_id: str | None = None
 
 
 @frozen
@@ -65,7 +63,6 @@ class ItemAdded:
     """``conversation.item.added`` or, in beta, ``conversation.item.created``."""
 
     item: Item
-    previous_item_id: str | None = None
 
 
 @frozen
@@ -73,21 +70,6 @@ class ItemDone:
     """``conversation.item.done``."""
 
     item: Item
-
-
-@frozen
-class ItemTruncated:
-    """``conversation.item.truncated``."""
-
-    item_id: str
-    audio_end_ms: float = 0
-
-
-@frozen
-class ItemDeleted:
-    """``conversation.item.deleted``."""
-
-    item_id: str
 
 
 @frozen
@@ -121,7 +103,6 @@ class OutputItemAdded:
 
     item: Item
     response_id: str = ""
-    output_index: int = 0
 
 
 @frozen
@@ -130,7 +111,6 @@ class OutputItemDone:
 
     item: Item
     response_id: str = ""
-    output_index: int = 0
 
 
 @frozen
@@ -214,8 +194,6 @@ ServerEvent = (
     | InputTimeout
     | ItemAdded
     | ItemDone
-    | ItemTruncated
-    | ItemDeleted
     | TranscriptionCompleted
     | TranscriptionFailed
     | ResponseCreated

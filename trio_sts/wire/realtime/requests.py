@@ -26,11 +26,6 @@ class AppendAudio:
 
 
 @frozen
-class ClearAudio:
-    """``input_audio_buffer.clear``."""
-
-
-@frozen
 class CreateMessage:
     """``conversation.item.create`` of a text message.
 
@@ -100,7 +95,6 @@ class CancelResponse:
 ClientEvent = (
     UpdateSession
     | AppendAudio
-    | ClearAudio
     | CreateMessage
     | CreateFunctionCall
     | CreateFunctionOutput

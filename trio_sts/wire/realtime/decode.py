@@ -14,6 +14,7 @@ from cattrs import Converter
 from cattrs.gen import make_dict_structure_fn
 
 from trio_sts.errors import BadMessage
+from trio_sts.wire.json_object import Json, object_or_none
 
 from .formats import input_format, output_format
 from .items import ContentPart, ErrorDetail, Item, Response, SessionInfo, Usage
@@ -21,7 +22,6 @@ from .items import ContentPart, ErrorDetail, Item, Response, SessionInfo, Usage
 _Items = tuple[Item, ...]
 _Parts = tuple[ContentPart, ...]
 
-Json = Mapping[str, Any]
 _E = TypeVar("_E", bound=AttrsInstance)
 
 
@@ -44,11 +44,6 @@ def structure(fields: Json, event: type[_E]) -> _E:
     except _WrongField as exc:
         fault = f"a field is wrong: {exc}"
         raise BadMessage(fault) from exc
-
-
-def json_object(value: object) -> Json | None:
-    """The value if it is a JSON object."""
-    return cast("Json", value) if isinstance(value, dict) else None
 
 
 def text_or_none(value: object) -> str | None:
@@ -82,7 +77,7 @@ def _integer(value: object, _: object = int) -> int:
 
 
 def _object(value: object, _: object = None) -> Json:
-    found = json_object(value)
+    found = object_or_none(value)
     if found is None:
         raise _WrongField("not an object")
     return found
@@ -128,10 +123,10 @@ def _count(fields: Json, name: str) -> int:
 
 
 def _usage(value: object, _: object = None) -> Usage:
-    total = json_object(value) or {}
-    sent = json_object(total.get("input_token_details")) or {}
-    cached = json_object(sent.get("cached_tokens_details")) or {}
-    spoken = json_object(total.get("output_token_details")) or {}
+    total = object_or_none(value) or {}
+    sent = object_or_none(total.get("input_token_details")) or {}
+    cached = object_or_none(sent.get("cached_tokens_details")) or {}
+    spoken = object_or_none(total.get("output_token_details")) or {}
     return Usage(
         input_text_tokens=_count(sent, "text_tokens"),
         input_audio_tokens=_count(sent, "audio_tokens"),
@@ -146,10 +141,10 @@ def _response(value: object, _: object = None) -> Response:
     fields = _without_nulls(value)
     # An object in the schema; one endpoint sends a word, most send null.
     details = fields.get("status_details")
-    known = json_object(details) or {}
+    known = object_or_none(details) or {}
     reason = details if isinstance(details, str) else known.get("reason")
     error = known.get("error")
-    usage = json_object(fields.get("usage"))
+    usage = object_or_none(fields.get("usage"))
     return Response(
         id=_string(fields["id"]),
         status=_string(fields.get("status", "in_progress")),
@@ -157,7 +152,7 @@ def _response(value: object, _: object = None) -> Response:
         error=None if error is None else _error(error),
         output=_converter.structure(fields.get("output", []), _Items),
         usage=None if usage is None else _usage(usage),
-        metadata=json_object(fields.get("metadata")),
+        metadata=object_or_none(fields.get("metadata")),
     )
 
 

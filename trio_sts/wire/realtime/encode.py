@@ -4,7 +4,6 @@ from typing import Any, assert_never
 
 from .requests import (
     CancelResponse,
-    ClearAudio,
     CreateFunctionCall,
     CreateFunctionOutput,
     CreateMessage,
@@ -16,17 +15,10 @@ from .requests import (
 from .session import Dialect
 
 _Item = CreateMessage | CreateFunctionCall | CreateFunctionOutput
-_Control = (
-    UpdateSession
-    | ClearAudio
-    | TruncateItem
-    | DeleteItem
-    | CreateResponse
-    | CancelResponse
-)
+_Control = UpdateSession | TruncateItem | DeleteItem | CreateResponse | CancelResponse
 
 
-def written(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
+def request_fields(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
     """The event as a JSON object; what is None is left out."""
     if isinstance(event, _Item):
         fields: dict[str, Any] = {
@@ -35,7 +27,7 @@ def written(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
         }
     else:
         fields = _control(event)
-    fields["event_id"] = None if isinstance(event, ClearAudio) else event.event_id
+    fields["event_id"] = event.event_id
     return {key: value for key, value in fields.items() if value is not None}
 
 
@@ -43,8 +35,6 @@ def _control(event: _Control) -> dict[str, Any]:
     match event:
         case UpdateSession(session):
             return {"type": "session.update", "session": session}
-        case ClearAudio():
-            return {"type": "input_audio_buffer.clear"}
         case TruncateItem(item_id, audio_end_ms, content_index):
             return {
                 "type": "conversation.item.truncate",
