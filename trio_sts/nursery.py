@@ -32,7 +32,7 @@ from trio_sts.instructions import Resolved, resolve
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
-from trio_sts.legs.refusals import Refusals
+from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.legs.setup import set_up
 from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.summary import summary
@@ -59,7 +59,7 @@ class House:
 
     settings: Settings
     endpoint: Endpoint
-    refusals: Refusals
+    refused_fields: RefusedFields
     registry: Registry
     http: httpx.AsyncClient
     alarms: Alarms
@@ -195,7 +195,7 @@ class Call:
         config = plan.session_config(
             house.settings, told.text, house.registry.offered()
         )
-        info = await set_up(model, config, house.refusals)
+        info = await set_up(model, config, house.refused_fields)
         self._relay.model_ready(model, info, told.welcome_message)
         self._tasks.start_soon(self._relay.pump_model, model)
         self._tasks.start_soon(self._relay.watch_model, model)

@@ -12,7 +12,7 @@ from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
-from trio_sts.legs.refusals import Refusals
+from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarms
 from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
@@ -97,7 +97,7 @@ async def open_house(
         yield House(
             settings=settings,
             endpoint=endpoint_of(settings, url=url),
-            refusals=Refusals(),
+            refused_fields=RefusedFields(),
             registry=registry,
             http=http,
             alarms=alarms,

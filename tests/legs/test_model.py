@@ -10,7 +10,7 @@ from tests.paths import an_endpoint
 from tests.peers.model import ScriptedSession, scripted_model
 from trio_sts.errors import BadMessage, LegClosed
 from trio_sts.legs.model import ModelLeg, open_model
-from trio_sts.legs.refusals import Refusals
+from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.legs.setup import set_up
 from trio_sts.wire.realtime import events, requests
 from trio_sts.wire.realtime.session import SessionConfig
@@ -22,7 +22,7 @@ CONFIG = SessionConfig("Be brief.")
 async def talking() -> AsyncGenerator[tuple[ModelLeg, ScriptedSession], None]:
     """A leg that is set up, and the endpoint's end of it."""
     async with scripted_model() as model, open_model(an_endpoint(model.url)) as leg:
-        await set_up(leg, CONFIG, Refusals())
+        await set_up(leg, CONFIG, RefusedFields())
         yield leg, await model.next_session()
 
 
@@ -85,7 +85,7 @@ async def failing() -> AsyncGenerator[tuple[ModelLeg, Mutable, ScriptedSession],
 
     async with scripted_model() as model:
         async with open_model(an_endpoint(model.url), wrap=wrap) as leg:
-            await set_up(leg, CONFIG, Refusals())
+            await set_up(leg, CONFIG, RefusedFields())
             yield leg, wires[0], await model.next_session()
         assert all(wire.is_closed for wire in wires)
 
@@ -199,7 +199,7 @@ async def test_an_error_of_the_block_comes_out_as_it_is_and_the_leg_is_closed() 
 
         async def call() -> None:
             async with open_model(an_endpoint(model.url)) as leg:
-                await set_up(leg, CONFIG, Refusals())
+                await set_up(leg, CONFIG, RefusedFields())
                 raise ZeroDivisionError
 
         with pytest.raises(ZeroDivisionError):
@@ -217,7 +217,7 @@ async def test_a_call_that_is_cancelled_from_outside_says_goodbye(
         start = trio.current_time()
         with trio.CancelScope() as call:
             async with open_model(an_endpoint(model.url)) as leg:
-                await set_up(leg, CONFIG, Refusals())
+                await set_up(leg, CONFIG, RefusedFields())
                 call.cancel()
                 await trio.sleep_forever()
 
@@ -387,7 +387,7 @@ async def test_a_hundred_calls_leave_neither_sockets_nor_tasks() -> None:
         async def call(index: int) -> None:
             with suppress(ZeroDivisionError):
                 async with open_model(endpoint) as leg:
-                    await set_up(leg, CONFIG, Refusals())
+                    await set_up(leg, CONFIG, RefusedFields())
                     session = model.sessions[-1]
                     if index % 4 == 0:
                         await leg.aclose(1000)

@@ -9,12 +9,13 @@ from tests.paths import an_endpoint
 from tests.peers.model import Event, Script, ScriptedSession, scripted_model
 from trio_sts.errors import ModelError, ModelRefused, ModelUnreachable
 from trio_sts.legs.model import open_model
-from trio_sts.legs.refusals import Refusals, refused_field
+from trio_sts.legs.optional_fields import RefusedFields, refused_field
 from trio_sts.legs.setup import set_up
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
 from trio_sts.wire.realtime.session import (
     Dialect,
     FunctionTool,
+    OptionalField,
     SessionConfig,
     TurnDetection,
     ga_session,
@@ -88,17 +89,17 @@ def picky(*params: str, by_message: bool = False) -> Script:
 async def tried(
     script: Script,
     config: SessionConfig = PLAIN,
-    refusals: Refusals | None = None,
+    fields: RefusedFields | None = None,
     **options: Any,
 ) -> tuple[SessionInfo | ModelError, list[ScriptedSession]]:
     """How one set-up ends, and the connections that it took."""
     dialect = options.pop("dialect", Dialect.GA)
     async with scripted_model(script, judged=False, dialect=dialect) as model:
         endpoint = an_endpoint(model.url, dialect=dialect, **options)
-        refusals = refusals or Refusals()
+        fields = fields or RefusedFields()
         try:
             async with open_model(endpoint) as leg:
-                return await set_up(leg, config, refusals), model.sessions
+                return await set_up(leg, config, fields), model.sessions
         except ModelError as failure:
             return failure, model.sessions
 
@@ -110,7 +111,7 @@ async def test_a_session_takes_one_update(dialect: Dialect) -> None:
 
     async with scripted_model(agree, dialect=dialect) as model:
         async with open_model(an_endpoint(model.url, dialect=dialect)) as leg:
-            info = await set_up(leg, PLAIN, Refusals())
+            info = await set_up(leg, PLAIN, RefusedFields())
             session = await model.next_session()
 
             assert session.types == ["session.update"]
@@ -141,16 +142,16 @@ async def test_a_sixth_refusal_is_one_too_many() -> None:
 
 
 async def test_the_process_remembers_what_an_endpoint_refuses() -> None:
-    refusals = Refusals()
+    fields = RefusedFields()
     names = list(REFUSED)[:3]
     async with scripted_model(picky(*names), judged=False) as model:
         endpoint = an_endpoint(model.url)
         for _ in range(2):
             async with open_model(endpoint) as leg:
-                await set_up(leg, RICH, refusals)
+                await set_up(leg, RICH, fields)
         again = evolve(endpoint, url=model.url + "-mini")
         async with open_model(again) as leg:
-            await set_up(leg, RICH, refusals)
+            await set_up(leg, RICH, fields)
 
         counts = [len(session.types) for session in model.sessions]
         assert counts == [4, 1, 4]
@@ -223,7 +224,18 @@ def test_the_refused_field_is_found(
 ) -> None:
     error = ErrorDetail(message=message, param=param)
 
-    assert refused_field(error, ga_session(RICH, frozenset())) == name
+    found = refused_field(error, ga_session(RICH, frozenset()))
+    assert (found and str(found)) == name
+
+
+@pytest.mark.parametrize("field", OptionalField)
+@pytest.mark.parametrize("prefix", ["", "session.", "session.audio.input."])
+def test_every_optional_field_is_found_under_its_own_name(
+    field: OptionalField, prefix: str
+) -> None:
+    error = ErrorDetail(param=prefix + field.value)
+
+    assert refused_field(error, ga_session(RICH, frozenset())) is field
 
 
 @pytest.mark.parametrize("way", ["input", "output"])

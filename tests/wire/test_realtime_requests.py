@@ -15,13 +15,16 @@ from trio_sts.wire.realtime.codec import encode_request
 from trio_sts.wire.realtime.session import (
     Dialect,
     FunctionTool,
+    OptionalField,
+    Refused,
+    RemoteServer,
     SessionConfig,
     TurnDetection,
     beta_session,
     ga_session,
 )
 
-NOTHING: frozenset[str] = frozenset()
+NOTHING: Refused = frozenset()
 PLAIN = SessionConfig(instructions="Be brief.")
 FULL = SessionConfig(
     instructions="Be brief.",
@@ -236,27 +239,27 @@ def look(session: dict[str, Any], path: str) -> Any:
     return value
 
 
-@pytest.mark.parametrize(
-    ("name", "path"),
-    [
-        ("temperature", "temperature"),
-        ("reasoning", "reasoning"),
-        ("parallel_tool_calls", "parallel_tool_calls"),
-        ("max_output_tokens", "max_output_tokens"),
-        ("tool_choice", "tool_choice"),
-        ("noise_reduction", "audio.input.noise_reduction"),
-        ("transcription", "audio.input.transcription"),
-        ("transcription.language", "audio.input.transcription.language"),
-        ("turn_detection.eagerness", "audio.input.turn_detection.eagerness"),
-        (
-            "turn_detection.interrupt_response",
-            "audio.input.turn_detection.interrupt_response",
-        ),
-    ],
-)
-def test_a_refused_field_is_left_out_and_nothing_else(name: str, path: str) -> None:
+# Where a session holds what its endpoint may refuse.
+_INPUT = {OptionalField.NOISE_REDUCTION, OptionalField.TRANSCRIPTION}
+PATHS = {
+    field: f"audio.input.{field}" if "." in field or field in _INPUT else field.value
+    for field in OptionalField
+}
+# What the other kind of turn detection is tuned with.
+SERVER_VAD = {
+    OptionalField.THRESHOLD,
+    OptionalField.PREFIX_PADDING,
+    OptionalField.SILENCE_DURATION,
+}
+
+
+@pytest.mark.parametrize("field", OptionalField)
+def test_a_refused_field_is_left_out_and_nothing_else(field: OptionalField) -> None:
     config = evolve(FULL, temperature=0.7)
-    whole, less = ga_session(config, NOTHING), ga_session(config, frozenset({name}))
+    if field in SERVER_VAD:
+        config = evolve(config, turn_detection=TurnDetection())
+    whole, less = ga_session(config, NOTHING), ga_session(config, frozenset({field}))
+    path = PATHS[field]
     parent, _, key = path.rpartition(".")
 
     assert look(whole, path) != "absent"
@@ -267,7 +270,7 @@ def test_a_refused_field_is_left_out_and_nothing_else(name: str, path: str) -> N
 
 
 def test_a_refused_remote_server_is_left_out_alone() -> None:
-    session = ga_session(FULL, frozenset({"mcp.crm"}))
+    session = ga_session(FULL, frozenset({RemoteServer("crm")}))
 
     assert [tool.get("server_label") for tool in session["tools"]] == [None, "kb"]
 

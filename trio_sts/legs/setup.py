@@ -14,6 +14,9 @@ from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
 from trio_sts.wire.realtime.requests import UpdateSession
 from trio_sts.wire.realtime.session import (
     Dialect,
+    OptionalField,
+    Refused,
+    RemoteServer,
     SessionConfig,
     beta_session,
     ga_session,
@@ -21,7 +24,7 @@ from trio_sts.wire.realtime.session import (
 
 from .dial import back_off, hung_up, said_no
 from .model import ModelLeg
-from .refusals import Refusals, refused_field
+from .optional_fields import RefusedFields, refused_field
 
 # Each round leaves out one optional field more.
 _MOST_ROUNDS = 5
@@ -31,7 +34,7 @@ _log = structlog.get_logger()
 
 
 async def set_up(
-    leg: ModelLeg, config: SessionConfig, refusals: Refusals
+    leg: ModelLeg, config: SessionConfig, fields: RefusedFields
 ) -> SessionInfo:
     """Configure a fresh session; afterwards the leg may be run, posted to and written.
 
@@ -41,7 +44,7 @@ async def set_up(
     Args:
         leg: As `open_model` gave it; nothing was posted to it yet.
         config: What is asked of the session.
-        refusals: What the process has learned of endpoints; it may learn more.
+        fields: What the process has learned of endpoints; it may learn more.
 
     Returns:
         What the endpoint says of the session; model and expiry may come from
@@ -57,7 +60,7 @@ async def set_up(
     with trio.move_on_at(leg.deadline):
         while True:
             try:
-                info = await _negotiate(leg, config, refusals)
+                info = await _negotiate(leg, config, fields)
             except (LegClosed, ModelUnreachable) as exc:
                 failure = hung_up(exc) if isinstance(exc, LegClosed) else exc
                 if isinstance(failure, ModelRefused):
@@ -86,17 +89,17 @@ def check_echo(info: SessionInfo, audio_format: str) -> None:
 
 
 async def _negotiate(
-    leg: ModelLeg, config: SessionConfig, refusals: Refusals
+    leg: ModelLeg, config: SessionConfig, fields: RefusedFields
 ) -> SessionInfo:
     for _ in range(1 + _MOST_ROUNDS):
-        refused = refusals.known(leg.endpoint)
+        refused = fields.known(leg.endpoint)
         build = ga_session if leg.endpoint.dialect is Dialect.GA else beta_session
         session = build(config, refused)
         answer = await _ask(leg, session)
         if isinstance(answer, SessionUpdated):
             check_echo(answer.session, config.audio_format)
             return _complete(answer.session, leg.created)
-        refusals.add(leg.endpoint, _fault(answer.error, session, refused))
+        fields.add(leg.endpoint, _fault(answer.error, session, refused))
     raise ModelRefused("the model's endpoint refuses too much of the session")
 
 
@@ -111,13 +114,13 @@ async def _ask(
 
 
 def _fault(
-    error: ErrorDetail, session: Mapping[str, Any], refused: frozenset[str]
-) -> str:
+    error: ErrorDetail, session: Mapping[str, Any], refused: Refused
+) -> OptionalField | RemoteServer:
     """What to leave out of the next update; raises if that would not help."""
-    name = refused_field(error, session)
-    if name is not None and name not in refused:
-        _log.warning("model refuses a field", field=name, code=error.code)
-        return name
+    found = refused_field(error, session)
+    if found is not None and found not in refused:
+        _log.warning("model refuses a field", field=str(found), code=error.code)
+        return found
     _log.debug("model refuses the session", message=error.message)
     verdict = said_no(error)
     is_transient = error.type != "invalid_request_error" and not error.param

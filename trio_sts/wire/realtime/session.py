@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any, Literal
 
 from attrs import field, frozen
+from typing_extensions import override
 
 
 class Dialect(StrEnum):
@@ -12,6 +13,48 @@ class Dialect(StrEnum):
 
     GA = "ga"
     BETA = "beta"
+
+
+class OptionalField(StrEnum):
+    """What a session can do without if its endpoint refuses it.
+
+    The names are those of the GA dialect, the last one or two parts of the path.
+    """
+
+    TEMPERATURE = "temperature"
+    REASONING = "reasoning"
+    PARALLEL_TOOL_CALLS = "parallel_tool_calls"
+    MAX_OUTPUT_TOKENS = "max_output_tokens"
+    TOOL_CHOICE = "tool_choice"
+    NOISE_REDUCTION = "noise_reduction"
+    TRANSCRIPTION = "transcription"
+    LANGUAGE = "transcription.language"
+    THRESHOLD = "turn_detection.threshold"
+    PREFIX_PADDING = "turn_detection.prefix_padding_ms"
+    SILENCE_DURATION = "turn_detection.silence_duration_ms"
+    EAGERNESS = "turn_detection.eagerness"
+    CREATE_RESPONSE = "turn_detection.create_response"
+    INTERRUPT_RESPONSE = "turn_detection.interrupt_response"
+
+    @property
+    def key(self) -> str:
+        """Its name in the object that holds it."""
+        return self.rpartition(".")[2]
+
+
+@frozen
+class RemoteServer:
+    """A remote MCP server among the tools, which a session can do without as well."""
+
+    label: str
+
+    @override
+    def __str__(self) -> str:
+        return f"mcp.{self.label}"
+
+
+# What to leave out of a session.
+Refused = frozenset[OptionalField | RemoteServer]
 
 
 @frozen
@@ -57,19 +100,22 @@ class SessionConfig:
     reasoning_effort: str | None = None
 
 
+_Fields = Mapping[OptionalField, Any]
+
 _BETA_FORMATS = {"pcm": "pcm16", "pcmu": "g711_ulaw", "pcma": "g711_alaw"}
+_BETA_NAMES: Mapping[str, str] = {
+    OptionalField.NOISE_REDUCTION.key: "input_audio_noise_reduction",
+    OptionalField.TRANSCRIPTION.key: "input_audio_transcription",
+    OptionalField.MAX_OUTPUT_TOKENS.key: "max_response_output_tokens",
+}
 
 
-def ga_session(config: SessionConfig, refused: frozenset[str]) -> dict[str, Any]:
+def ga_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
     """The ``session`` of a GA ``session.update``.
 
     Args:
         config: What is asked for.
-        refused: Names of optional fields that the endpoint refuses, to be left out:
-            ``temperature``, ``reasoning``, ``parallel_tool_calls``,
-            ``max_output_tokens``, ``tool_choice``, ``noise_reduction``,
-            ``transcription``, ``transcription.language``, ``turn_detection.<key>``
-            and ``mcp.<server_label>``.
+        refused: What the endpoint refuses, to be left out.
     """
     session = {
         "type": "realtime",
@@ -81,8 +127,10 @@ def ga_session(config: SessionConfig, refused: frozenset[str]) -> dict[str, Any]
                 "turn_detection": _turn_detection(config.turn_detection, refused),
                 **_chosen(
                     refused,
-                    noise_reduction=_noise_reduction(config),
-                    transcription=_transcription(config, refused),
+                    {
+                        OptionalField.NOISE_REDUCTION: _noise_reduction(config),
+                        OptionalField.TRANSCRIPTION: _transcription(config, refused),
+                    },
                 ),
             },
             "output": {
@@ -91,34 +139,40 @@ def ga_session(config: SessionConfig, refused: frozenset[str]) -> dict[str, Any]
             },
         },
         "tools": [*_functions(config), *_mcp(config, refused)],
-        **_chosen(refused, tool_choice="auto", max_output_tokens=config.max_tokens),
+        **_chosen(
+            refused,
+            {
+                OptionalField.TOOL_CHOICE: "auto",
+                OptionalField.MAX_OUTPUT_TOKENS: config.max_tokens,
+            },
+        ),
     }
+    effort = config.reasoning_effort
     return session | _set(
         refused,
-        temperature=config.temperature,
-        # Both are understood by reasoning models only.
-        reasoning=config.reasoning_effort and {"effort": config.reasoning_effort},
-        parallel_tool_calls=True if config.reasoning_effort else None,
+        {
+            OptionalField.TEMPERATURE: config.temperature,
+            # Both are understood by reasoning models only.
+            OptionalField.REASONING: effort and {"effort": effort},
+            OptionalField.PARALLEL_TOOL_CALLS: True if effort else None,
+        },
     )
 
 
-def beta_session(config: SessionConfig, refused: frozenset[str]) -> dict[str, Any]:
+def beta_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
     """The ``session`` of a beta ``session.update``; arguments as in `ga_session`.
 
     The beta dialect knows no reasoning and no remote MCP servers: they are left out.
     """
     chosen = _chosen(
         refused,
-        noise_reduction=_noise_reduction(config),
-        transcription=_transcription(config, refused),
-        max_output_tokens=config.max_tokens,
-        tool_choice="auto",
+        {
+            OptionalField.NOISE_REDUCTION: _noise_reduction(config),
+            OptionalField.TRANSCRIPTION: _transcription(config, refused),
+            OptionalField.MAX_OUTPUT_TOKENS: config.max_tokens,
+            OptionalField.TOOL_CHOICE: "auto",
+        },
     )
-    names = {
-        "noise_reduction": "input_audio_noise_reduction",
-        "transcription": "input_audio_transcription",
-        "max_output_tokens": "max_response_output_tokens",
-    }
     session = {
         "modalities": ["audio", "text"],
         "instructions": config.instructions,
@@ -128,17 +182,17 @@ def beta_session(config: SessionConfig, refused: frozenset[str]) -> dict[str, An
         "turn_detection": _turn_detection(config.turn_detection, refused),
         "tools": _functions(config),
     }
-    session |= {names.get(name, name): value for name, value in chosen.items()}
-    return session | _set(refused, temperature=config.temperature)
+    session |= {_BETA_NAMES.get(name, name): value for name, value in chosen.items()}
+    return session | _set(refused, {OptionalField.TEMPERATURE: config.temperature})
 
 
-def _chosen(refused: frozenset[str], **fields: Any) -> dict[str, Any]:
+def _chosen(refused: Refused, fields: _Fields) -> dict[str, Any]:
     # None stays: it is sent as null, which switches the feature off.
-    return {name: value for name, value in fields.items() if name not in refused}
+    return {name.key: value for name, value in fields.items() if name not in refused}
 
 
-def _set(refused: frozenset[str], **fields: Any) -> dict[str, Any]:
-    chosen = _chosen(refused, **fields)
+def _set(refused: Refused, fields: _Fields) -> dict[str, Any]:
+    chosen = _chosen(refused, fields)
     return {name: value for name, value in chosen.items() if value is not None}
 
 
@@ -152,35 +206,28 @@ def _noise_reduction(config: SessionConfig) -> dict[str, str] | None:
     return {"type": config.noise_reduction} if config.noise_reduction else None
 
 
-def _transcription(
-    config: SessionConfig, refused: frozenset[str]
-) -> dict[str, str] | None:
+def _transcription(config: SessionConfig, refused: Refused) -> dict[str, str] | None:
     if config.transcription_model is None:
         return None
     asked = {"model": config.transcription_model}
-    if config.language and "transcription.language" not in refused:
-        asked["language"] = config.language
+    if config.language and OptionalField.LANGUAGE not in refused:
+        asked[OptionalField.LANGUAGE.key] = config.language
     return asked
 
 
-def _turn_detection(asked: TurnDetection, refused: frozenset[str]) -> dict[str, Any]:
-    tuning: dict[str, Any] = {"eagerness": asked.eagerness}
+def _turn_detection(asked: TurnDetection, refused: Refused) -> dict[str, Any]:
+    tuning: dict[OptionalField, Any] = {OptionalField.EAGERNESS: asked.eagerness}
     if asked.type == "server_vad":
         tuning = {
-            "threshold": asked.threshold,
-            "prefix_padding_ms": asked.prefix_padding_ms,
-            "silence_duration_ms": asked.silence_ms,
+            OptionalField.THRESHOLD: asked.threshold,
+            OptionalField.PREFIX_PADDING: asked.prefix_padding_ms,
+            OptionalField.SILENCE_DURATION: asked.silence_ms,
         }
     tuning |= {
-        "create_response": True,
-        "interrupt_response": asked.interrupt_response,
+        OptionalField.CREATE_RESPONSE: True,
+        OptionalField.INTERRUPT_RESPONSE: asked.interrupt_response,
     }
-    kept = {
-        key: value
-        for key, value in tuning.items()
-        if value is not None and f"turn_detection.{key}" not in refused
-    }
-    return {"type": asked.type, **kept}
+    return {"type": asked.type, **_set(refused, tuning)}
 
 
 def _functions(config: SessionConfig) -> list[dict[str, Any]]:
@@ -195,11 +242,11 @@ def _functions(config: SessionConfig) -> list[dict[str, Any]]:
     ]
 
 
-def _mcp(config: SessionConfig, refused: frozenset[str]) -> list[dict[str, Any]]:
+def _mcp(config: SessionConfig, refused: Refused) -> list[dict[str, Any]]:
     # Nobody on a phone call can approve a tool call, so unless the operator says
     # otherwise the servers that the operator listed need no approval.
     return [
         {"require_approval": "never", **server, "type": "mcp"}
         for server in config.mcp_servers
-        if f"mcp.{server.get('server_label')}" not in refused
+        if RemoteServer(str(server.get("server_label"))) not in refused
     ]
