@@ -16,11 +16,14 @@ from .loading import load
 from .masking import mask_secrets, mask_url
 from .report import EffectiveRow, Row, describe, effective
 from .schema import Settings
+from .sounds import Sound
+from .surprises import surprises
 
 __all__ = [
     "EffectiveRow",
     "Row",
     "Settings",
+    "Sound",
     "auth_header",
     "describe",
     "effective",
@@ -32,5 +35,6 @@ __all__ = [
     "mask_url",
     "reasoning_sent",
     "retirements",
+    "surprises",
     "temperature_sent",
 ]

@@ -21,6 +21,7 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _HOST_CHARS = 253  # RFC 1035, section 2.3.4, without the length bytes
 _LINE_CHARS = 200
+DAY_S = 86_400
 _SWITCH = {
     **dict.fromkeys(("on", "true", "1", "yes"), True),
     **dict.fromkeys(("off", "false", "0", "no"), False),
@@ -104,6 +105,21 @@ def tokens(high: int) -> Kind:
         return "inf" if text.lower() == "inf" else count.parse(text)
 
     return Kind(f"{count.allowed}, or inf", parse)
+
+
+def truncation() -> Kind:
+    """``auto``, ``disabled``, or which part of a full conversation is kept."""
+    words = choice("auto", "disabled")
+    ratio = number(0.1, 1)
+
+    def parse(text: str) -> str | float:
+        if _NUMBER.fullmatch(text):
+            kept: float = ratio.parse(text)
+            return kept
+        word: str = words.parse(text)
+        return word
+
+    return Kind(f"{words.allowed}, or {ratio.allowed}", parse)
 
 
 def choice(*words: str, also: Mapping[str, Any] | None = None) -> Kind:

@@ -1,0 +1,1 @@
+"""Every setting: its name, unit, default, limits and meaning, a file for each subject."""

@@ -1,0 +1,84 @@
+"""The caller leg: where it comes in, who may, and for how long."""
+
+from attrs import field, frozen
+
+from trio_sts.settings.kinds import DAY_S, host, number, secret, switch, whole
+from trio_sts.settings.spec import about
+
+
+@frozen(kw_only=True, slots=False)
+class Listener:
+    """The caller leg: where it comes in, who may, and for how long."""
+
+    port: int = field(
+        default=6030,
+        metadata=about(
+            "PORT", whole(0, 65535), "The listener's port; 0 takes a free one."
+        ),
+    )
+    host: str = field(
+        default="0.0.0.0",  # noqa: S104 - a container's only way in
+        metadata=about("HOST", host(), "The interface to listen on."),
+    )
+    token: str | None = field(
+        default=None,
+        repr=False,
+        metadata=about(
+            "STS_TOKEN",
+            secret(),
+            "A shared secret that the caller leg must present, as `Authorization: Bearer …` "
+            "or as `?token=…`.",
+            secret=True,
+        ),
+    )
+    max_calls: int = field(
+        default=0,
+        metadata=about(
+            "STS_MAX_CALLS",
+            whole(0, 100_000),
+            "Calls at once; one more is refused with 503. 0 is no limit.",
+        ),
+    )
+    max_call_s: float = field(
+        default=7200,
+        metadata=about(
+            "STS_MAX_CALL_S", number(1, DAY_S), "The longest call.", unit="s"
+        ),
+    )
+    idle_s: float = field(
+        default=120,
+        metadata=about(
+            "STS_IDLE_S",
+            number(1, DAY_S),
+            "The longest time without caller audio while the agent is silent and no tool "
+            "runs.",
+            unit="s",
+        ),
+    )
+    drain_s: float = field(
+        default=8,
+        metadata=about(
+            "STS_DRAIN_S",
+            number(0, DAY_S),
+            "How long a stop waits for running calls. Containers are killed 10 s after "
+            "the stop unless `stop_grace_period` says more.",
+            unit="s",
+        ),
+    )
+    caller_stall_s: float = field(
+        default=5,
+        metadata=about(
+            "STS_CALLER_STALL_S",
+            number(0.1, 60),
+            "How long a caller leg may not read before it is closed.",
+            unit="s",
+        ),
+    )
+    fast_path: bool = field(
+        default=True,
+        metadata=about(
+            "STS_FAST_PATH",
+            switch(),
+            "Take media frames off the wire without the WebSocket library.",
+        ),
+    )
