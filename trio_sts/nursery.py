@@ -87,6 +87,7 @@ class Call:
     _alarm: Alarm = field(init=False)
     _metadata: Mapping[str, str] = field(init=False, repr=False)
     _relay: Relay = field(init=False)
+    _tool_context: CallContext = field(init=False, repr=False)
     _sockets: trio.Nursery = field(init=False)
     _tasks: trio.Nursery = field(init=False)
     _told: Resolved | None = field(default=None, repr=False)
@@ -181,6 +182,7 @@ class Call:
         self._relay.log.info("call begun")
         self._transcript = TranscriptFile.open(self.house.settings.transcript_dir, uuid)
         self._transcript.write("begun", {"call_id": uuid})
+        self._tool_context = self.house.registry.context(uuid, self._metadata, _log)
         self._begun.set()
 
     async def _open_model(self, endpoint: Endpoint) -> None:
@@ -229,9 +231,8 @@ class Call:
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        context = CallContext(self.uuid, self._metadata, _log, self.house.http)
         outcome = await self.house.registry.run(
-            command.name, command.arguments, context
+            command.name, command.arguments, self._tool_context
         )
         self._relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
 

@@ -25,11 +25,12 @@ def left_compiled(base: Path) -> list[Path]:
 def opened(
     tools_dir: str | Path,
     *,
+    ami_url: str | None = "http://ami:6006",
     tool_timeout_s: float = 5,
     environ: Mapping[str, str] | None = None,
 ) -> AbstractAsyncContextManager[Registry]:
     return open_registry(
-        ami_url="http://ami:6006",
+        ami_url=ami_url,
         tools_dir=Path(tools_dir),
         tool_timeout_s=tool_timeout_s,
         tool_result_kib=1,

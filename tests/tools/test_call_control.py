@@ -8,6 +8,7 @@ import trio.testing
 from tests.tools.calls import Answerer, a_call, error_of
 from trio_sts.tools.call_control import call_control_tools
 from trio_sts.tools.registry import Registry, ToolOutcome
+from trio_sts.tools.resources import Resources
 from trio_sts.tools.tool import Kind
 
 
@@ -30,8 +31,10 @@ class Ami:
 
 
 async def control(answer: Answerer, name: str, arguments: str = "{}") -> ToolOutcome:
-    registry = Registry(call_control_tools("http://ami:6006/"))
-    return await registry.run(name, arguments, a_call(answer, uuid='a"b-1'))
+    call = a_call(answer, uuid='a"b-1')
+    tools = call_control_tools("http://ami:6006/")
+    registry = Registry(tools, control=Resources(http=call.http))
+    return await registry.run(name, arguments, call)
 
 
 async def test_a_hangup_posts_the_call_id() -> None:

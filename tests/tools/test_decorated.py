@@ -9,6 +9,8 @@ from tests.tools.folders import in_folder, opened
 from trio_sts.tools import tool
 from trio_sts.tools.docstrings import Docstring, read_docstring
 from trio_sts.tools.listing import list_tools
+from trio_sts.tools.registry import ToolOutcome
+from trio_sts.tools.tool import EndsCall, Kind
 
 HEAD = """
 import threading
@@ -285,3 +287,42 @@ def test_a_docstring_is_read_in_any_shape() -> None:
     assert read_docstring(text) == Docstring(
         "Does it: now.", {"a": "One: two three.", "b": "Four."}
     )
+
+
+async def test_a_function_may_be_call_control_and_silent(tmp_path: Path) -> None:
+    content = """
+from attrs import frozen
+from trio_sts.tools import Silent, tool
+
+@frozen
+class Noted:
+    order: int
+
+@tool
+def note_down(order: int) -> Silent:
+    return Silent(Noted(order))
+
+@tool(ends_call=True)
+def close() -> str:
+    return "closed"
+
+@tool(ends_call="transfer")
+def pass_on() -> str:
+    return "passed on"
+"""
+    folder = in_folder(tmp_path, {"tools/a.py": content})
+
+    async with opened(folder) as registry:
+        outcome = await registry.run("note_down", '{"order": 7}', a_call())
+
+    assert registry.problems == ()
+    assert outcome == ToolOutcome('{"order": 7}', ok=True, silent=True)
+    assert registry.call_control() == {
+        "avr_transfer": EndsCall.TRANSFER,
+        "avr_hangup": EndsCall.HANGUP,
+        "close": EndsCall.HANGUP,
+        "pass_on": EndsCall.TRANSFER,
+    }
+    kinds = {each.name: each.kind for each in list_tools(Path(folder), {}).tools}
+    assert kinds["pass_on"] is kinds["close"] is Kind.CALL_CONTROL
+    assert kinds["note_down"] is Kind.PYTHON

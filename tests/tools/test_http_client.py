@@ -4,7 +4,7 @@ import trio
 from trio_sts.tools.call_control import call_control_tools
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.registry import Registry
-from trio_sts.tools.tool import CallContext
+from trio_sts.tools.resources import Resources
 
 ANSWER = (
     b"HTTP/1.1 200 OK\r\nset-cookie: session=of-this-caller; Path=/\r\n"
@@ -23,10 +23,13 @@ async def test_what_a_service_sets_for_one_call_is_not_sent_with_the_next() -> N
     async with trio.open_nursery() as nursery:
         listeners = await nursery.start(trio.serve_tcp, answer, 0)
         port = listeners[0].socket.getsockname()[1]
-        registry = Registry(call_control_tools(f"http://127.0.0.1:{port}"))
         async with tool_http_client() as http:
+            registry = Registry(
+                call_control_tools(f"http://127.0.0.1:{port}"),
+                control=Resources(http=http),
+            )
             for uuid in ("first", "second"):
-                context = CallContext(uuid, {}, structlog.get_logger(), http)
+                context = registry.context(uuid, {}, structlog.get_logger())
                 assert (await registry.run("avr_hangup", "{}", context)).ok
         nursery.cancel_scope.cancel()
 

@@ -6,6 +6,7 @@ import httpx
 import pytest
 import trio
 import trio.testing
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,7 +16,7 @@ from trio_sts.errors import ToolError
 from trio_sts.tools.http_template import UrlTemplate, fill_json
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.registry import CUT_MARK, ToolOutcome
-from trio_sts.tools.tool import Kind
+from trio_sts.tools.tool import EndsCall, Kind
 
 ORDER = """
 name = "order_status"
@@ -50,11 +51,16 @@ DATA = b'{"data":[{"status":"sent"}]}'
 class Shop:
     """An HTTP service that answers every request in the same way."""
 
-    def __init__(self, body: bytes = DATA, status: int = 200, **headers: str) -> None:
+    def __init__(
+        self,
+        body: bytes = DATA,
+        status: int = 200,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.requests: list[httpx.Request] = []
         self.body = body
         self.status = status
-        self.headers = headers
+        self.headers = headers or {}
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         await trio.lowlevel.checkpoint()
@@ -220,7 +226,7 @@ async def test_an_unreachable_service_is_told(tmp_path: Path) -> None:
 async def test_a_redirect_to_another_origin_is_not_followed(
     tmp_path: Path, target: str
 ) -> None:
-    shop = Shop(b"", 302, location=target)
+    shop = Shop(b"", 302, {"location": target})
 
     outcome = await ask(tmp_path, shop, {"order": "7"})
 
@@ -231,7 +237,7 @@ async def test_a_redirect_to_another_origin_is_not_followed(
 async def test_a_redirect_within_the_service_is_followed_three_times(
     tmp_path: Path,
 ) -> None:
-    shop = Shop(b"", 302, location="/there")
+    shop = Shop(b"", 302, {"location": "/there"})
 
     outcome = await ask(tmp_path, shop, {"order": "7"})
 
@@ -312,3 +318,132 @@ def test_the_list_shows_what_start_would_say(tmp_path: Path) -> None:
     assert listing.problems == ()
     assert len(without.tools) == 2
     assert "SHOP_TOKEN is not set" in without.problems[0]
+
+
+NOTE = """
+url = "http://shop.example/note"
+method = "POST"
+silent = true
+[parameters]
+properties = { text = { type = "string" } }
+[body]
+text = "{text}"
+caller = "{call.from}"
+"""
+
+
+async def test_nothing_is_said_about_the_answer_of_a_silent_tool(
+    tmp_path: Path,
+) -> None:
+    noted = await ask(tmp_path, Shop(b"noted"), {"text": "a"}, NOTE)
+
+    assert noted == ToolOutcome("noted", ok=True, silent=True)
+
+
+async def test_the_failure_of_a_silent_tool_is_told(tmp_path: Path) -> None:
+    failed = await ask(tmp_path, Shop(b"", 500), {"text": "a"}, NOTE)
+
+    assert (failed.ok, failed.silent) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "sent_query", "sent_body"),
+    [
+        ("?from={call.from}", "", b"", {}),
+        ("?from=x{call.from}", 'text = "{call.from}!"', b"", {"text": "!"}),
+        ("", 'from = "{call.from}"', b"", {}),
+        ("", 'list = ["{call.from}"]', b"", {"list": [None]}),
+    ],
+)
+async def test_a_slot_of_the_call_is_the_call_s_or_absent(
+    tmp_path: Path, url: str, body: str, sent_query: bytes, sent_body: object
+) -> None:
+    shop = Shop(b"ok")
+    text = f'url = "http://a.example/{url}"\nmethod = "POST"\n[body]\n{body}\n'
+    folder = in_folder(tmp_path, {"tools/a.toml": text})
+    call = evolve(a_call(shop), metadata={"to": "5001"})
+
+    async with opened(folder) as registry:
+        assert registry.problems == ()
+        outcome = await registry.run("a", '{"call.from": "49170"}', call)
+
+    assert outcome.ok
+    assert shop.requests[0].url.query == sent_query
+    assert json.loads(shop.requests[0].content) == sent_body
+
+
+async def test_a_caller_who_is_not_told_cannot_be_in_the_path(tmp_path: Path) -> None:
+    shop = Shop(b"ok")
+    text = 'url = "http://a.example/of/{call.from}/balance"\n'
+    folder = in_folder(tmp_path, {"tools/a.toml": text})
+    call = evolve(a_call(shop), metadata={})
+
+    async with opened(folder) as registry:
+        outcome = await registry.run("a", '{"call.from": "49170"}', call)
+
+    assert not outcome.ok
+    assert shop.requests == []
+
+
+async def test_a_parameter_cannot_be_named_like_a_slot_of_the_call(
+    tmp_path: Path,
+) -> None:
+    text = """
+url = "http://a.example/?from={call.from}"
+[parameters.properties."call.from"]
+type = "string"
+"""
+    async with opened(in_folder(tmp_path, {"tools/a.toml": text})) as registry:
+        assert "a" not in registry.tools
+        assert "'call.from'" in registry.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "text"),
+    [
+        ("text/plain; charset=klingon", "grün".encode(), "grün"),
+        ("text/plain; charset=hex", "grün".encode(), "grün"),
+        ("text/plain; charset=idna", "grün".encode(), "grün"),
+        ("text/plain; charset=undefined", b"ok", "ok"),
+        ('text/plain; charset="', b"ok", "ok"),
+        ("text/plain; charset=latin-1", "grün".encode("latin-1"), "grün"),
+        ("text/plain; charset=utf-8", b"\xef\xbb\xbfok", "ok"),
+        ("application/json", '"ä"'.encode("utf-16"), '"ä"'),
+        ("text/plain", b"caf\xe9", "caf\ufffd"),
+        ("text/plain", b"", ""),
+    ],
+)
+async def test_no_charset_makes_a_success_a_failure(
+    tmp_path: Path, content_type: str, body: bytes, text: str
+) -> None:
+    shop = Shop(body, headers={"content-type": content_type})
+
+    outcome = await ask(tmp_path, shop, {}, 'url = "http://a.example/"')
+
+    assert outcome == ToolOutcome(text, ok=True)
+
+
+async def test_a_part_of_an_answer_is_read_in_its_declared_charset(
+    tmp_path: Path,
+) -> None:
+    body = '\ufeff{"data": [{"status": "grün"}]}'.encode("utf-16")
+    shop = Shop(body, headers={"content-type": "application/json; charset=utf-16"})
+
+    assert (await ask(tmp_path, shop, {"order": "7"})).output == "grün"
+
+
+@pytest.mark.parametrize(
+    ("line", "ending"),
+    [
+        ("ends_call = true", EndsCall.HANGUP),
+        ('ends_call = "transfer"', EndsCall.TRANSFER),
+        ("ends_call = false", None),
+    ],
+)
+async def test_an_http_tool_may_be_call_control(
+    tmp_path: Path, line: str, ending: EndsCall | None
+) -> None:
+    text = f'url = "http://a.example/"\n{line}\n'
+
+    async with opened(in_folder(tmp_path, {"tools/a.toml": text})) as registry:
+        assert registry.call_control().get("a") is ending

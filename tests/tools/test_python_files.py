@@ -9,7 +9,7 @@ from tests.tools.folders import in_folder, left_compiled, opened
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import ToolOutcome
-from trio_sts.tools.tool import Kind
+from trio_sts.tools.tool import EndsCall, Kind
 
 WEATHER = """
 name = "weather"
@@ -258,3 +258,31 @@ async def handler(uuid, args):
                 nursery.start_soon(meet)
 
     assert [outcome.output for outcome in outcomes] == ["met", "met"]
+
+
+async def test_a_plain_file_may_be_call_control_and_silent(tmp_path: Path) -> None:
+    content = """
+from trio_sts.tools import Silent
+name = "close_the_door"
+ends_call = True
+def handler(uuid, args): return Silent({"closed": True})
+"""
+    folder = in_folder(tmp_path, {"tools/door.py": content})
+
+    async with opened(folder) as registry:
+        outcome = await registry.run("close_the_door", "{}", a_call())
+
+    assert outcome == ToolOutcome('{"closed": true}', ok=True, silent=True)
+    assert registry.call_control()["close_the_door"] is EndsCall.HANGUP
+    assert list_tools(Path(folder), {}).tools[-1].kind is Kind.CALL_CONTROL
+
+
+async def test_without_avr_ami_only_the_operators_call_control_is_offered(
+    tmp_path: Path,
+) -> None:
+    content = 'name = "avr_hangup"\ndef handler(uuid, args): return ""\n'
+    folder = in_folder(tmp_path, {"tools/avr_hangup.py": content})
+
+    async with opened(folder, ami_url=None) as registry:
+        assert list(registry.tools) == ["avr_hangup"]
+        assert registry.call_control() == {"avr_hangup": EndsCall.HANGUP}

@@ -1,19 +1,30 @@
 import sys
 from collections.abc import Generator, Mapping
+from datetime import date
 from typing import Any
 
 import pytest
+import structlog
 import trio
 import trio.testing
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from typing_extensions import override
 
 from tests.tools.calls import a_call, a_tool, error_of, run_one
 from trio_sts.errors import ToolError, ToolFault
+from trio_sts.tools.answers import Silent
 from trio_sts.tools.registry import CUT_MARK, Registry, ToolOutcome, cut_to
-from trio_sts.tools.tool import CallContext, Kind, make_tool
+from trio_sts.tools.tool import (
+    CallContext,
+    EndsCall,
+    Kind,
+    Tool,
+    checked_ends_call,
+    make_tool,
+)
 from trio_sts.wire.realtime.session import FunctionTool
 
 ONE_NUMBER = {
@@ -164,13 +175,125 @@ async def test_a_cancelled_call_ends_its_tool_even_if_that_fails_meanwhile() -> 
     assert scope.cancelled_caught
 
 
-@pytest.mark.parametrize("value", [7, b"bytes", {"a": 1}, ["text"]])
-async def test_only_text_is_a_result(value: object) -> None:
+class Unspeakable:
+    @override
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+CIRCLE: list[object] = []
+CIRCLE.append(CIRCLE)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (7, "7"),
+        (True, "true"),
+        (b"bytes", '"bytes"'),
+        ({"a": 1}, '{"a": 1}'),
+        (["text", None], '["text", null]'),
+        ({date(2026, 1, 2)}, '["2026-01-02"]'),
+        (Kind.PYTHON, "Python"),
+        ({"when": date(2026, 1, 2), "kind": Kind.HTTP}, '{"when": "2026-01-02", "kind": "HTTP"}'),
+        (CIRCLE, "[[...]]"),
+        ({(1, 2): 3}, "{(1, 2): 3}"),
+        (Unspeakable(), '""'),
+    ],
+)  # fmt: skip
+async def test_whatever_a_tool_answers_it_did_its_work(
+    value: object, text: str
+) -> None:
     async def give(args: Mapping[str, Any], context: CallContext) -> object:
         await trio.lowlevel.checkpoint()
         return value
 
-    assert error_of(await run_one(give)) == "The tool gave no usable answer."
+    assert await run_one(give) == ToolOutcome(text, ok=True)
+
+
+async def test_a_tool_may_want_nothing_said_about_its_answer() -> None:
+    async def give(args: Mapping[str, Any], context: CallContext) -> Silent:
+        await trio.lowlevel.checkpoint()
+        return Silent({"noted": 7})
+
+    assert await run_one(give) == ToolOutcome('{"noted": 7}', ok=True, silent=True)
+
+
+async def test_a_call_has_eight_tools_at_once_and_hangs_up_beside_them(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    running: list[int] = []
+
+    async def slow(args: Mapping[str, Any], context: CallContext) -> str:
+        running.append(1)
+        await trio.sleep(10)
+        return "done"
+
+    async def quick(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
+        return "closed"
+
+    hang_up = a_tool(quick, name="avr_hangup")
+    registry = Registry([a_tool(slow), hang_up], tool_timeout_s=15)
+    busy, other = a_call(), a_call(uuid="call-2")
+    outcomes: list[ToolOutcome] = []
+
+    async def one(call: CallContext) -> None:
+        outcomes.append(await registry.run("look_up", "{}", call))
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(100):
+            nursery.start_soon(one, busy)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(running) == 8
+        assert (await registry.run("avr_hangup", "{}", busy)).output == "closed"
+        nursery.start_soon(one, other)
+        await trio.testing.wait_all_tasks_blocked()
+        assert len(running) == 9
+        assert trio.current_time() == 0
+
+    # The next eight began after 10 s and had no time left.
+    assert trio.current_time() == 15
+    assert [outcome.ok for outcome in outcomes].count(True) == 9
+
+
+async def test_call_control_has_a_client_and_threads_of_its_own() -> None:
+    seen: dict[str, tuple[object, object]] = {}
+
+    def teller(name: str, *, ends_call: object = None) -> Tool:
+        async def tell(args: Mapping[str, Any], context: CallContext) -> None:
+            await trio.lowlevel.checkpoint()
+            seen[name] = context.http, context.threads
+
+        return make_tool(
+            name=name, description=None, input_schema=None, handler=tell,
+            kind=Kind.PYTHON, source="/tools/own.py", ends_call=ends_call,
+        )  # fmt: skip
+
+    tools = [
+        teller("look_up"), teller("avr_transfer"), teller("end_it", ends_call=True),
+    ]  # fmt: skip
+    registry = Registry(tools)
+    call = registry.context("call-1", {}, structlog.get_logger())
+    for tool in tools:
+        assert (await registry.run(tool.name, "{}", call)).ok
+
+    assert seen["look_up"] == (registry.work.http, registry.work.threads)
+    assert seen["avr_transfer"] == (registry.control.http, registry.control.threads)
+    assert seen["end_it"] == seen["avr_transfer"]
+    assert registry.work.http is not registry.control.http
+    assert registry.call_control() == {
+        "avr_transfer": EndsCall.TRANSFER,
+        "end_it": EndsCall.HANGUP,
+    }
+
+
+@pytest.mark.parametrize("written", [1, "yes", "hang up", ["hangup"]])
+def test_a_declaration_of_call_control_is_one_of_four(written: object) -> None:
+    with pytest.raises(ToolFault, match="ends_call must be"):
+        checked_ends_call("end_it", written)
+    assert checked_ends_call("end_it", False) is None
+    assert checked_ends_call("end_it", "transfer") is EndsCall.TRANSFER
 
 
 async def test_a_tool_that_has_nothing_to_say_did_its_work() -> None:
@@ -295,8 +418,8 @@ async def test_an_operators_own_call_control_is_believed_when_it_says_it_failed(
         await trio.lowlevel.checkpoint()
         return said
 
-    own = evolve(a_tool(say), kind=Kind.CALL_CONTROL, source="/tools/own.js")
-    outcome = await Registry([own]).run("look_up", "{}", a_call())
+    own = evolve(a_tool(say, name="avr_transfer"), source="/tools/own.js")
+    outcome = await Registry([own]).run("avr_transfer", "{}", a_call())
     assert outcome == ToolOutcome(said, ok=ok)
     other = await Registry([a_tool(say)]).run("look_up", "{}", a_call())
     assert other.ok

@@ -11,6 +11,7 @@ An operator's tool in Python is a function in a file in the tools folder::
         return answer.text
 """
 
+from .answers import Silent
 from .decorated import Call, tool
 
-__all__ = ["Call", "tool"]
+__all__ = ["Call", "Silent", "tool"]

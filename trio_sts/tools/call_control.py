@@ -11,10 +11,7 @@ import trio
 from trio_sts.errors import ToolError
 
 from .http_answer import read_up_to
-from .tool import CallContext, Kind, Tool, make_tool
-
-HANGUP = "avr_hangup"
-TRANSFER = "avr_transfer"
+from .tool import HANGUP, TRANSFER, CallContext, Kind, Tool, make_tool
 
 _AMI_TIMEOUT_S = 5
 _ANSWER_BYTES = 64 * 1024

@@ -19,11 +19,9 @@ from trio_sts.logs import configure
 from trio_sts.settings import Settings, load
 from trio_sts.wire.metadata import clean_metadata
 
-from .http_client import tool_http_client
 from .listing import list_tools
 from .opening import open_registry
 from .registry import Registry, ToolOutcome
-from .tool import CallContext
 
 _FAILED, _USAGE = 1, 2
 _DOTENV = Path(".env")
@@ -179,9 +177,8 @@ async def _try_out(
     if name not in registry.tools:
         await trio.lowlevel.checkpoint()
         return _unknown(registry, name)
-    async with tool_http_client() as http:
-        context = CallContext(uuid, metadata, structlog.get_logger(), http)
-        return await registry.run(name, arguments, context)
+    context = registry.context(uuid, metadata, structlog.get_logger())
+    return await registry.run(name, arguments, context)
 
 
 def _check_arguments(arguments: str) -> None:

@@ -1,24 +1,24 @@
 """Tools in the good way: a function with type hints and a docstring, under ``@tool``."""
 
 import inspect
-import json
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
+from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints, overload
 
 import cattrs
 import httpx
-import trio
 from attrs import field, frozen
 from cattrs.strategies import configure_union_passthrough
 from structlog.typing import FilteringBoundLogger
 
 from trio_sts.errors import ToolError, ToolFault
 
+from .answers import Silent
 from .docstrings import read_docstring
 from .hints import Schema, closed_object, described, schema_of
 from .threads import call_either_way
 from .tool import CallContext, Kind, Tool, make_tool
 
+EndsCallOption = bool | Literal["hangup", "transfer"]
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 
@@ -48,6 +48,7 @@ class ToolFunction(Generic[P, R_co]):
     name: str | None = None
     description: str | None = None
     timeout_s: float | None = None
+    ends_call: EndsCallOption = False
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function itself."""
@@ -62,6 +63,7 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout_s: float | None = None,
+    ends_call: EndsCallOption = False,
 ) -> Callable[[Callable[P, R_co]], ToolFunction[P, R_co]]: ...
 def tool(
     function: Callable[P, R_co] | None = None,
@@ -70,30 +72,32 @@ def tool(
     name: str | None = None,
     description: str | None = None,
     timeout_s: float | None = None,
+    ends_call: EndsCallOption = False,
 ) -> ToolFunction[P, R_co] | Callable[[Callable[P, R_co]], ToolFunction[P, R_co]]:
     """Offer a function to the model.
 
     Its name, its docstring and the hints of its parameters become the tool; the
     ``Args:`` of the docstring, or ``Annotated[..., "words"]``, describe the parameters.
     An ``async def`` runs in the call's own nursery, a plain ``def`` in a thread. What it
-    returns is told to the model: a string as it is, anything else as JSON.
+    returns is told to the model: a string as it is, anything else as JSON. After
+    ``Silent(...)`` the model is not asked to say anything.
 
     Args:
         function: What to offer, when used without parentheses.
         name: Instead of the function's name.
         description: Instead of the docstring's first part.
         timeout_s: Instead of the service's own limit.
+        ends_call: True for a tool that hangs up, ``"transfer"`` for one that transfers:
+            it is run when the caller has heard what was said before.
     """
 
     def decorate(function: Callable[P, R_co]) -> ToolFunction[P, R_co]:
-        return ToolFunction(function, name, description, timeout_s)
+        return ToolFunction(function, name, description, timeout_s, ends_call)
 
     return decorate if function is None else decorate(function)
 
 
-def build_tool(
-    offered: ToolFunction[..., Any], source: str, threads: trio.CapacityLimiter
-) -> Tool:
+def build_tool(offered: ToolFunction[..., Any], source: str) -> Tool:
     """Read the hints and make the tool.
 
     Raises:
@@ -110,10 +114,10 @@ def build_tool(
         call = Call(context.uuid, context.metadata, context.logger, context.http)
         values = {name: structure[name](value) for name, value in args.items()}
         values |= {each.name: call for each in parameters if each.is_call}
-        result = await call_either_way(threads, function, **values)
-        if result is None or isinstance(result, str):
-            return result
-        return json.dumps(converter.unstructure(result), ensure_ascii=False)
+        result = await call_either_way(context.threads, function, **values)
+        if isinstance(result, Silent):
+            return Silent(converter.unstructure(result.text))
+        return converter.unstructure(result)
 
     return make_tool(
         name=offered.name or function.__name__,
@@ -123,6 +127,7 @@ def build_tool(
         kind=Kind.PYTHON,
         source=source,
         timeout_s=offered.timeout_s,
+        ends_call=offered.ends_call,
     )
 
 

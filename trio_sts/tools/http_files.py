@@ -11,7 +11,7 @@ from attrs import frozen
 
 from trio_sts.errors import ToolFault
 
-from .http_template import UrlTemplate, slots
+from .http_template import OF_THE_CALL, UrlTemplate, slots
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _KEYS = frozenset(
@@ -25,6 +25,8 @@ _KEYS = frozenset(
         "body",
         "timeout_s",
         "answer",
+        "silent",
+        "ends_call",
     }
 )
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
@@ -41,6 +43,8 @@ class HttpFile:
         parameters: The JSON Schema of the arguments, or None.
         body: A JSON template, or None for a request without a body.
         answer: The steps to the part of the JSON answer for the model, or None for all.
+        silent: Whether nothing is to be said about the answer.
+        ends_call: Whether it is call control; not checked yet.
     """
 
     name: object
@@ -52,6 +56,8 @@ class HttpFile:
     body: object
     timeout_s: float | None
     answer: tuple[str, ...] | None
+    silent: bool
+    ends_call: object
 
 
 def read_http_file(path: Path) -> HttpFile:
@@ -79,6 +85,8 @@ def read_http_file(path: Path) -> HttpFile:
         body=written.get("body"),
         timeout_s=_timeout_s(written.get("timeout_s")),
         answer=_steps(written.get("answer")),
+        silent=_yes_or_no("silent", written.get("silent", False)),
+        ends_call=written.get("ends_call"),
     )
     _check_slots(file)
     return file
@@ -138,6 +146,13 @@ def _timeout_s(written: object) -> float | None:
     return float(written)
 
 
+def _yes_or_no(key: str, written: object) -> bool:
+    if not isinstance(written, bool):
+        fault = f"{key} must be true or false"
+        raise ToolFault(fault)
+    return written
+
+
 def _steps(written: object) -> tuple[str, ...] | None:
     """Read ``/a/0/b`` (RFC 6901) or ``a.0.b``."""
     if written is None:
@@ -157,14 +172,18 @@ def _steps(written: object) -> tuple[str, ...] | None:
 def _check_slots(file: HttpFile) -> None:
     schema = _table(file.parameters)
     known = _table(schema.get("properties")).keys()
+    for name in known:
+        if name.startswith(OF_THE_CALL):
+            fault = f"parameter {name!r}: what begins with 'call.' comes from the call"
+            raise ToolFault(fault)
     for name in (*slots(file.url.path), *_query_slots(file.url), *slots(file.body)):
-        if name not in known and not name.startswith("call."):
+        if name not in known and not name.startswith(OF_THE_CALL):
             fault = f"{{{name}}} is no parameter and does not begin with 'call.'"
             raise ToolFault(fault)
     required: object = schema.get("required", [])
     always = set(cast("list[object]", required) if isinstance(required, list) else [])
     for name in slots(file.url.path):
-        if name not in always and not name.startswith("call."):
+        if name not in always and not name.startswith(OF_THE_CALL):
             fault = f"{{{name}}} is in the path of url, so it must be required"
             raise ToolFault(fault)
 

@@ -13,6 +13,7 @@ from attrs import frozen
 
 from trio_sts.errors import ToolError, ToolFault
 
+OF_THE_CALL = "call."
 _SLOT = re.compile(r"\{([A-Za-z_][\w.-]*)\}")
 
 Values = Mapping[str, Any]

@@ -12,9 +12,10 @@ from attrs import frozen
 
 from trio_sts.errors import ToolError
 
-from .http_answer import read_up_to
+from .answers import Silent
+from .http_answer import decoded, read_up_to
 from .http_files import HttpFile, read_http_file, resolve_headers
-from .http_template import fill_json
+from .http_template import OF_THE_CALL, fill_json
 from .loaded import LoadedFile, built
 from .tool import CallContext, Kind, Tool, make_tool
 
@@ -48,6 +49,7 @@ def _tool(path: Path, environ: Mapping[str, str], result_bytes: int) -> Tool:
         kind=Kind.HTTP,
         source=str(path),
         timeout_s=file.timeout_s,
+        ends_call=file.ends_call,
     )
 
 
@@ -57,7 +59,7 @@ class _Runner:
     headers: Mapping[str, str]
     limit_bytes: int
 
-    async def run(self, args: Mapping[str, Any], context: CallContext) -> str:
+    async def run(self, args: Mapping[str, Any], context: CallContext) -> str | Silent:
         request = self._request(args, context)
         try:
             response, body = await self._exchange(context.http, request)
@@ -66,14 +68,18 @@ class _Runner:
         if not response.is_success:
             reason = f"The service answered with status {response.status_code}."
             raise ToolError(reason)
-        if self.file.answer is None:
-            return body.decode(response.charset_encoding or "utf-8", errors="replace")
-        return _part(body, self.file.answer)
+        text = decoded(body, response.charset_encoding)
+        if self.file.answer is not None:
+            text = _part(text, self.file.answer)
+        return Silent(text) if self.file.silent else text
 
     def _request(self, args: Mapping[str, Any], context: CallContext) -> httpx.Request:
-        about = {f"call.{key}": value for key, value in context.metadata.items()}
-        # The call's own values win over what a model made up.
-        values = {**args, **about, "call.uuid": context.uuid}
+        about = {
+            f"{OF_THE_CALL}{key}": value for key, value in context.metadata.items()
+        }
+        # What begins with "call." is the call's or absent, never what a model made up.
+        said = {name: args[name] for name in args if not name.startswith(OF_THE_CALL)}
+        values = {**said, **about, "call.uuid": context.uuid}
         headers = {
             name: value.replace("{call.uuid}", context.uuid)
             for name, value in self.headers.items()
@@ -115,14 +121,14 @@ def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
     return url.scheme, url.host, url.port
 
 
-def _part(body: bytes, steps: tuple[str, ...]) -> str:
+def _part(text: str, steps: tuple[str, ...]) -> str:
     """Return the part of a JSON answer that the steps lead to, as text.
 
     Raises:
         ToolError: The answer is not JSON, too long, or has no such part.
     """
     try:
-        value: object = json.loads(body)
+        value: object = json.loads(text)
     except (ValueError, RecursionError) as exc:
         raise ToolError("The service gave no understandable answer.") from exc
     try:

@@ -13,7 +13,7 @@ from .http_tools import load_http_file
 from .node_files import list_node_file
 from .python_outline import Outline, read_outline
 from .ranks import ListedTool, rank
-from .tool import Kind, Tool, checked_offer
+from .tool import Kind, Tool, checked_ends_call, checked_offer
 
 # Both matter only to a tool that is run.
 _ANY_URL = "http://localhost"
@@ -68,7 +68,8 @@ def _listed_python(outline: Outline, source: str) -> Iterator[ListedTool]:
         yield _listed_plain(outline, source)
     for function in outline.decorated:
         checked_offer(function.name, function.description, None)
-        yield ListedTool(function.name, function.description, source, Kind.PYTHON)
+        kind = _kind(function.name, function.ends_call)
+        yield ListedTool(function.name, function.description, source, kind)
 
 
 def _listed_plain(outline: Outline, source: str) -> ListedTool:
@@ -79,4 +80,10 @@ def _listed_plain(outline: Outline, source: str) -> ListedTool:
         written.get("input_schema"),
     )
     name = offer.name if written.get("name") else None
-    return ListedTool(name, offer.description, source, Kind.PYTHON)
+    kind = _kind(name, written.get("ends_call"))
+    return ListedTool(name, offer.description, source, kind)
+
+
+def _kind(name: str | None, ends_call: object) -> Kind:
+    control = checked_ends_call(name, ends_call)
+    return Kind.PYTHON if control is None else Kind.CALL_CONTROL

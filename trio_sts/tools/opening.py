@@ -4,18 +4,20 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import httpx
 import structlog
 from structlog.typing import FilteringBoundLogger
 
 from .call_control import call_control_tools
 from .files import FoundFiles, find_files
+from .http_client import tool_http_client
 from .http_tools import load_http_file
 from .loaded import LoadedFile
 from .node_files import opened_node_files
 from .python_files import load_python_file
 from .ranks import rank
 from .registry import Registry
-from .threads import tool_threads
+from .resources import Resources
 from .tool import Kind, Tool
 
 log: FilteringBoundLogger = structlog.get_logger()
@@ -24,7 +26,7 @@ log: FilteringBoundLogger = structlog.get_logger()
 @asynccontextmanager
 async def open_registry(
     *,
-    ami_url: str,
+    ami_url: str | None,
     tools_dir: Path,
     tool_timeout_s: float,
     tool_result_kib: int,
@@ -34,40 +36,44 @@ async def open_registry(
 
     A file with a fault is left out, with a warning in the log and a line in
     `Registry.problems`; nothing that an operator's file does stops the service.
-    ``environ`` is what the tools see of the environment.
+    ``environ`` is what the tools see of the environment. Without ``ami_url`` there is no
+    call control but the operator's own.
 
     Error handling: An error of the block comes out in an exception group where there
     are JavaScript tools, bare where there are none; ``except*`` takes both.
     """
     found = find_files(tools_dir)
     loaded: dict[Path, LoadedFile] = {}
-    threads = tool_threads()
     for path in found.of(Kind.PYTHON):
-        loaded[path] = load_python_file(path, threads)
+        loaded[path] = load_python_file(path)
     for path in found.of(Kind.HTTP):
         loaded[path] = load_http_file(path, environ, tool_result_kib * 1024)
     scripts = found.of(Kind.JAVASCRIPT)
-    async with opened_node_files(scripts, environ, tool_timeout_s) as in_node:
-        registry = _registry(
-            call_control_tools(ami_url),
-            found,
-            {**loaded, **in_node},
-            tool_timeout_s,
-            tool_result_kib,
-        )
-        for problem in registry.problems:
+    trust = httpx.create_ssl_context()
+    work, control = (Resources(tool_http_client(trust)) for _ in range(2))
+    async with (
+        work.http,
+        control.http,
+        opened_node_files(scripts, environ, tool_timeout_s) as in_node,
+    ):
+        built_in = call_control_tools(ami_url) if ami_url else ()
+        tools, problems = _ranked(built_in, found, {**loaded, **in_node})
+        for problem in problems:
             log.warning("tool problem", problem=problem)
-        log.info("tools loaded", tools=sorted(registry.tools))
-        yield registry
+        log.info("tools loaded", tools=sorted(tool.name for tool in tools))
+        yield Registry(
+            tools,
+            tool_timeout_s=tool_timeout_s,
+            tool_result_bytes=tool_result_kib * 1024,
+            problems=problems,
+            work=work,
+            control=control,
+        )
 
 
-def _registry(
-    built_in: tuple[Tool, ...],
-    found: FoundFiles,
-    loaded: dict[Path, LoadedFile],
-    tool_timeout_s: float,
-    tool_result_kib: int,
-) -> Registry:
+def _ranked(
+    built_in: tuple[Tool, ...], found: FoundFiles, loaded: dict[Path, LoadedFile]
+) -> tuple[list[Tool], tuple[str, ...]]:
     candidates = list(built_in)
     problems = list(found.problems)
     for file in found.files:
@@ -75,9 +81,4 @@ def _registry(
         candidates += content.tools
         problems += [f"{file.path}: {fault}" for fault in content.faults]
     tools, losers = rank(candidates)
-    return Registry(
-        tools,
-        tool_timeout_s=tool_timeout_s,
-        tool_result_bytes=tool_result_kib * 1024,
-        problems=(*problems, *losers),
-    )
+    return tools, (*problems, *losers)

@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
-import trio
 from typing_extensions import override
 
 from trio_sts.errors import ToolFault
@@ -22,11 +21,10 @@ from .threads import call_either_way
 from .tool import CallContext, Handler, Kind, Tool, make_tool
 
 
-def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
+def load_python_file(path: Path) -> LoadedFile:
     """Import a file if its text shows that it defines tools.
 
-    ``threads`` bounds the handlers that are plain functions: they run in threads. What
-    is wrong with a file costs that file only, whatever it is.
+    What is wrong with a file costs that file only, whatever it is.
     """
     try:
         outline = read_outline(path)
@@ -37,9 +35,9 @@ def load_python_file(path: Path, threads: trio.CapacityLimiter) -> LoadedFile:
         module = _imported(path)
     except ToolFault as fault:
         return LoadedFile(faults=(str(fault),))
-    builders = [*_decorated(module, path, threads)]
+    builders = [*_decorated(module, path)]
     if outline.is_plain:
-        builders.insert(0, partial(_plain_tool, module, path, threads))
+        builders.insert(0, partial(_plain_tool, module, path))
     return built(builders)
 
 
@@ -72,19 +70,17 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-def _decorated(
-    module: ModuleType, path: Path, threads: trio.CapacityLimiter
-) -> Iterator[Callable[[], Tool]]:
+def _decorated(module: ModuleType, path: Path) -> Iterator[Callable[[], Tool]]:
     for value in vars(module).values():
         # Not those that it only imported.
         if not isinstance(value, ToolFunction):
             continue
         offered = cast("ToolFunction[..., Any]", value)
         if offered.function.__module__ == module.__name__:
-            yield partial(build_tool, offered, str(path), threads)
+            yield partial(build_tool, offered, str(path))
 
 
-def _plain_tool(module: ModuleType, path: Path, threads: trio.CapacityLimiter) -> Tool:
+def _plain_tool(module: ModuleType, path: Path) -> Tool:
     handler: object = getattr(module, "handler", None)
     if not callable(handler):
         raise ToolFault("handler must be a function of (uuid, args)")
@@ -92,19 +88,20 @@ def _plain_tool(module: ModuleType, path: Path, threads: trio.CapacityLimiter) -
         name=getattr(module, "name", None),
         description=getattr(module, "description", None),
         input_schema=getattr(module, "input_schema", None),
-        handler=_adapted(handler, threads),
+        handler=_adapted(handler),
         kind=Kind.PYTHON,
         source=str(path),
+        ends_call=getattr(module, "ends_call", None),
     )
 
 
-def _adapted(handler: Callable[..., object], threads: trio.CapacityLimiter) -> Handler:
+def _adapted(handler: Callable[..., object]) -> Handler:
     try:
         inspect.signature(handler).bind("uuid", {})
     except TypeError as exc:
         raise ToolFault("handler must take (uuid, args)") from exc
 
     async def run(args: Mapping[str, Any], context: CallContext) -> object:
-        return await call_either_way(threads, handler, context.uuid, args)
+        return await call_either_way(context.threads, handler, context.uuid, args)
 
     return run

@@ -18,6 +18,7 @@ class Decorated:
 
     name: str
     description: str
+    ends_call: object = None
 
 
 @frozen
@@ -111,4 +112,5 @@ def _as_written(function: _Function, call: ast.Call | None) -> Decorated:
     return Decorated(
         name=str(given.get("name") or function.name),
         description=str(given.get("description") or summary),
+        ends_call=given.get("ends_call"),
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from .tool import BUILT_IN, Kind, Tool
 
@@ -28,7 +28,7 @@ def rank(candidates: Iterable[T]) -> tuple[list[T], list[str]]:
     """Return one tool per name, the first that has it, and a line per loser.
 
     The built-in tools come first, but give way: an operator's own call control takes
-    their place, and stays call control.
+    their place.
     """
     chosen: dict[str | None, T] = {}
     nameless: list[T] = []
@@ -37,10 +37,8 @@ def rank(candidates: Iterable[T]) -> tuple[list[T], list[str]]:
         holder = chosen.get(tool.name)
         if tool.name is None:
             nameless.append(tool)
-        elif holder is None:
+        elif holder is None or holder.source == BUILT_IN:
             chosen[tool.name] = tool
-        elif holder.source == BUILT_IN:
-            chosen[tool.name] = evolve(tool, kind=holder.kind)
         else:
             problems.append(
                 f"{tool.source}: the tool {tool.name!r} is ignored, because "

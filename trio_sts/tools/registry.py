@@ -7,13 +7,16 @@ from types import MappingProxyType
 from typing import Any, NoReturn, cast
 
 import trio
-from attrs import field, frozen
+from attrs import evolve, field, frozen
+from structlog.typing import FilteringBoundLogger
 
 from trio_sts.errors import ToolError
 from trio_sts.wire.realtime.session import FunctionTool
 
+from .answers import Silent, text_of
+from .resources import Resources
 from .step_watch import watch_steps
-from .tool import BUILT_IN, CallContext, Kind, Tool
+from .tool import BUILT_IN, CallContext, EndsCall, Tool
 
 CUT_MARK = " … [cut]"
 
@@ -30,10 +33,17 @@ _SOUNDS_FAILED = re.compile(
 
 @frozen
 class ToolOutcome:
-    """How a tool call ended: the text for the model, and whether it did its work."""
+    """How a tool call ended.
+
+    Attributes:
+        output: The text for the model.
+        ok: Whether the tool did its work.
+        silent: The tool wants nothing said about it: no response is to be asked for.
+    """
 
     output: str = field(repr=False)
     ok: bool
+    silent: bool = False
 
 
 def _by_name(tools: Iterable[Tool]) -> Mapping[str, Tool]:
@@ -49,12 +59,31 @@ class Registry:
         problems: One line for each tool file that is not, or not fully, in use.
         tool_timeout_s: How long a handler may take, unless its tool says otherwise.
         tool_result_bytes: How much of a result the model is given, as UTF-8.
+        work: What tools work with.
+        control: What call control works with.
     """
 
     tools: Mapping[str, Tool] = field(converter=_by_name)
     tool_timeout_s: float = 15
     tool_result_bytes: int = 32 * 1024
     problems: tuple[str, ...] = ()
+    work: Resources = field(factory=Resources, repr=False)
+    control: Resources = field(factory=Resources, repr=False)
+
+    def context(
+        self, uuid: str, metadata: Mapping[str, str], logger: FilteringBoundLogger
+    ) -> CallContext:
+        """Return what `run` has to know of a call; made once per call."""
+        work = self.work
+        return CallContext(uuid, metadata, logger, work.http, work.threads)
+
+    def call_control(self) -> Mapping[str, EndsCall]:
+        """Return the tools that end the call, by name, and how each one ends it."""
+        return {
+            name: tool.ends_call
+            for name, tool in self.tools.items()
+            if tool.ends_call is not None
+        }
 
     def offered(self) -> tuple[FunctionTool, ...]:
         """Return what the model is told about the tools."""
@@ -95,7 +124,7 @@ class Registry:
         try:
             with scope:
                 scope.deadline = trio.current_time() + limit_s
-                result = await watch_steps(tool.handler(arguments, context), log)
+                result = await self._handled(tool, arguments, context, log)
         # Whatever a tool does is its own outcome; sys.exit() must not end the service.
         except* (Exception, SystemExit) as group:  # noqa: BLE001
             failure = group
@@ -107,26 +136,38 @@ class Registry:
         outcome = self._result(result, log)
         return _judged(tool, outcome, log) if outcome.ok else outcome
 
+    async def _handled(
+        self,
+        tool: Tool,
+        arguments: Mapping[str, Any],
+        context: CallContext,
+        log: FilteringBoundLogger,
+    ) -> object:
+        """Run the handler. Call control waits for nobody: neither place nor pool."""
+        if tool.ends_call is not None:
+            own = self.control
+            context = evolve(context, http=own.http, threads=own.threads)
+            return await watch_steps(tool.handler(arguments, context), log)
+        async with context.places:
+            return await watch_steps(tool.handler(arguments, context), log)
+
     def _result(self, result: object, log: Any) -> ToolOutcome:
-        if result is None:
-            return ToolOutcome("", ok=True)
-        if not isinstance(result, str):
-            log.warning("tool gave no string", result_type=type(result).__name__)
-            return _failed("The tool gave no usable answer.")
-        output = cut_to(result, self.tool_result_bytes)
-        if output.endswith(CUT_MARK) and output != result:
+        silent = isinstance(result, Silent)
+        text = text_of(result.text if isinstance(result, Silent) else result)
+        output = cut_to(text, self.tool_result_bytes)
+        if output.endswith(CUT_MARK) and output != text:
             log.warning("tool result cut", limit_bytes=self.tool_result_bytes)
-        return ToolOutcome(output, ok=True)
+        return ToolOutcome(output, ok=True, silent=silent)
 
 
 def _judged(tool: Tool, outcome: ToolOutcome, log: Any) -> ToolOutcome:
     """Believe an operator's own call control when it says that it has failed."""
-    if tool.kind is not Kind.CALL_CONTROL or tool.source == BUILT_IN:
+    if tool.ends_call is None or tool.source == BUILT_IN:
         return outcome
     if not _SOUNDS_FAILED.search(outcome.output):
         return outcome
     log.warning("call control says that it failed")
-    return ToolOutcome(outcome.output, ok=False)
+    return evolve(outcome, ok=False)
 
 
 def cut_to(text: str, limit_bytes: int) -> str:

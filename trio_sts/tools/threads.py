@@ -8,11 +8,11 @@ from typing import Any
 import trio
 
 # Handlers that block, of all calls together; one more waits within its own time limit.
-THREADS = 8
+THREADS = 40
 
 
 def tool_threads() -> trio.CapacityLimiter:
-    """Return the bound on the threads of one registry."""
+    """Return a bound on the handlers that are plain functions."""
     return trio.CapacityLimiter(THREADS)
 
 

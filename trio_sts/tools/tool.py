@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 import httpx
+import trio
 from attrs import field, frozen
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
@@ -18,7 +19,17 @@ from structlog.typing import FilteringBoundLogger
 from trio_sts.errors import ToolFault
 from trio_sts.wire.realtime.session import FunctionTool
 
+from .threads import tool_threads
+
 BUILT_IN = "built in"
+HANGUP = "avr_hangup"
+TRANSFER = "avr_transfer"
+
+# Tools of one call that run at the same time; one more waits within its own time limit.
+TOOLS_AT_ONCE = 8
+# What a model is told about one tool. Longer texts leave no room for a conversation.
+_DESCRIPTION_CHARS = 32 * 1024
+_SCHEMA_CHARS = 128 * 1024
 
 # The Realtime API's own rule for the name of a function.
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -33,17 +44,40 @@ class Kind(StrEnum):
     HTTP = "HTTP"
 
 
+class EndsCall(StrEnum):
+    """What a tool of call control does to the call, and so what it waits for."""
+
+    HANGUP = "hangup"
+    TRANSFER = "transfer"
+
+
+# These names are call control, whoever wrote the tool.
+_ALWAYS_ENDS_CALL = {HANGUP: EndsCall.HANGUP, TRANSFER: EndsCall.TRANSFER}
+
+
+def _places() -> trio.Semaphore:
+    return trio.Semaphore(TOOLS_AT_ONCE)
+
+
 @frozen
 class CallContext:
-    """The call on whose behalf a tool runs.
+    """The call on whose behalf tools run; `Registry.context` makes it, once per call.
 
-    ``metadata`` is what AVR Core told about the call; ``http`` lives with the service.
+    Attributes:
+        uuid: The call's id.
+        metadata: What AVR Core told about the call.
+        logger: Bound to the call.
+        http: Lives with the service.
+        threads: Bounds the handlers, of all calls, that are plain functions.
+        places: Bounds the tools of this call that run at the same time.
     """
 
     uuid: str
     metadata: Mapping[str, str] = field(repr=False)
     logger: FilteringBoundLogger = field(repr=False)
     http: httpx.AsyncClient = field(repr=False)
+    threads: trio.CapacityLimiter = field(factory=tool_threads, repr=False)
+    places: trio.Semaphore = field(factory=_places, repr=False)
 
 
 Handler = Callable[[Mapping[str, Any], CallContext], Coroutine[Any, Any, object]]
@@ -56,6 +90,7 @@ class Tool:
     Attributes:
         source: The file that it comes from, or `BUILT_IN`.
         timeout_s: Its own limit instead of the general one.
+        ends_call: Set for call control, which is run when the goodbye was heard.
     """
 
     name: str
@@ -66,6 +101,7 @@ class Tool:
     kind: Kind
     source: str = BUILT_IN
     timeout_s: float | None = None
+    ends_call: EndsCall | None = None
 
     def offer(self) -> FunctionTool:
         """Return what the model is told about it."""
@@ -91,25 +127,48 @@ def make_tool(
     kind: Kind,
     source: str = BUILT_IN,
     timeout_s: float | None = None,
+    ends_call: object = None,
 ) -> Tool:
     """Check what an operator wrote and compile its schema.
 
     ``description`` and ``input_schema`` may be None: no words, no arguments.
+    ``ends_call`` is what `checked_ends_call` reads.
 
     Raises:
         ToolFault: Saying which part is wrong and what is allowed.
     """
     offer = checked_offer(name, description, input_schema)
+    ending = checked_ends_call(offer.name, ends_call)
     return Tool(
         name=offer.name,
         description=offer.description,
         input_schema=offer.parameters,
         handler=handler,
         validator=_compiled(offer.parameters),
-        kind=kind,
+        kind=kind if ending is None else Kind.CALL_CONTROL,
         source=source,
         timeout_s=timeout_s,
+        ends_call=ending,
     )
+
+
+def checked_ends_call(name: str | None, written: object) -> EndsCall | None:
+    """Read a declaration of call control: True or "hangup", or "transfer".
+
+    `HANGUP` and `TRANSFER` are call control whatever is written.
+
+    Raises:
+        ToolFault: It is something else.
+    """
+    if name in _ALWAYS_ENDS_CALL:
+        return _ALWAYS_ENDS_CALL[name]
+    if written is None or written is False:
+        return None
+    if written is True:
+        return EndsCall.HANGUP
+    if isinstance(written, str) and written in set(EndsCall):
+        return EndsCall(written)
+    raise ToolFault("ends_call must be true, false, 'hangup' or 'transfer'")
 
 
 def checked_offer(
@@ -123,6 +182,9 @@ def checked_offer(
         description = ""
     if not isinstance(description, str):
         raise ToolFault("description must be a string")
+    if len(description) > _DESCRIPTION_CHARS:
+        fault = f"description is longer than {_DESCRIPTION_CHARS} characters"
+        raise ToolFault(fault)
     schema = _object_schema(input_schema)
     _compiled(schema)
     return FunctionTool(name, description, schema)
@@ -133,7 +195,11 @@ def _object_schema(written: object) -> dict[str, Any]:
     if written is None:
         written = {}
     try:
-        copy: object = json.loads(json.dumps(written, allow_nan=False))
+        text = json.dumps(written, allow_nan=False)
+        if len(text) > _SCHEMA_CHARS:
+            fault = f"input_schema is longer than {_SCHEMA_CHARS} characters"
+            raise ToolFault(fault)
+        copy: object = json.loads(text)
     except (TypeError, ValueError, RecursionError) as exc:
         fault = f"input_schema is not JSON: {exc}"
         raise ToolFault(fault) from exc
