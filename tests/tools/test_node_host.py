@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import structlog
 import trio
 from structlog.testing import capture_logs
 
@@ -15,7 +16,7 @@ from tests.tools.folders import in_folder, opened
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import Registry, ToolOutcome
-from trio_sts.tools.tool import Kind
+from trio_sts.tools.tool import EndsCall, Kind
 
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None, reason="Node.js is not installed"
@@ -110,47 +111,319 @@ async def test_modules_are_found_through_node_path(tmp_path: Path) -> None:
 
 
 @needs_node
-async def test_twenty_calls_at_once_and_three_bad_files_cost_three_calls(
+async def test_files_of_both_folders_share_their_modules_as_in_avr(
+    tmp_path: Path,
+) -> None:
+    who = "require('../lib/session')"
+    files = {
+        "lib/session.js": "module.exports = { caller: null };",
+        "tools/identify.js": module(
+            "identify", f"{who}.caller = args.who; return 'hello';"
+        ),
+        "avr_tools/orders.js": module("orders", f"return {who}.caller;"),
+        "avr_tools/more.js": module("more", "return globalThis.seen ??= 'begun';"),
+    }
+
+    async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+        await registry.run("identify", '{"who": "Ada"}', a_call())
+        orders = await registry.run("orders", "{}", a_call())
+
+    assert orders.output == "Ada"
+
+
+COUNT = "let n = 0;"
+BLOCKS = "const end = Date.now() + args.ms; while (Date.now() < end); return 'done';"
+
+
+@needs_node
+async def test_a_file_that_blocks_for_a_while_costs_no_call_and_is_then_apart(
     tmp_path: Path,
 ) -> None:
     files = {
-        "tools/good.js": module(
-            "good", "await new Promise((r) => setTimeout(r, 50)); return `${args.n}`;"
+        "tools/count.js": module("count", "return `${++n}`;", before=COUNT),
+        "tools/slow.js": module(
+            "slow", "await new Promise((r) => setTimeout(r, 50)); return `${args.n}`;"
         ),
-        "tools/hangs.js": module("hangs", "if (args.now) while (true); return 'ok';"),
-        "tools/throws.js": module(
-            "throws", "if (args.now) throw new Error('secret'); return 'ok';"
-        ),
-        "tools/exits.js": module(
-            "exits", "if (args.now) process.exit(0); return 'ok';"
+        "tools/blocks.js": module("blocks", BLOCKS),
+    }
+    calls = [("slow", f'{{"n": {n}}}') for n in range(16)]
+    calls[8:8] = [("blocks", '{"ms": 2500}')]
+
+    with capture_logs() as logs:
+        async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+            counted = [(await registry.run("count", "{}", a_call())).output]
+            first = await outcomes(registry, calls)
+            counted.append((await registry.run("count", "{}", a_call())).output)
+            again = await outcomes(registry, calls)
+            counted.append((await registry.run("count", "{}", a_call())).output)
+
+    expected = [str(n) for n in range(16)]
+    expected[8:8] = ["done"]
+    assert [o.output for o in first if o] == expected
+    assert [o.output for o in again if o] == expected
+    # What the others kept began anew, once.
+    assert counted == ["1", "1", "2"]
+    (warning,) = [each for each in logs if "of its own" in each["event"]]
+    assert warning["source"].endswith("blocks.js")
+    assert warning["why"] == "it blocked the thread that it shared"
+    assert "2 other files" in warning["lost"]
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("bad", "told"),
+    [
+        ("while (true);", "The tool took too long."),
+        ("await null; setTimeout(() => { while (true); }); await new Promise(() => 0);",
+         "The tool took too long."),
+        ("process.exit(0);", "The tool failed."),
+        ("await null; process.reallyExit(3);", "The tool failed."),
+        # Whichever comes first: the memory is full, or the time is up.
+        ("const all = []; while (true) all.push(new Array(1e5).fill(all.length));",
+         "The tool "),
+        ("await null; const all = []; while (true) all.push(Buffer.alloc(5e7, 'x'));",
+         "The tool "),
+    ],
+    ids=["blocks", "blocks later", "exits", "really exits", "fills the heap",
+         "fills the memory"],
+)  # fmt: skip
+async def test_a_bad_file_costs_its_own_call_and_is_then_apart(
+    tmp_path: Path, bad: str, told: str
+) -> None:
+    files = {
+        "tools/count.js": module("count", "return `${++n}`;", before=COUNT),
+        "tools/bad.js": module("bad", f"if (args.now) {{ {bad} }} return 'ok';"),
+    }
+
+    with capture_logs() as logs:
+        folder = in_folder(tmp_path, files)
+        async with opened(folder, environ=env(), tool_timeout_s=4) as registry:
+            with trio.fail_after(30):
+                bad_one = await registry.run("bad", '{"now": true}', a_call())
+                ok = await outcomes(registry, [("count", "{}"), ("bad", "{}")])
+                second = await registry.run("bad", '{"now": true}', a_call())
+                count = await registry.run("count", "{}", a_call())
+                (host,) = hosts()
+
+    assert error_of(bad_one).startswith(told)
+    assert [o.output for o in ok if o] == ["1", "ok"]
+    # The second time nobody else noticed.
+    assert not second.ok
+    assert count.output == "2"
+    apart = [each["source"] for each in logs if "of its own" in each["event"]]
+    assert apart == [str(tmp_path / "tools" / "bad.js")]
+    assert not host.is_running()
+
+
+@needs_node
+async def test_a_file_that_blocks_while_it_loads_costs_no_other(tmp_path: Path) -> None:
+    files = {
+        "tools/a.js": module("a", "return 'ok';"),
+        "tools/blocks.js": "while (true);",
+        "tools/waits.mjs.js": "module.exports = new Promise(() => {});",
+        "tools/z.js": module("z", "return 'ok';"),
+    }
+    with trio.fail_after(30):
+        async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+            told = await outcomes(registry, [("a", "{}"), ("z", "{}")])
+
+    assert [o.output for o in told if o] == ["ok", "ok"]
+    assert [problem.rpartition(": ")[2] for problem in registry.problems] == [
+        "its loading blocks",
+        "did not load in time",
+    ]
+
+
+@needs_node
+async def test_what_a_file_throws_later_costs_its_own_call_alone(
+    tmp_path: Path,
+) -> None:
+    later = (
+        "setTimeout(() => { throw new Error('later') }); await new Promise(() => 0);"
+    )
+    slow = "await new Promise((r) => setTimeout(r, 300)); return `${++n}`;"
+    files = {
+        "tools/slow.js": module("slow", slow, before=COUNT),
+        "tools/later.js": module("later", later),
+        "tools/forgets.js": module(
+            "forgets", "Promise.reject(new Error('forgotten')); return 'ok';"
         ),
     }
-    bad = ("hangs", "throws", "exits")
-    calls = [("good", f'{{"n": {n}}}') for n in range(17)]
-    calls[5:5] = [(name, '{"now": true}') for name in bad]
-    folder = in_folder(tmp_path, files)
+    calls = [("slow", "{}"), ("later", "{}"), ("forgets", "{}")]
 
-    async with opened(folder, environ=env(), tool_timeout_s=1) as registry:
-        first = await outcomes(registry, calls)
-        again = await outcomes(registry, [(name, "{}") for name in bad])
-        (host,) = hosts()
+    async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+        results = await outcomes(registry, calls)
+        count = await registry.run("slow", "{}", a_call())
 
-    assert [o.output for o in first if o and o.ok] == [str(n) for n in range(17)]
-    assert [error_of(o) for o in first if o and not o.ok] == [
-        "The tool took too long.",
-        "The tool failed.",
-        "The tool failed.",
+    assert [o.output for o in results if o and o.ok] == ["1", "ok"]
+    assert count.output == "2"
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ("7", "7"),
+        ("false", "false"),
+        ("null", "null"),
+        ("undefined", ""),
+        ("''", ""),
+        ("'text'", "text"),
+        ("{ a: 1 }", '{"a":1}'),
+        ("[1, 'two']", '[1,"two"]'),
+        ("new Date(0)", '"1970-01-01T00:00:00.000Z"'),
+        ("12345678901234567890n", "12345678901234567890n"),
+        ("(() => { const a = {}; a.a = a; return a; })()", "<ref *1> { a: [Circular *1] }"),
+        ("new Error('no such order')", "Error: no such order"),
+        ("{ toJSON() { throw new Error('no'); }, a: 1 }", "{ toJSON: [Function: toJSON], a: 1 }"),
+        ("Symbol('a')", "Symbol(a)"),
+        ("{ silent: false, output: 1 }", '{"silent":false,"output":1}'),
+    ],
+)  # fmt: skip
+async def test_whatever_a_handler_answers_it_did_its_work(
+    tmp_path: Path, answer: str, text: str
+) -> None:
+    folder = in_folder(tmp_path, {"tools/a.js": module("a", f"return {answer};")})
+
+    async with opened(folder, environ=env()) as registry:
+        outcome = await registry.run("a", "{}", a_call())
+
+    assert outcome == ToolOutcome(text, ok=True)
+
+
+@needs_node
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [("{ silent: true, output: { a: 1 } }", '{"a":1}'), ("{ silent: true }", "")],
+)
+async def test_a_handler_may_want_nothing_said_about_its_answer(
+    tmp_path: Path, answer: str, text: str
+) -> None:
+    folder = in_folder(tmp_path, {"tools/a.js": module("a", f"return {answer};")})
+
+    async with opened(folder, environ=env()) as registry:
+        outcome = await registry.run("a", "{}", a_call())
+
+    assert outcome == ToolOutcome(text, ok=True, silent=True)
+
+
+@needs_node
+async def test_a_module_may_be_call_control(tmp_path: Path) -> None:
+    files = {
+        "tools/a.js": module("a", "").replace("name:", "ends_call: true, name:"),
+        "tools/b.js": module("b", "").replace("name:", "ends_call: 'transfer', name:"),
+        "tools/c.js": module("c", "").replace("name:", "ends_call: 7, name:"),
+    }
+    async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+        control = registry.call_control()
+
+    assert control == {
+        "avr_transfer": EndsCall.TRANSFER,
+        "avr_hangup": EndsCall.HANGUP,
+        "a": EndsCall.HANGUP,
+        "b": EndsCall.TRANSFER,
+    }
+    (problem,) = registry.problems
+    assert "c.js: ends_call must be true, false" in problem
+
+
+@needs_node
+async def test_a_third_parameter_is_given_the_metadata_and_a_logger(
+    tmp_path: Path,
+) -> None:
+    text = """
+module.exports = { name: 'a', handler: async (uuid, args, { metadata, logger }) => {
+  logger.info('asked by', metadata.from, { n: 1 });
+  logger.warn('careful');
+  logger.error(new Error('bad').message);
+  return metadata.to;
+} };
+"""
+    folder = in_folder(tmp_path, {"tools/a.js": text})
+    with capture_logs() as logs:
+        async with opened(folder, environ=env()) as registry:
+            with structlog.contextvars.bound_contextvars(call_id="call-1"):
+                outcome = await registry.run("a", "{}", a_call())
+
+    assert outcome.output == "5001"
+    said = [each for each in logs if each["event"] == "tool says"]
+    assert [(each["log_level"], each["text"]) for each in said] == [
+        ("info", "asked by 2000 { n: 1 }"),
+        ("warning", "careful"),
+        ("error", "bad"),
     ]
-    assert [o.output for o in again if o] == ["ok", "ok", "ok"]
-    assert not host.is_running()
+    assert {each["call_id"] for each in said} == {"call-1"}
+
+
+@needs_node
+async def test_what_a_file_says_about_itself_has_a_bound(tmp_path: Path) -> None:
+    big = "'x'.repeat(9_000_000)"
+    files = {
+        "tools/a.js": module("a", "return 'ok';"),
+        "tools/big.js": module("big", "").replace(
+            "name:", f"description: {big}, name:"
+        ),
+        "tools/name.js": module("n", "").replace("'n'", big),
+        "tools/schema.js": module("s", "").replace(
+            "name:", f"input_schema: {{ title: {big} }}, name:"
+        ),
+        "tools/throws.js": f"throw new Error({big});",
+    }
+    async with opened(in_folder(tmp_path, files), environ=env()) as registry:
+        outcome = await registry.run("a", "{}", a_call())
+
+    assert outcome.output == "ok"
+    assert len(registry.problems) == 4
+    assert all(len(problem) < 3000 for problem in registry.problems)
+
+
+@needs_node
+async def test_a_tool_that_floods_the_log_is_cut_with_a_count(tmp_path: Path) -> None:
+    flood = "for (let n = 0; n < 1000; n++) console.log(n);"
+    wait = "await new Promise((r) => setTimeout(r, 1100)); console.log('last');"
+    folder = in_folder(tmp_path, {"tools/a.js": module("a", flood + wait)})
+
+    with capture_logs() as logs:
+        async with opened(folder, environ=env()) as registry:
+            assert (await registry.run("a", "{}", a_call())).ok
+
+    texts = [each["text"] for each in logs if each["event"] == "tool says"]
+    assert len(texts) < 110
+    assert texts[-1] == "last"
+    assert texts[-2].endswith("more lines were dropped")
+
+
+@needs_node
+async def test_what_nobody_but_a_package_s_author_wants_to_read_is_not_logged(
+    tmp_path: Path,
+) -> None:
+    body = """
+process.emitWarning('old', 'DeprecationWarning', 'DEP0001');
+process.emitWarning('new', 'ExperimentalWarning');
+process.emitWarning('leak', 'MaxListenersExceededWarning');
+await new Promise((r) => setTimeout(r, 100));
+return process.env.DOTENV_CONFIG_QUIET;
+"""
+    folder = in_folder(tmp_path, {"tools/a.js": module("a", body)})
+
+    with capture_logs() as logs:
+        async with opened(folder, environ=env()) as registry:
+            quiet = await registry.run("a", "{}", a_call())
+        async with opened(folder, environ=env(DOTENV_CONFIG_QUIET="false")) as registry:
+            loud = await registry.run("a", "{}", a_call())
+
+    texts = [each["text"].split(":")[0] for each in logs if "text" in each]
+    assert texts.count("MaxListenersExceededWarning") == 2
+    assert set(texts) <= {"MaxListenersExceededWarning"} | {
+        t for t in texts if t[0] == " "
+    }
+    assert (quiet.output, loud.output) == ("true", "false")
 
 
 @needs_node
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        ("return 7;", "The tool failed."),
-        ("return { a: 1 };", "The tool failed."),
         ("throw null;", "The tool failed."),
         ("setTimeout(() => { throw new Error('later') }); await new Promise(() => {});",
          "The tool failed."),
@@ -167,33 +440,22 @@ async def test_a_failed_call_says_no_more_than_that(
 
 
 @needs_node
-async def test_a_call_that_never_ends_does_not_take_its_neighbour_with_it(
-    tmp_path: Path,
-) -> None:
+async def test_a_call_that_never_ends_takes_nothing_with_it(tmp_path: Path) -> None:
     body = """
 if (args.hang) await new Promise(() => {});
 await new Promise((r) => setTimeout(r, args.ms));
-return `${++count}`;
+return `${++n}`;
 """
-    text = module("a", body, before="let count = 0;")
+    text = module("a", body, before=COUNT)
     folder = in_folder(tmp_path, {"tools/a.js": text})
 
     async with opened(folder, environ=env(), tool_timeout_s=1) as registry:
-        results: list[ToolOutcome] = []
+        calls = [("a", '{"hang": true}'), ("a", '{"ms": 300}')]
+        results = await outcomes(registry, calls)
+        later = await registry.run("a", '{"ms": 0}', a_call())
 
-        async def one(arguments: str) -> None:
-            results.append(await registry.run("a", arguments, a_call()))
-
-        with trio.fail_after(20):
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(one, '{"hang": true}')
-                nursery.start_soon(one, '{"ms": 300}')
-        renewed = await registry.run("a", '{"ms": 0}', a_call())
-
-    assert [(r.ok, r.output) for r in results if r.ok] == [(True, "1")]
-    assert len(results) == 2
-    # The thread was replaced once nobody waited for it, so the count begins anew.
-    assert renewed.output == "1"
+    assert [r.output for r in results if r and r.ok] == ["1"]
+    assert later.output == "2"
 
 
 @needs_node

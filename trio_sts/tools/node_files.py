@@ -57,7 +57,7 @@ def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
         raise ToolFault(fault)
 
     async def run(args: Mapping[str, Any], context: CallContext) -> object:
-        return await host.call(path, context.uuid, args, timeout_s * _SOONER)
+        return await host.call(path, args, context, timeout_s * _SOONER)
 
     return make_tool(
         name=offer.name,
@@ -66,6 +66,7 @@ def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
         handler=run,
         kind=Kind.JAVASCRIPT,
         source=str(path),
+        ends_call=offer.ends_call,
     )
 
 

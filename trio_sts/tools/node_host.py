@@ -14,8 +14,10 @@ from structlog.typing import FilteringBoundLogger
 
 from trio_sts.errors import ToolError
 
+from .answers import Silent
 from .lines import LineSplitter
 from .node_process import node_process
+from .tool import CallContext
 
 # A file has 10 s to load; the rest is for Node.js itself.
 _LOAD_S = 15
@@ -39,12 +41,14 @@ class Offer:
     name: object
     description: object
     input_schema: object
+    ends_call: object
 
 
 @define
 class _Waiting:
     """A call on its way; without an answer, the host ended before it."""
 
+    log: FilteringBoundLogger
     done: trio.Event = field(factory=trio.Event)
     answer: Mapping[str, Any] | None = None
 
@@ -91,12 +95,18 @@ class NodeHost:
         self._environ = environ
         self._numbers = count()
         self._waiting: dict[int, _Waiting] = {}
+        # Those that a shared thread was lost by; kept, so that it happens once.
+        self._apart: set[int] = set()
         self._outbox: trio.MemorySendChannel[bytes] | None = None
 
     async def call(
-        self, path: Path, uuid: str, args: Mapping[str, Any], timeout_s: float
-    ) -> object:
-        """Call the tool of one file and return a string or None.
+        self,
+        path: Path,
+        args: Mapping[str, Any],
+        context: CallContext,
+        timeout_s: float,
+    ) -> str | Silent:
+        """Call the tool of one file.
 
         The host gives up after ``timeout_s`` and replaces the thread if it is blocked,
         whether or not somebody still waits here.
@@ -111,11 +121,15 @@ class NodeHost:
             "type": "call",
             "id": number,
             "file": self._files.index(path),
-            "uuid": uuid,
+            "uuid": context.uuid,
+            "metadata": dict(context.metadata),
             "args": args,
             "timeout_ms": round(timeout_s * 1000),
         }
-        waiting = self._waiting[number] = _Waiting()
+        # What the tool writes is logged by another task, which is no part of the call.
+        about = structlog.contextvars.get_contextvars()
+        call_log = context.logger.bind(**about, source=str(path))
+        waiting = self._waiting[number] = _Waiting(call_log)
         try:
             await outbox.send(_line(message))
             await waiting.done.wait()
@@ -143,7 +157,8 @@ class NodeHost:
     async def _live(self) -> None:
         """Go through the life of one process; every call in it has an end with it."""
         outbox, lines = trio.open_memory_channel[bytes](_OUTBOX_CALLS)
-        start = {"type": "start", "files": [str(path) for path in self._files]}
+        files = [str(path) for path in self._files]
+        start = {"type": "start", "files": files, "apart": sorted(self._apart)}
         outbox.send_nowait(_line(start))
         try:
             async with node_process(self._node, self._environ) as stream:
@@ -181,18 +196,42 @@ class NodeHost:
             case "loaded" | "refused":
                 self._settle(self._file(message), message)
             case "log":
-                log.info(
-                    "tool says",
-                    source=str(self._file(message)),
-                    stream=message["stream"],
-                    text=message["text"],
-                )
+                self._say(message)
+            case "apart":
+                self._set_apart(message)
             case _:
                 log.debug("node host sent an unknown message")
 
     def _file(self, message: Mapping[str, Any]) -> Path:
         index: int = message["file"]
         return self._files[index]
+
+    def _say(self, message: Mapping[str, Any]) -> None:
+        """Log what a tool writes, with its call if that is known and goes on."""
+        waiting = self._waiting.get(message["id"])
+        if waiting is not None:
+            write = getattr(waiting.log, message["level"])
+            write("tool says", text=message["text"])
+            return
+        known = message["file"] is not None
+        source = str(self._file(message)) if known else None
+        getattr(log, message["level"])("tool says", source=source, text=message["text"])
+
+    def _set_apart(self, message: Mapping[str, Any]) -> None:
+        """Say what was lost: a shared thread is gone, and who did it is on its own."""
+        others: int = message["others"]
+        lost = f"what {others} other files kept in memory: they begin anew"
+        why = str(message["message"]).partition("\n")[0]
+        if message["file"] is None:
+            log.warning("shared thread of JavaScript tools lost", why=why, lost=lost)
+            return
+        self._apart.add(message["file"])
+        log.warning(
+            "tool file has a thread of its own from now on",
+            source=str(self._file(message)),
+            why=why,
+            lost=lost,
+        )
 
     def _settle(self, path: Path, message: Mapping[str, Any]) -> None:
         """Keep what the first host says about a file: the tools never change."""
@@ -205,6 +244,7 @@ class NodeHost:
                 message.get("name"),
                 message.get("description"),
                 message.get("input_schema"),
+                message.get("ends_call"),
             )
         if len(self.offers) + len(self.faults) == len(self._files):
             self.settled.set()
@@ -225,11 +265,12 @@ def _line(message: Mapping[str, Any]) -> bytes:
     return json.dumps(message, allow_nan=False).encode() + b"\n"
 
 
-def _result(answer: Mapping[str, Any] | None) -> object:
+def _result(answer: Mapping[str, Any] | None) -> str | Silent:
     if answer is None:
         raise ToolError("The tool failed.") from RuntimeError("the node host ended")
     if answer["type"] == "overdue":
         raise ToolError("The tool took too long.")
     if answer["type"] == "failed":
         raise ToolError("The tool failed.") from RuntimeError(str(answer["message"]))
-    return answer["result"]
+    result: str = answer["result"]
+    return Silent(result) if answer["silent"] else result

@@ -51,7 +51,8 @@ async def node_process(
                     check=False,
                     deliver_cancel=_stop,
                     pass_fds=(theirs.fileno(),),
-                    env=environ,
+                    # What the image's own dotenv package advertises is no operator's news.
+                    env={"DOTENV_CONFIG_QUIET": "true", **environ},
                     start_new_session=True,
                 )
             )
