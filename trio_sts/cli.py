@@ -14,6 +14,7 @@ from trio_sts import __version__
 from trio_sts.errors import SettingsError
 
 if TYPE_CHECKING:
+    from trio_sts.embedded import Faults
     from trio_sts.settings import Settings
 
 _FAULTY_SETTINGS = 2
@@ -57,7 +58,14 @@ def main() -> None:
 @click.option(
     "--embedded", is_flag=True, help="Answer with the built-in model: no key needed."
 )
-def serve(*, embedded: bool) -> None:
+@click.option(
+    "--faults",
+    multiple=True,
+    metavar="NAME[=VALUE][:WHICH],...",
+    help="The built-in model misbehaves as `trio-sts model --help` lists; "
+    "only with --embedded.",
+)
+def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     """Run the service until SIGTERM or SIGINT.
 
     The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
@@ -75,7 +83,19 @@ def serve(*, embedded: bool) -> None:
         settings.log_format,
         secrets=(settings.api_key, settings.token),
     )
-    sys.exit(run_service(settings, warnings, environ))
+    ordered = _faults(faults, settings) if faults else None
+    sys.exit(run_service(settings, warnings, environ, faults=ordered))
+
+
+def _faults(orders: tuple[str, ...], settings: "Settings") -> "Faults":
+    from trio_sts.embedded import Faults, WrongFault
+
+    if not settings.embedded:
+        raise click.UsageError("--faults needs --embedded: another model has its own.")
+    try:
+        return Faults.parse(*orders)
+    except WrongFault as exc:
+        raise click.UsageError(str(exc)) from exc
 
 
 @main.command()

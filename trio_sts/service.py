@@ -4,6 +4,8 @@ import gc
 import signal
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 import structlog
 import trio
@@ -22,6 +24,9 @@ from trio_sts.settings import Settings
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
 
+if TYPE_CHECKING:
+    from trio_sts.embedded import Faults
+
 # Objects made and not freed between two passes of the collector.
 _COLLECT_AFTER = 10_000
 # Half a frame: audio is fed hundreds of milliseconds ahead.
@@ -32,9 +37,19 @@ _log = structlog.get_logger()
 
 
 def run_service(
-    settings: Settings, warnings: tuple[str, ...], environ: Mapping[str, str]
+    settings: Settings,
+    warnings: tuple[str, ...],
+    environ: Mapping[str, str],
+    *,
+    faults: "Faults | None" = None,
 ) -> int:
-    """Run until a signal; ``environ`` is what the operator's tools see.
+    """Run until a signal.
+
+    Args:
+        settings: The settings.
+        warnings: What was found out about them.
+        environ: What the operator's tools see.
+        faults: How the built-in model misbehaves.
 
     Returns:
         The exit code: 0 after a stop, 1 if the service could not start.
@@ -45,7 +60,7 @@ def run_service(
         _log.warning("installation", problem=warning)
     failures: list[str] = []
     try:
-        trio.run(_serve, settings, environ, instruments=[Pace()])
+        trio.run(_serve, settings, environ, faults, instruments=[Pace()])
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in _leaves(group)]
     for failure in failures:
@@ -53,10 +68,12 @@ def run_service(
     return 1 if failures else 0
 
 
-async def _serve(settings: Settings, environ: Mapping[str, str]) -> None:
+async def _serve(
+    settings: Settings, environ: Mapping[str, str], faults: "Faults | None"
+) -> None:
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_house(settings, environ) as house:
+        async with open_house(settings, environ, faults=faults) as house:
             _settle()
             await Server(house).serve(signals)
 
@@ -73,7 +90,10 @@ def _settle() -> None:
 
 @asynccontextmanager
 async def open_house(
-    settings: Settings, environ: Mapping[str, str]
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    faults: "Faults | None" = None,
 ) -> AsyncGenerator[House]:
     """Open what calls share: the tools, the HTTP client, the built-in model if asked."""
     async with (
@@ -90,7 +110,9 @@ async def open_house(
         # The first of each kind builds the filters, and no call is to wait for that.
         encoder(settings.audio_format)
         decoder(settings.audio_format)
-        url = await _embedded_url(nursery, settings) if settings.embedded else None
+        url = None
+        if settings.embedded:
+            url = await _embedded_url(nursery, settings, faults)
         alarms = Alarms(_late_s(settings))
         nursery.start_soon(alarms.run)
         nursery.start_soon(run_reactor)
@@ -110,11 +132,13 @@ def _late_s(settings: Settings) -> float:
     return min(_LATE_S, settings.playout_lead_ms / _LEAD_MS_PER_LATE_S)
 
 
-async def _embedded_url(nursery: trio.Nursery, settings: Settings) -> str:
+async def _embedded_url(
+    nursery: trio.Nursery, settings: Settings, faults: "Faults | None"
+) -> str:
     # Imported here: the relay alone needs none of the speech behind it.
     from trio_sts.embedded import Endpoint, serve_model
 
-    endpoint: Endpoint = await nursery.start(serve_model)
+    endpoint: Endpoint = await nursery.start(partial(serve_model, faults=faults))
     return f"{endpoint.url}/realtime?model={settings.model}"
 
 

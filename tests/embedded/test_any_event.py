@@ -87,7 +87,11 @@ _ITEMS = st.builds(
 def test_no_event_breaks_a_session(events: list[Any]) -> None:
     posted: list[dict[str, Any]] = []
     session = Session(
-        post=posted.append, model="gpt-realtime-2.1", expires_at=0, faults=Faults()
+        send=posted.append,
+        reset=posted.clear,
+        model="gpt-realtime-2.1",
+        expires_at=0,
+        faults=Faults(),
     )
     for event in events:
         session.handle(orjson.dumps(event))

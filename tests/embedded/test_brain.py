@@ -11,6 +11,7 @@ from trio_sts.embedded.brain.dialogue import asked_to_say, next_reply
 from trio_sts.embedded.brain.grammar import sentences
 from trio_sts.embedded.brain.numbers import spell, to_digits
 from trio_sts.embedded.brain.tools import call, spoken_name, tell
+from trio_sts.embedded.content import Part
 from trio_sts.embedded.items import Item
 
 
@@ -169,11 +170,13 @@ def test_words_to_be_said_are_found(instructions: str, words: str | None) -> Non
 
 
 def _user(text: str) -> Item:
-    return Item(type="message", role="user", said=text)
+    part = Part(type="input_text", said=text)
+    return Item(type="message", role="user", parts=[part])
 
 
 def _agent(text: str) -> Item:
-    return Item(type="message", role="assistant", said=text, content_type="output_text")
+    part = Part(type="output_text", said=text)
+    return Item(type="message", role="assistant", parts=[part])
 
 
 def test_an_unheard_answer_is_given_again() -> None:
@@ -194,7 +197,7 @@ def test_results_of_all_calls_are_told_together() -> None:
 def test_with_nothing_to_answer_more_help_is_offered() -> None:
     items = [_user("good morning"), _agent("I am well.")]
     assert next_reply(items, tools=()).say == knowledge.ANYTHING_ELSE
-    assert next_reply([Item(type="message", role="system", said="x")], tools=()).say
+    assert next_reply([Item(type="message", role="system")], tools=()).say
 
 
 def test_the_choice_of_tools_is_obeyed() -> None:

@@ -34,9 +34,9 @@ async def test_it_says_where_it_is_and_stops_when_told() -> None:
 
 
 def test_an_unknown_fault_lists_those_that_are_known() -> None:
-    result = CliRunner().invoke(model, ["--fault", "nonsense"])
+    result = CliRunner().invoke(model, ["--faults", "nonsense"])
     assert result.exit_code == 2
-    assert "drop_after_s" in result.output
+    assert "drop_after, expired_after" in result.output
 
 
 def test_a_port_that_is_taken_is_one_plain_line() -> None:

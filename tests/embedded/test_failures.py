@@ -1,4 +1,4 @@
-"""Every misbehaviour that can be ordered."""
+"""Faults of a connection, of its settings and of the caller's turns."""
 
 from datetime import UTC, datetime
 
@@ -6,9 +6,14 @@ import pytest
 import trio
 import trio_websocket
 
-from trio_sts.embedded import Faults
-
-from .client import Client, connection, rejection, running_model, session
+from .client import (
+    Client,
+    connection,
+    rejection,
+    running_model,
+    session,
+    transcript,
+)
 
 
 async def closed_with(client: Client) -> int:
@@ -18,45 +23,8 @@ async def closed_with(client: Client) -> int:
     return 1006 if reason is None else reason.code
 
 
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [("rate_limit_once", "rate_limit_exceeded"), ("server_error_once", "server_error")],
-)
-async def test_the_first_response_fails_and_the_next_does_not(
-    fault: str, code: str
-) -> None:
-    async with session(fault) as (client, _):
-        failed = (await client.respond())["response"]
-        assert failed["status"] == "failed"
-        assert failed["status_details"]["error"]["code"] == code
-        assert (await client.respond())["response"]["status"] == "completed"
-
-
-async def test_without_quota_every_response_fails() -> None:
-    async with session("insufficient_quota") as (client, _):
-        for _ in range(2):
-            details = (await client.respond())["response"]["status_details"]
-            assert details["error"]["code"] == "insufficient_quota"
-
-
-async def test_a_silent_response_ends_without_output() -> None:
-    async with session("silent_response_once") as (client, _):
-        assert (await client.respond())["response"]["output"] == []
-        assert (await client.respond())["response"]["output"] != []
-
-
-async def test_a_stuck_response_ends_when_it_is_cancelled() -> None:
-    async with session("stuck_response_once") as (client, _):
-        await client.send("response.create")
-        await client.until("response.created")
-        await client.send("response.cancel")
-        done = await client.until("response.done")
-        assert done["response"]["status"] == "cancelled"
-        assert (await client.respond())["response"]["status"] == "completed"
-
-
 async def test_refused_fields_are_named() -> None:
-    async with session("refuse=noise_reduction,transcription") as (client, _):
+    async with session("refuse=noise_reduction+transcription") as (client, _):
         wanted = {"input": {"noise_reduction": {"type": "near_field"}}}
         error = (await client.update(audio=wanted))["error"]
         assert error["param"] == "session.audio.input.noise_reduction"
@@ -66,7 +34,7 @@ async def test_refused_fields_are_named() -> None:
 
 
 async def test_a_wrong_echo_names_another_format() -> None:
-    async with session("wrong_format_echo") as (client, _):
+    async with session("wrong_format") as (client, _):
         echo = (await client.update())["session"]["audio"]
         assert echo["output"]["format"] == {"type": "audio/pcmu"}
 
@@ -89,7 +57,7 @@ async def test_transcription_fails() -> None:
 
 
 async def test_a_session_expires_unannounced() -> None:
-    async with session("close_1001_after_s=0.05") as (client, _):
+    async with session("expired_after=50ms") as (client, _):
         created = client.seen[0]["session"]
         assert created["expires_at"] > datetime.now(UTC).timestamp() + 3500
         assert await closed_with(client) == 1001
@@ -97,14 +65,14 @@ async def test_a_session_expires_unannounced() -> None:
 
 
 async def test_a_short_lifetime_is_announced() -> None:
-    async with session("lifetime_s=0.2") as (client, _):
+    async with session("lifetime=200ms") as (client, _):
         created = client.seen[0]["session"]
         assert created["expires_at"] <= datetime.now(UTC).timestamp() + 1
         assert await closed_with(client) == 1001
 
 
 async def test_a_dropped_connection_has_no_close_frame() -> None:
-    async with running_model("drop_after_s=0.05") as endpoint:
+    async with running_model("drop_after=50ms") as endpoint:
         stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
         async with stream, trio.open_nursery() as nursery:
             ws = await trio_websocket.wrap_client_stream(
@@ -114,7 +82,7 @@ async def test_a_dropped_connection_has_no_close_frame() -> None:
 
 
 async def test_the_handshake_may_be_slow_or_refused() -> None:
-    async with running_model("slow_connect_s=0.1") as endpoint:
+    async with running_model("slow_connect=100ms") as endpoint:
         begun = trio.current_time()
         async with connection(endpoint):
             assert trio.current_time() >= begun + 0.1
@@ -138,22 +106,89 @@ async def test_a_client_that_does_not_read_is_dropped() -> None:
                 await _talk_without_end(ws)
 
 
-def test_faults_are_read_from_words() -> None:
-    assert Faults.parse() == Faults()
-    assert Faults.parse("odd-bytes drop_after_s=5", "refuse=a,b") == Faults(
-        odd_bytes=True, drop_after_s=5.0, refuse=("a", "b")
-    )
-
-
 @pytest.mark.parametrize(
-    ("order", "told"),
+    ("fault", "refused"),
     [
-        ("nonsense", "known are slow_connect_s"),
-        ("drop_after_s=soon", "needs a number"),
-        ("drop_after_s", "needs a number"),
-        ("odd_bytes=3", "takes no value"),
+        ("refuse_transcriber", {"whisper-1", "gpt-transcribe"}),
+        ("refuse_transcriber=gpt-transcribe", {"gpt-transcribe"}),
     ],
 )
-def test_a_wrong_fault_is_named(order: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        Faults.parse(order)
+async def test_transcription_models_are_refused(fault: str, refused: set[str]) -> None:
+    async with session(fault) as (client, endpoint):
+        for model in ("gpt-transcribe", "whisper-1"):
+            wanted = {"input": {"transcription": {"model": model}}}
+            answer = await client.update(audio=wanted, instructions=model)
+            assert (answer["type"] == "error") == (model in refused)
+            if model in refused:
+                assert answer["error"]["code"] == "invalid_value"
+                param = "session.audio.input.transcription.model"
+                assert answer["error"]["param"] == param
+                assert endpoint.sessions[-1].config["instructions"] != model
+
+
+async def test_some_transcribers_fail_and_only_in_the_turns_that_were_ordered() -> None:
+    kind = "conversation.item.input_audio_transcription"
+    async with session("no_transcription=gpt-transcribe:1") as (client, _):
+        wanted = {"input": {"transcription": {"model": "gpt-transcribe"}}}
+        await client.update(audio=wanted)
+        for ending in ("failed", "completed"):
+            await client.say("good morning")
+            heard = await client.until(f"{kind}.failed", f"{kind}.completed")
+            assert heard["type"] == f"{kind}.{ending}"
+            await client.until("response.done")
+
+
+async def test_a_session_update_is_never_answered() -> None:
+    async with session("update_unanswered:2") as (client, _):
+        await client.update(instructions="one")
+        client.seen.clear()
+        asked = {"type": "realtime", "instructions": "two"}
+        await client.send("session.update", session=asked)
+        await client.update(instructions="three")
+        assert client.kinds() == ["session.updated"]
+        assert client.seen[0]["session"]["instructions"] == "three"
+
+
+async def test_a_turn_is_committed_without_a_word_about_its_speech() -> None:
+    async with session("no_speech_started:2", pace=6) as (client, _):
+        await client.say("tell me a story")
+        await client.until("response.output_audio.delta")
+        client.seen.clear()
+        await client.say("what is your address")
+        await client.until("response.created")
+        kinds = client.kinds()
+        assert "input_audio_buffer.committed" in kinds
+        assert not any("input_audio_buffer.speech" in kind for kind in kinds)
+        assert "Mill Lane" in transcript(await client.until("response.done"))
+
+
+async def test_a_deaf_session_answers_pings_and_nothing_else() -> None:
+    async with session("deaf:2") as (client, _):
+        await client.say("good morning")
+        await client.until("rate_limits.updated")
+        client.seen.clear()
+        await client.say("what is your address")
+        await client.send("response.create")
+        await client.send("session.update", session={"type": "realtime"})
+        with trio.fail_after(2):
+            await client.ws.ping()
+        with trio.move_on_after(0.5):
+            await client.next()
+        assert client.seen == []
+
+
+async def test_an_expired_session_may_stay_open() -> None:
+    async with session("expired_open_after=50ms") as (client, _):
+        error = (await client.until("error"))["error"]
+        assert error["code"] == "session_expired"
+        assert (await client.update())["type"] == "session.updated"
+
+
+async def test_only_the_first_connection_goes_wrong() -> None:
+    async with running_model("empty@1") as endpoint:
+        outputs: list[bool] = []
+        for _ in range(2):
+            async with connection(endpoint) as client:
+                done = await client.respond()
+                outputs.append(bool(done["response"]["output"]))
+        assert outputs == [False, True]

@@ -240,7 +240,7 @@ async def test_a_cancelled_response_ends_at_once_and_the_next_one_may_come() -> 
 
 
 async def test_a_response_cancelled_before_it_said_anything_is_free() -> None:
-    async with session("stuck_response_once") as (client, _):
+    async with session("stall:1") as (client, _):
         await client.send("response.create")
         await client.send("response.cancel")
         done = await client.until("response.done")
@@ -249,7 +249,7 @@ async def test_a_response_cancelled_before_it_said_anything_is_free() -> None:
 
 
 async def test_many_responses_cancelled_at_once_are_refused_in_the_end() -> None:
-    async with session("stuck_response") as (client, _):
+    async with session("stall") as (client, _):
         for _ in range(40):
             await client.send("response.create")
             await client.send("response.cancel")

@@ -112,7 +112,7 @@ async def test_speech_ends_the_response_that_is_being_sent() -> None:
         late = client.seen[client.seen.index(cut) :]
         stale = [e for e in late if e.get("response_id") == cut["response"]["id"]]
         assert stale == []
-        assert endpoint.sessions[-1].active is None
+        assert endpoint.sessions[-1].responses.active is None
 
 
 async def test_with_interruption_off_the_agent_finishes_and_the_turn_gets_no_answer() -> (

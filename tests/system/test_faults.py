@@ -18,7 +18,7 @@ from .test_call import tone
 
 async def test_an_answer_that_a_rate_limit_held_up_comes_after_the_retry() -> None:
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_model, faults=Faults.parse("rate_limit_once"))
+        serve = partial(serve_model, faults=Faults.parse("rate_limit:1@1"))
         model: Endpoint = await nursery.start(serve)
         async with serving(model.url) as service, calling(service.url) as core:
             await core.init()
@@ -47,7 +47,7 @@ async def test_what_only_an_operator_can_mend_ends_the_call_in_plain_words(
 
 async def test_a_model_that_stays_silent_is_nudged_once_and_given_up() -> None:
     async with trio.open_nursery() as nursery:
-        serve = partial(serve_model, faults=Faults.parse("silent_response"))
+        serve = partial(serve_model, faults=Faults.parse("empty"))
         model: Endpoint = await nursery.start(serve)
         async with (
             serving(model.url, STS_DEAD_AIR_S="1") as service,

@@ -6,7 +6,7 @@ not offer, it refuses as the real service refuses what it does not know.
 """
 
 from .endpoint import Endpoint, serve_model
-from .faults import Faults
+from .faults import Faults, WrongFault
 from .speech.extras import SpeechMissing
 
-__all__ = ["Endpoint", "Faults", "SpeechMissing", "serve_model"]
+__all__ = ["Endpoint", "Faults", "SpeechMissing", "WrongFault", "serve_model"]

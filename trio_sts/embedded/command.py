@@ -2,36 +2,57 @@
 
 import signal
 import sys
+from collections.abc import Mapping
 from functools import partial
+from typing import Final
 
 import click
 import trio
+from typing_extensions import override
 
 from .endpoint import PACE, Endpoint, serve_model
-from .faults import Faults
+from .faults import TABLE, Faults, WrongFault
 from .speech.extras import SpeechMissing
+
+_HEADINGS: Final[Mapping[str, str]] = {
+    "connection": "Faults of a connection",
+    "update": "Faults of a session.update (:2 is the second one)",
+    "turn": "Faults of a turn of the caller (:2 is the second one)",
+    "response": "Faults of a response (:2 is the second one)",
+}
 
 
 def _faults(_: click.Context, __: click.Parameter, orders: tuple[str, ...]) -> Faults:
     try:
         return Faults.parse(*orders)
-    except ValueError as exc:
+    except WrongFault as exc:
         raise click.BadParameter(str(exc)) from exc
 
 
-@click.command()
+class _WithFaults(click.Command):
+    """Its help lists every fault."""
+
+    @override
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for counts, heading in _HEADINGS.items():
+            rows = [fault for fault in TABLE if fault.counts == counts]
+            with formatter.section(heading):
+                formatter.write_dl([(f.shown, f.about) for f in rows])
+
+
+@click.command(cls=_WithFaults)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option(
     "--port", default=6031, show_default=True, help="On which port; 0 takes any."
 )
 @click.option(
-    "--fault",
-    "faults",
+    "--faults",
     multiple=True,
     callback=_faults,
-    metavar="NAME[=VALUE]",
-    help="Misbehave: rate_limit_once, drop_after_s=5, ... May be given several times; "
-    "an unknown name lists them all.",
+    metavar="NAME[=VALUE][:WHICH][@CONNECTION],...",
+    help="Misbehave as ordered, see below: empty:2 is the second response of each "
+    "session, empty:2-3 or 2- are more of them, empty is every one; @1 means in the "
+    "first connection only. Times have their unit: stall=600ms:2.",
 )
 @click.option("--api-key", help="The key that clients must present.")
 @click.option(

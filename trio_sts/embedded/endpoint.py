@@ -3,7 +3,7 @@
 import socket
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
@@ -16,8 +16,8 @@ import trio_websocket
 from attrs import define, field, frozen
 
 from .events import fatal
-from .faults import Faults
-from .mind import Mind, OnceFaults
+from .faults import Faults, Order
+from .mind import Mind
 from .session import Session
 from .speech.espeak import espeak
 from .speech.recogniser import recogniser
@@ -70,7 +70,7 @@ class Endpoint:
     _threads: trio.CapacityLimiter = field(
         factory=lambda: trio.CapacityLimiter(_THREADS)
     )
-    _once: OnceFaults = field(factory=OnceFaults)
+    _connections: int = field(default=0, init=False)
 
     @property
     def url(self) -> str:
@@ -90,12 +90,19 @@ class Endpoint:
             _log.error("session of the embedded model failed", exc_info=group)
 
     async def _serve(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
-        with trio.fail_after(_HANDSHAKE_S + self._faults.slow_connect_s):
+        with trio.fail_after(_HANDSHAKE_S):
             request = await trio_websocket.wrap_server_stream(
                 nursery, stream, max_message_size=_MAX_MESSAGE_BYTES
             )
-            await trio.sleep(self._faults.slow_connect_s)
+        self._connections += 1
+        faults = self._faults.on(self._connections)
+        ordered = faults.of("connection")
+        if "slow_connect" in ordered:
+            await trio.sleep(ordered["slow_connect"].amount)
+        with trio.fail_after(_HANDSHAKE_S):
             status = self._refusal(request)
+            if "reject_http" in ordered:
+                status = int(ordered["reject_http"].amount)
             if status:
                 await request.reject(status)
                 return
@@ -105,7 +112,7 @@ class Endpoint:
                 await _refuse_beta(ws)
             else:
                 model = parse_qs(urlsplit(request.path).query)["model"][0]
-                await self._converse(ws, stream, model)
+                await self._converse(ws, partial(_reset, stream), model, faults)
         finally:
             with trio.move_on_after(_GOODBYE_S, shield=True):
                 await ws.aclose(1001, "The service stops.")
@@ -113,8 +120,6 @@ class Endpoint:
     def _refusal(self, request: trio_websocket.WebSocketRequest) -> int:
         """The HTTP status that a handshake is refused with; 0 if it is accepted."""
         parts = urlsplit(request.path)
-        if self._faults.reject_http:
-            return self._faults.reject_http
         if parts.path.rstrip("/") != "/v1/realtime":
             return 404
         bearer = _header(request, b"authorization") or ""
@@ -126,13 +131,14 @@ class Endpoint:
     async def _converse(
         self,
         ws: trio_websocket.WebSocketConnection,
-        stream: trio.SocketStream,
+        reset: Callable[[], None],
         model: str,
+        faults: Faults,
     ) -> None:
         outgoing, unsent = trio.open_memory_channel[dict[str, Any] | _Close](
             _UNREAD_EVENTS
         )
-        life_s = self._faults.lifetime_s or _LIFETIME_S
+        ordered = faults.of("connection")
         async with trio.open_nursery() as nursery:
 
             def post(event: dict[str, Any] | _Close) -> None:
@@ -141,31 +147,43 @@ class Endpoint:
                 except trio.WouldBlock:
                     nursery.cancel_scope.cancel(reason="the client does not read")
 
+            life_s = (
+                ordered["lifetime"].amount if "lifetime" in ordered else _LIFETIME_S
+            )
             session = Session(
-                post=post,
+                send=post,
+                reset=reset,
                 model=model,
                 expires_at=int(datetime.now(UTC).timestamp() + life_s),
-                faults=self._faults,
+                faults=faults,
             )
             self.sessions.append(session)
-            mind = Mind(session, self._pace, self._threads, self._once)
+            mind = Mind(session, self._pace, self._threads)
             session.created()
             nursery.start_soon(_write, ws, unsent, nursery.cancel_scope)
             nursery.start_soon(mind.hear)
             nursery.start_soon(mind.respond)
-            nursery.start_soon(self._expire, post, life_s)
-            if self._faults.drop_after_s:
-                nursery.start_soon(_drop, stream, self._faults.drop_after_s)
+            nursery.start_soon(_expire, post, life_s, ordered)
+            if "drop_after" in ordered:
+                nursery.start_soon(_reset_after, reset, ordered["drop_after"].amount)
             while True:
                 session.handle(await ws.get_message())
 
-    async def _expire(
-        self, post: Callable[[dict[str, Any] | _Close], None], life_s: float
-    ) -> None:
-        await trio.sleep(self._faults.close_1001_after_s or life_s)
-        told = "Your session hit the maximum duration of 60 minutes."
+
+async def _expire(
+    post: Callable[[dict[str, Any] | _Close], None],
+    life_s: float,
+    ordered: Mapping[str, Order],
+) -> None:
+    told = "Your session hit the maximum duration of 60 minutes."
+    if "expired_open_after" in ordered:
+        await trio.sleep(ordered["expired_open_after"].amount)
         post(fatal("session_expired", told))
-        post(_Close(1001, told))
+        return
+    early = ordered.get("expired_after")
+    await trio.sleep(life_s if early is None else early.amount)
+    post(fatal("session_expired", told))
+    post(_Close(1001, told))
 
 
 def _header(request: trio_websocket.WebSocketRequest, name: bytes) -> str | None:
@@ -195,12 +213,16 @@ async def _write(
         await ws.send_message(orjson.dumps(event).decode())
 
 
-async def _drop(stream: trio.SocketStream, after_s: float) -> None:
+async def _reset_after(reset: Callable[[], None], after_s: float) -> None:
     await trio.sleep(after_s)
+    reset()
+
+
+def _reset(stream: trio.SocketStream) -> None:
     # Without lingering a close is a reset: the client sees no close frame and no FIN.
     linger = struct.pack("ii", 1, 0)
     stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    await trio.aclose_forcefully(stream)
+    stream.socket.close()
 
 
 def _load_speech() -> None:

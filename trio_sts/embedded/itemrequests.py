@@ -13,6 +13,7 @@ from .requests import item_of, required
 
 # An hour: as long as a session lasts.
 _LONGEST_MS = 3_600_000
+_MOST_PARTS = 1000
 
 
 @frozen
@@ -43,12 +44,14 @@ class ItemRequests:
         item = self._item(asked, "item_truncate_invalid_item_id")
         audio_end_ms = required(asked, "audio_end_ms")
         whole(0, _LONGEST_MS)(audio_end_ms, "audio_end_ms")
-        item.truncate(audio_end_ms)
+        content_index = required(asked, "content_index")
+        whole(0, _MOST_PARTS)(content_index, "content_index")
+        item.part(content_index).truncate(audio_end_ms)
         self._post(
             event(
                 "conversation.item.truncated",
                 item_id=item.id,
-                content_index=0,
+                content_index=content_index,
                 audio_end_ms=audio_end_ms,
             )
         )

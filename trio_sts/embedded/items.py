@@ -1,17 +1,12 @@
 """The conversation as the model knows it: items, cut to what was heard."""
 
-from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
-import trio
 from attrs import define, field
 
+from .content import Part, text_tokens
 from .refusal import Refusal
-
-_CHARACTERS_PER_TOKEN = 4
-_USER_MS_PER_TOKEN = 100
-_AGENT_MS_PER_TOKEN = 50
 
 
 def new_id(prefix: str) -> str:
@@ -19,40 +14,39 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{uuid4().hex[:20]}"
 
 
-@define(eq=False)
-class SpokenWord:
-    """A word of an agent's item: where its text ends and when it is half said."""
-
-    end: int
-    middle_ms: float
-
-
 @define(eq=False, kw_only=True)
 class Item:
     """One item of the conversation.
 
     Attributes:
-        said: The text of a message: written, recognised, or spoken so far.
-        audio_ms: How much audio it holds; 0 for text.
-        words: For an agent's spoken item, what ``said`` may be cut at.
-        heard: Set when ``said`` is known; a spoken turn is recognised in a thread.
-        truncated: What comes late is no part of it any more.
+        parts: The content of a message.
+        call_id: Of a function call and its output.
+        server_label: Of a remote tool's call: the MCP server.
+        output: What a function or a remote tool answered.
+        error: Why a remote tool did not.
     """
 
     type: str
     id: str = field(factory=lambda: new_id("item"))
     role: str | None = None
     status: str = "completed"
-    content_type: str = "input_text"
-    said: str = field(default="", repr=False)
-    audio_ms: int = 0
-    words: Sequence[SpokenWord] = field(default=(), repr=False)
+    parts: list[Part] = field(factory=list[Part])
     call_id: str | None = None
+    server_label: str | None = None
     name: str | None = None
     arguments: str | None = field(default=None, repr=False)
     output: str | None = field(default=None, repr=False)
-    heard: trio.Event | None = None
-    truncated: bool = False
+    error: dict[str, Any] | None = None
+
+    @property
+    def said(self) -> str:
+        """The text of a message: written, recognised, or spoken so far."""
+        return " ".join(part.said.strip() for part in self.parts if part.said)
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio it holds; 0 for text."""
+        return sum(part.audio_ms for part in self.parts)
 
     @property
     def counts(self) -> bool:
@@ -62,68 +56,48 @@ class Item:
     @property
     def tokens(self) -> tuple[int, int]:
         """How many text and audio tokens it is."""
-        if self.audio_ms:
-            per_token = (
-                _AGENT_MS_PER_TOKEN if self.role == "assistant" else _USER_MS_PER_TOKEN
-            )
-            return (0, -(-self.audio_ms // per_token))
-        text = self.said + (self.arguments or "") + (self.output or "")
-        return (text_tokens(text), 0)
+        spent = [part.tokens for part in self.parts]
+        text = text_tokens((self.arguments or "") + (self.output or ""))
+        return (text + sum(t for t, _ in spent), sum(a for _, a in spent))
 
-    def as_dict(self) -> dict[str, Any]:
-        """The item as events show it: no audio in it."""
-        shown: dict[str, Any] = {"id": self.id, "type": self.type}
-        shown["object"] = "realtime.item"
-        if self.type == "message":
-            content = [self._content()] if self.status != "in_progress" else []
-            shown |= {"status": self.status, "role": self.role, "content": content}
-        elif self.type == "function_call":
-            shown |= {
-                "status": self.status,
-                "name": self.name,
-                "call_id": self.call_id,
-                "arguments": self.arguments,
-            }
-        else:
-            shown |= {"call_id": self.call_id, "output": self.output}
-        return shown
-
-    def _content(self) -> dict[str, Any]:
-        if self.content_type.endswith("text"):
-            return {"type": self.content_type, "text": self.said}
-        known = self.heard is None or self.heard.is_set()
-        return {
-            "type": self.content_type,
-            "transcript": self.said if known else None,
-        }
-
-    def truncate(self, audio_end_ms: int) -> None:
-        """Forget what was not heard: words that were not half said are not kept.
+    def part(self, content_index: int) -> Part:
+        """The part at this index.
 
         Raises:
-            Refusal: It holds no agent's audio, or less than that.
+            Refusal: There is none, or the item has no parts at all.
         """
-        if self.content_type != "output_audio" or not self.audio_ms:
+        if self.type != "message":
             raise Refusal(
                 "unsupported_content_type",
                 "Only model output audio messages can be truncated",
             )
-        if audio_end_ms > self.audio_ms:
+        if content_index >= len(self.parts):
             raise Refusal(
                 "invalid_value",
-                f"Audio content of {self.audio_ms}ms is already shorter than "
-                f"{audio_end_ms}ms",
-                "audio_end_ms",
+                f"The item has no content part at index {content_index}.",
+                "content_index",
             )
-        kept = [word.end for word in self.words if word.middle_ms <= audio_end_ms]
-        self.said = self.said[: kept[-1]] if kept else ""
-        self.audio_ms = audio_end_ms
-        self.truncated = True
+        return self.parts[content_index]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The item as events show it: no audio in it."""
+        shown: dict[str, Any] = {"id": self.id, "type": self.type}
+        match self.type:
+            case "message":
+                whole = self.status != "in_progress"
+                content = [part.as_dict() for part in self.parts] if whole else []
+                of_type = {"status": self.status, "role": self.role, "content": content}
+            case "function_call":
+                of_type = self._fields("status", "name", "call_id", "arguments")
+            case "function_call_output":
+                of_type = self._fields("call_id", "output")
+            case _:
+                names = ("server_label", "name", "arguments", "output", "error")
+                return shown | self._fields(*names)
+        return {**shown, "object": "realtime.item", **of_type}
 
-def text_tokens(text: str) -> int:
-    """A rule of thumb for English: four characters are one token."""
-    return -(-len(text) // _CHARACTERS_PER_TOKEN)
+    def _fields(self, *names: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in names}
 
 
 @define

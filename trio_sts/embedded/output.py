@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from trio_sts.audio.formats import AudioFormat, encoder
 
-from .items import SpokenWord
+from .content import SpokenWord
 from .speech.voice import Speech, say
 
 _DELTA_MS: Final = 250

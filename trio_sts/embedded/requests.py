@@ -18,6 +18,7 @@ from .checks import (
     tools,
 )
 from .config import modalities
+from .content import Part
 from .items import Conversation, Item, new_id
 from .refusal import Refusal
 
@@ -142,8 +143,7 @@ def _message(fields: Mapping[str, Any], own_id: str) -> Item:
     return Item(
         type="message",
         role=role,
-        content_type=wanted,
-        said=" ".join(part["text"] for part in parts),
+        parts=[Part(type=wanted, said=part["text"]) for part in parts],
         id=own_id,
     )
 

@@ -1,18 +1,19 @@
 """One response: the events that announce it, fill it and end it, in their order."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import trio
 from attrs import define, field
 
-from .brain.tools import ToolCall
-from .events import base64, event
+from .content import Part, SpokenWord
+from .events import base64, event, refused
+from .faults import Order
 from .items import Conversation, Item, new_id
 
 Post = Callable[[dict[str, Any]], None]
 Reason = Literal["turn_detected", "client_cancelled"]
-_ARGUMENTS_DELTA = 12
+ContentType = Literal["output_audio", "output_text"]
 
 
 @define(eq=False, kw_only=True)
@@ -23,6 +24,7 @@ class Response:
         wish: What ``response.create`` asked for this response only.
         scope: Its maker works in it; cancelled when the response is.
         over: Its ``response.done`` was sent: whatever its maker does now is too late.
+        faults: How it goes wrong.
     """
 
     _post: Post = field(alias="post")
@@ -32,110 +34,171 @@ class Response:
     id: str = field(factory=lambda: new_id("resp"))
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     over: bool = False
+    faults: Mapping[str, Order] = field(factory=dict[str, Order])
     input_tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
     _output: list[Item] = field(factory=list[Item])
-    _message: Item | None = None
+    _item: Item | None = None
+    _part: Part | None = None
 
     @property
     def modalities(self) -> list[str]:
         """``["audio"]`` or ``["text"]``."""
-        modalities: list[str] = self._asked("output_modalities")
+        modalities: list[str] = self.asked("output_modalities")
         return modalities
 
     @property
     def max_tokens(self) -> int | None:
         """The limit of its output."""
-        limit = self._asked("max_output_tokens")
+        limit = self.asked("max_output_tokens")
         return None if limit == "inf" else int(limit)
 
-    def _asked(self, name: str) -> Any:
+    def asked(self, name: str) -> Any:
+        """A field of this response: its own, or the session's."""
         return self.wish.get(name, self.config[name])
+
+    def holds(self, item: Item) -> bool:
+        """Whether an item is part of its output."""
+        return item in self._output
 
     def created(self) -> None:
         """It begins."""
         self._post(event("response.created", response=self._as_dict("in_progress")))
 
-    def message(self) -> Item:
-        """A message begins, spoken or written."""
-        spoken = self.modalities == ["audio"]
-        item = Item(
-            type="message",
-            role="assistant",
-            status="in_progress",
-            content_type="output_audio" if spoken else "output_text",
-        )
-        self._message = item
+    def message(self, kind: ContentType) -> Item:
+        """A message begins, with its first part."""
+        item = Item(type="message", role="assistant", status="in_progress")
         self._added(item)
-        self._post(self._part("response.content_part.added", item))
+        self.begin_part(kind)
         return item
 
-    def audio(self, piece: bytes, end_ms: int) -> None:
-        """A piece of the message's audio; ``end_ms`` is its length so far."""
+    def begin_part(self, kind: ContentType) -> None:
+        """A part of the message begins, spoken or written."""
         item = self._open()
-        if not item.truncated:
-            item.audio_ms = end_ms
-        self._post(self._at("response.output_audio.delta", item, delta=base64(piece)))
+        self._part = Part(type=kind)
+        item.parts.append(self._part)
+        self._post(self._about_part("response.content_part.added"))
+
+    def words(self, words: Sequence[SpokenWord]) -> None:
+        """What the part's transcript may be cut at."""
+        self._open_part().words = words
+
+    def audio(self, piece: bytes, end_ms: int) -> None:
+        """A piece of the part's audio; ``end_ms`` is its length so far."""
+        part = self._open_part()
+        if not part.truncated:
+            part.audio_ms = end_ms
+        self._post(self._at_part("response.output_audio.delta", delta=base64(piece)))
 
     def text(self, piece: str) -> None:
-        """A piece of the message's text or transcript."""
-        item = self._open()
-        if not item.truncated:
-            item.said += piece
-        spoken = item.content_type == "output_audio"
-        kind = "output_audio_transcript" if spoken else "output_text"
-        self._post(self._at(f"response.{kind}.delta", item, delta=piece))
+        """A piece of the part's text or transcript."""
+        part = self._open_part()
+        if not part.truncated:
+            part.said += piece
+        kind = "output_audio_transcript" if part.spoken else "output_text"
+        self._post(self._at_part(f"response.{kind}.delta", delta=piece))
+
+    def end_part(self) -> None:
+        """The part of the message ends."""
+        part = self._open_part()
+        if part.spoken:
+            self._post(self._at_part("response.output_audio.done"))
+            kind = "response.output_audio_transcript.done"
+            self._post(self._at_part(kind, transcript=part.said))
+        else:
+            self._post(self._at_part("response.output_text.done", text=part.said))
+        self._post(self._about_part("response.content_part.done"))
+        self._part = None
 
     def message_done(
         self, status: Literal["completed", "incomplete"] = "completed"
     ) -> None:
-        """The message ends."""
-        item = self._open()
-        self._message = None
-        item.status = status
-        if item.content_type == "output_audio":
-            self._post(self._at("response.output_audio.done", item))
-            self._post(
-                self._at(
-                    "response.output_audio_transcript.done", item, transcript=item.said
-                )
-            )
-        else:
-            self._post(self._at("response.output_text.done", item, text=item.said))
-        self._post(self._part("response.content_part.done", item))
-        self._done(item)
+        """The message ends, and its part with it."""
+        if self._part is not None:
+            self.end_part()
+        self._open().status = status
+        self._done()
 
-    def call(self, call: ToolCall) -> None:
-        """A function call, whole."""
+    def begin_call(self, name: str, call_id: str) -> None:
+        """A function call begins, without its arguments."""
+        self._added(
+            Item(
+                type="function_call",
+                status="in_progress",
+                call_id=call_id,
+                name=name,
+                arguments="",
+            )
+        )
+
+    def arguments(self, piece: str) -> None:
+        """A piece of the call's arguments."""
+        item = self._open()
+        item.arguments = (item.arguments or "") + piece
+        kind = "response.function_call_arguments.delta"
+        self._post(self._at(kind, item, call_id=item.call_id, delta=piece))
+
+    def call_done(self) -> None:
+        """The call has all its arguments."""
+        item = self._open()
+        item.status = "completed"
+        self._post(
+            self._at(
+                "response.function_call_arguments.done",
+                item,
+                call_id=item.call_id,
+                name=item.name,
+                arguments=item.arguments,
+            )
+        )
+        self._done()
+
+    def call_cut(self) -> None:
+        """The call ends before it has all its arguments."""
+        self._open().status = "incomplete"
+        self._done()
+
+    def begin_remote_call(self, server_label: str, name: str, arguments: str) -> Item:
+        """A call of an MCP server's tool begins; `remote_call_done` ends it."""
         item = Item(
-            type="function_call",
-            status="in_progress",
-            call_id=new_id("call"),
-            name=call.name,
-            arguments="",
+            type="mcp_call",
+            id=new_id("mcp"),
+            server_label=server_label,
+            name=name,
+            arguments=arguments,
         )
         self._added(item)
-        where = {
-            "response_id": self.id,
-            "item_id": item.id,
-            "output_index": self._output.index(item),
-            "call_id": item.call_id,
-        }
-        kind = "response.function_call_arguments"
-        for first in range(0, len(call.arguments), _ARGUMENTS_DELTA):
-            piece = call.arguments[first : first + _ARGUMENTS_DELTA]
-            self._post(event(f"{kind}.delta", **where, delta=piece))
-        item.arguments, item.status = call.arguments, "completed"
-        self._post(
-            event(f"{kind}.done", **where, name=call.name, arguments=call.arguments)
-        )
-        self._done(item)
+        self._item = None
+        kind = "response.mcp_call_arguments"
+        self._post(self._at(f"{kind}.delta", item, delta=arguments))
+        self._post(self._at(f"{kind}.done", item, arguments=arguments))
+        self._post_remote("in_progress", item)
+        return item
+
+    def remote_call_done(self, item: Item) -> None:
+        """It was answered: its item has an output or an error."""
+        self._post_remote("completed" if item.error is None else "failed", item)
+        self._item = item
+        self._done()
+
+    def _post_remote(self, what: str, item: Item) -> None:
+        index = self._output.index(item)
+        kind = f"response.mcp_call.{what}"
+        self._post(event(kind, item_id=item.id, output_index=index))
 
     def cancel(self, reason: Reason) -> None:
         """End it now, in the middle of whatever it does."""
-        if self._message is not None:
-            self.message_done("incomplete")
+        self.close()
         self.done("cancelled", {"type": "cancelled", "reason": reason})
         self.scope.cancel(reason=reason)
+
+    def close(self) -> None:
+        """End what is open in the middle of it."""
+        if self._item is None:
+            return
+        if self._item.type == "message":
+            self.message_done("incomplete")
+        else:
+            self.call_cut()
 
     def failed(self, kind: str, code: str, message: str) -> None:
         """End it with an error of the service."""
@@ -147,41 +210,40 @@ class Response:
         self.over = True
         self._post(event("response.done", response=self._as_dict(status, details)))
 
+    def abandon(self, error: Mapping[str, Any]) -> None:
+        """End it with an ``error`` event and nothing else."""
+        self.over = True
+        self._post(refused(error))
+
     def _open(self) -> Item:
-        if self._message is None:
-            reason = "no message is open"
-            raise RuntimeError(reason)
-        return self._message
+        if self._item is None:
+            raise RuntimeError("no item is open")
+        return self._item
+
+    def _open_part(self) -> Part:
+        if self._part is None:
+            raise RuntimeError("no part is open")
+        return self._part
 
     def _added(self, item: Item) -> None:
+        self._item = item
         previous_id = self._conversation.add(item)
         self._output.append(item)
-        index = self._output.index(item)
         shown = item.as_dict()
-        self._post(
-            event(
-                "response.output_item.added",
-                response_id=self.id,
-                output_index=index,
-                item=shown,
-            )
-        )
-        self._post(
-            event("conversation.item.added", previous_item_id=previous_id, item=shown)
-        )
+        self._post(self._about_item("response.output_item.added", item))
+        kind = "conversation.item.added"
+        self._post(event(kind, previous_item_id=previous_id, item=shown))
 
-    def _done(self, item: Item) -> None:
-        index = self._output.index(item)
-        shown = item.as_dict()
-        self._post(event("conversation.item.done", previous_item_id=None, item=shown))
-        self._post(
-            event(
-                "response.output_item.done",
-                response_id=self.id,
-                output_index=index,
-                item=shown,
-            )
-        )
+    def _done(self) -> None:
+        item = self._open()
+        self._item = None
+        kind = "conversation.item.done"
+        self._post(event(kind, previous_item_id=None, item=item.as_dict()))
+        self._post(self._about_item("response.output_item.done", item))
+
+    def _about_item(self, kind: str, item: Item) -> dict[str, Any]:
+        index, shown = self._output.index(item), item.as_dict()
+        return event(kind, response_id=self.id, output_index=index, item=shown)
 
     def _at(self, kind: str, item: Item, **fields: Any) -> dict[str, Any]:
         return event(
@@ -189,15 +251,19 @@ class Response:
             response_id=self.id,
             item_id=item.id,
             output_index=self._output.index(item),
-            content_index=0,
             **fields,
         )
 
-    def _part(self, kind: str, item: Item) -> dict[str, Any]:
-        spoken = item.content_type == "output_audio"
-        part = {"type": "audio" if spoken else "text"}
-        part["transcript" if spoken else "text"] = item.said
-        return self._at(kind, item, part=part)
+    def _at_part(self, kind: str, **fields: Any) -> dict[str, Any]:
+        item = self._open()
+        index = item.parts.index(self._open_part())
+        return self._at(kind, item, content_index=index, **fields)
+
+    def _about_part(self, kind: str) -> dict[str, Any]:
+        part = self._open_part()
+        shown = {"type": "audio" if part.spoken else "text"}
+        shown["transcript" if part.spoken else "text"] = part.said
+        return self._at_part(kind, part=shown)
 
     def _as_dict(
         self, status: str, details: Mapping[str, Any] | None = None
@@ -210,7 +276,7 @@ class Response:
             "status_details": details,
             "output": [item.as_dict() for item in self._output],
             "output_modalities": self.modalities,
-            "max_output_tokens": self._asked("max_output_tokens"),
+            "max_output_tokens": self.asked("max_output_tokens"),
             "audio": {"output": {"format": output["format"], "voice": output["voice"]}},
             "metadata": self.wish.get("metadata"),
             "usage": None if status == "in_progress" else self._usage(),

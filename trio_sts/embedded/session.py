@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
-import trio
 from attrs import define, field
 
 from trio_sts.audio.formats import AudioFormat
@@ -13,23 +12,21 @@ from .brain.grammar import build
 from .checks import mapping, one_of
 from .config import defaults, merged, turn_rules
 from .events import event, refused
-from .faults import Faults
-from .hearing import Heard, InputBuffer
+from .faults import Faults, Order
+from .hearing import InputBuffer
 from .itemrequests import ItemRequests
-from .items import Conversation, Item, new_id, text_tokens
+from .items import Conversation, new_id
 from .refusal import Refusal
-from .requests import audio_of, required, wish_of
-from .response import Response
+from .requests import audio_of, required
+from .responding import Responses
 from .speech.recogniser import recogniser
-from .speech.vad import Started, Stopped
+from .turns import Turns
 
 _FORMATS: Final[Mapping[str, AudioFormat]] = {
     "audio/pcm": "pcm",
     "audio/pcmu": "pcmu",
     "audio/pcma": "pcma",
 }
-# Turns that wait for the recogniser; a client that sends more of them is not heard.
-_WAITING_TURNS = 16
 
 
 @define(eq=False, kw_only=True)
@@ -42,12 +39,14 @@ class Session:
         config: The effective configuration.
         conversation: The items as the model knows them, cut to what was heard.
         items: What obeys the client's requests about them.
-        active: The response that is being made.
-        responses: To its maker.
-        turns: To the recogniser.
+        responses: What it makes.
+        turns: What it hears.
+        grammar: What the recogniser understands.
+        reset: Cuts the connection, as a network does.
     """
 
-    post: Callable[[dict[str, Any]], None]
+    _send: Callable[[dict[str, Any]], None] = field(alias="send")
+    reset: Callable[[], None]
     model: str
     expires_at: int
     faults: Faults
@@ -55,28 +54,30 @@ class Session:
     config: dict[str, Any] = field(init=False, repr=False)
     conversation: Conversation = field(factory=Conversation, repr=False)
     items: ItemRequests = field(init=False, repr=False)
-    active: Response | None = None
+    responses: Responses = field(init=False, repr=False)
+    turns: Turns = field(init=False, repr=False)
     grammar: str = field(default="", repr=False)
-    responses: "trio.MemorySendChannel[Response]" = field(init=False, repr=False)
-    wanted: "trio.MemoryReceiveChannel[Response]" = field(init=False, repr=False)
-    turns: "trio.MemorySendChannel[tuple[Item, Heard]]" = field(init=False, repr=False)
-    spoken: "trio.MemoryReceiveChannel[tuple[Item, Heard]]" = field(
-        init=False, repr=False
-    )
-    _input: InputBuffer = field(init=False, repr=False)
-    _turn_id: str = field(default="", init=False)
-    _known_tokens: tuple[int, int] = field(default=(0, 0), init=False)
+    _updates: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.config = defaults(self.model)
         self.items = ItemRequests(self.conversation, self.post)
-        # One is active; those that were cancelled before they began are skipped.
-        self.responses, self.wanted = trio.open_memory_channel[Response](16)
-        self.turns, self.spoken = trio.open_memory_channel[tuple[Item, Heard]](
-            _WAITING_TURNS
+        self.responses = Responses(
+            post=self.post,
+            conversation=self.conversation,
+            faults=self.faults,
+            config=self.config,
         )
         detection = self.config["audio"]["input"]["turn_detection"]
-        self._input = InputBuffer(self.input_format, turn_rules(detection))
+        self.turns = Turns(
+            post=self.post,
+            conversation=self.conversation,
+            items=self.items,
+            faults=self.faults,
+            began=self._speech_started,
+            ended=self._speech_stopped,
+            buffer=InputBuffer(self.input_format, turn_rules(detection)),
+        )
         self._learn_tools()
 
     @property
@@ -95,6 +96,8 @@ class Session:
 
     def handle(self, message: str | bytes) -> None:
         """Obey one event of the client, or answer why not."""
+        if self.turns.deaf:
+            return
         event_id: str | None = None
         try:
             asked = _parsed(message)
@@ -106,132 +109,38 @@ class Session:
         except Refusal as refusal:
             self.post(refused(refusal.as_dict(event_id)))
 
+    def post(self, event: dict[str, Any]) -> None:
+        """Send an event to the client."""
+        if not self.turns.deaf:
+            self._send(event)
+
     def update(self, asked: Mapping[str, Any]) -> None:
         """``session.update``."""
-        refuse = self.faults.refuse
-        self.config = merged(
-            self.config, required(asked, "session"), model=self.model, refused=refuse
+        self._updates += 1
+        faults = self.faults.of("update", self._updates)
+        refused = faults["refuse"].names if "refuse" in faults else ()
+        config = merged(
+            self.config, required(asked, "session"), model=self.model, refused=refused
         )
-        detection = self.config["audio"]["input"]["turn_detection"]
+        transcription = config["audio"]["input"]["transcription"]
+        if "refuse_transcriber" in faults and transcription is not None:
+            _check_transcriber(faults["refuse_transcriber"], transcription)
+        self.config = self.responses.config = config
+        detection = config["audio"]["input"]["turn_detection"]
         rules = turn_rules(detection) if detection else None
-        self._input.reconfigure(self.input_format, rules)
+        self.turns.buffer.reconfigure(self.input_format, rules)
         self._learn_tools()
-        self.post(event("session.updated", session=self._shown(echo=True)))
+        if "update_unanswered" not in faults:
+            self.post(event("session.updated", session=self._shown(echo=True)))
 
-    def append(self, asked: Mapping[str, Any]) -> None:
-        """``input_audio_buffer.append``."""
-        for change in self._input.append(audio_of(asked)):
-            if isinstance(change, Started):
-                self._speech_started(change)
-            else:
-                self._speech_stopped(*change)
+    def _speech_started(self) -> None:
+        if self._detection("interrupt_response"):
+            self.responses.interrupt("turn_detected")
 
-    def commit(self, _: Mapping[str, Any]) -> None:
-        """``input_audio_buffer.commit``."""
-        self._commit(self._input.commit(), new_id("item"))
-
-    def clear(self, _: Mapping[str, Any]) -> None:
-        """``input_audio_buffer.clear``."""
-        self._input.clear()
-        self.post(event("input_audio_buffer.cleared"))
-
-    def create_response(self, asked: Mapping[str, Any]) -> None:
-        """``response.create``."""
-        wish = wish_of(asked)
-        if self.active is not None:
-            raise Refusal(
-                "conversation_already_has_active_response",
-                "Conversation already has an active response in progress: "
-                f"{self.active.id}. Wait until the response is finished before creating "
-                "a new one.",
-            )
-        self._respond(wish)
-
-    def cancel_response(self, asked: Mapping[str, Any]) -> None:
-        """``response.cancel``."""
-        active, response_id = self.active, asked.get("response_id")
-        if active is None or (response_id and response_id != active.id):
-            raise Refusal(
-                "response_cancel_not_active",
-                "Cancellation failed: no active response found",
-            )
-        self.active = None
-        active.cancel("client_cancelled")
-
-    def ended(self, response: Response) -> None:
-        """A response is done: the next may come."""
-        if self.active is response:
-            self.active = None
-        tokens = self._tokens()
-        self._known_tokens = (sum(tokens[::2]), sum(tokens[1::2]))
-
-    def _speech_started(self, change: Started) -> None:
-        self._turn_id = new_id("item")
-        self.post(
-            event(
-                "input_audio_buffer.speech_started",
-                audio_start_ms=change.at_ms,
-                item_id=self._turn_id,
-            )
-        )
-        active = self.active
-        if active is not None and self._detection("interrupt_response"):
-            self.active = None
-            active.cancel("turn_detected")
-
-    def _speech_stopped(self, change: Stopped, heard: Heard) -> None:
-        self.post(
-            event(
-                "input_audio_buffer.speech_stopped",
-                audio_end_ms=change.at_ms,
-                item_id=self._turn_id,
-            )
-        )
-        self._commit(heard, self._turn_id)
+    def _speech_stopped(self) -> None:
         # A response that may not be interrupted is running: this turn gets none.
-        if self._detection("create_response") and self.active is None:
-            self._respond({})
-
-    def _commit(self, heard: Heard, item_id: str) -> None:
-        item = Item(
-            id=item_id,
-            type="message",
-            role="user",
-            content_type="input_audio",
-            audio_ms=heard.duration_ms,
-            heard=trio.Event(),
-        )
-        previous_id = self.conversation.add(item)
-        committed = "input_audio_buffer.committed"
-        self.post(event(committed, item_id=item.id, previous_item_id=previous_id))
-        self.items.show(item, previous_id)
-        try:
-            self.turns.send_nowait((item, heard))
-        except trio.WouldBlock:
-            if item.heard is not None:
-                item.heard.set()
-
-    def _respond(self, wish: Mapping[str, Any]) -> None:
-        response = Response(
-            post=self.post,
-            conversation=self.conversation,
-            config=self.config,
-            wish=wish,
-            input_tokens=(*self._tokens(), *self._known_tokens),
-        )
-        try:
-            self.responses.send_nowait(response)
-        except trio.WouldBlock as exc:
-            told = "Too many responses were created and cancelled at once."
-            raise Refusal("rate_limit_exceeded", told) from exc
-        self.active = response
-        response.created()
-
-    def _tokens(self) -> tuple[int, int]:
-        """Text and audio tokens of instructions and conversation."""
-        counted = [item.tokens for item in self.conversation.items]
-        text = text_tokens(self.config["instructions"])
-        return (text + sum(t for t, _ in counted), sum(a for _, a in counted))
+        if self._detection("create_response") and self.responses.active is None:
+            self.responses.respond({})
 
     def _detection(self, name: str) -> bool:
         detection = self.config["audio"]["input"]["turn_detection"]
@@ -249,7 +158,7 @@ class Session:
             "expires_at": self.expires_at,
             **self.config,
         }
-        if echo and self.faults.wrong_format_echo:
+        if echo and "wrong_format" in self.faults.of("connection"):
             other = "audio/pcmu" if self.output_format == "pcm" else "audio/pcma"
             wrong = {"format": {"type": other}}
             audio = self.config["audio"]
@@ -265,15 +174,24 @@ def _parsed(message: str | bytes) -> dict[str, Any]:
     return mapping(asked, "event")
 
 
+def _check_transcriber(order: Order, transcription: Mapping[str, Any]) -> None:
+    param, model = "session.audio.input.transcription.model", transcription.get("model")
+    if order.concerns(str(model)):
+        told = f"Invalid value: '{model}'. The model is not supported."
+        raise Refusal("invalid_value", told, param)
+
+
 HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {
     "session.update": Session.update,
-    "input_audio_buffer.append": Session.append,
-    "input_audio_buffer.commit": Session.commit,
-    "input_audio_buffer.clear": Session.clear,
+    "input_audio_buffer.append": lambda session, asked: session.turns.append(
+        audio_of(asked)
+    ),
+    "input_audio_buffer.commit": lambda session, _: session.turns.commit(),
+    "input_audio_buffer.clear": lambda session, _: session.turns.clear(),
     "conversation.item.create": lambda session, asked: session.items.create(asked),
     "conversation.item.retrieve": lambda session, asked: session.items.retrieve(asked),
     "conversation.item.delete": lambda session, asked: session.items.delete(asked),
     "conversation.item.truncate": lambda session, asked: session.items.truncate(asked),
-    "response.create": Session.create_response,
-    "response.cancel": Session.cancel_response,
+    "response.create": lambda session, asked: session.responses.create(asked),
+    "response.cancel": lambda session, asked: session.responses.cancel(asked),
 }

@@ -1,5 +1,6 @@
 """What the model says next, from its conversation and its instructions."""
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,6 +12,8 @@ from . import knowledge
 from .answers import Reply, answer
 from .tools import call, named_tool, tell
 
+_ANSWERED = {"function_call_output", "mcp_call"}
+_TOLD = {"message", *_ANSWERED}
 _QUOTED = re.compile(r"[“\"](.+)[”\"]", re.DOTALL)
 _WORD_FOR_WORD = re.compile(
     r"(?:word for word|verbatim|exactly)[^:]*:\s*(.+)", re.DOTALL | re.IGNORECASE
@@ -52,11 +55,11 @@ def next_reply(
 def _to_last(
     items: Sequence[Item], tools: Sequence[Mapping[str, Any]], instructions: str
 ) -> Reply:
-    waiting = [item for item in items if item.type != "function_call" and item.counts]
+    waiting = [item for item in items if item.type in _TOLD and item.counts]
     last = waiting[-1] if waiting else None
     if last is None:
         return Reply(asked_to_say(instructions) or knowledge.GREETING)
-    if last.type == "function_call_output":
+    if last.type in _ANSWERED:
         return Reply(" ".join(tell(output) for output in _outputs(waiting)))
     if last.role == "user":
         before = [item.said for item in waiting if item.role == "assistant"]
@@ -70,7 +73,8 @@ def _outputs(waiting: Sequence[Item]) -> list[str]:
     """The outputs since anybody spoke, oldest first."""
     outputs: list[str] = []
     for item in reversed(waiting):
-        if item.type != "function_call_output":
+        if item.type not in _ANSWERED:
             break
-        outputs.insert(0, item.output or "")
+        failed = json.dumps({"error": item.error["message"]}) if item.error else ""
+        outputs.insert(0, item.output or failed)
     return outputs
