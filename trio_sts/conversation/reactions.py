@@ -84,14 +84,7 @@ EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
 }
 
 # Events that no rule needs to know of.
-IGNORED: Final = frozenset(
-    {
-        events.SessionCreated,
-        events.ItemTruncated,
-        events.ItemDeleted,
-        events.UnknownEvent,
-    }
-)
+IGNORED: Final = frozenset({events.SessionCreated, events.UnknownEvent})
 
 
 @frozen
