@@ -5,8 +5,10 @@ and, with deltas of 100 ms, 10 deltas. Caches are warm here, as they are not in 
 with many calls: these figures compare one way with another, a load says what it costs.
 """
 
+import struct
 from collections.abc import Callable, Coroutine, Iterator
-from itertools import count
+from itertools import count, cycle
+from math import pi, sin
 from typing import TypeVar
 
 import orjson
@@ -16,7 +18,11 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from trio_sts.audio.formats import AudioFormat, decoder, encoder
 from trio_sts.audio.framing import FRAME_BYTES
+from trio_sts.audio.portable_vad import detect_speech as detect_speech_in_numpy
+from trio_sts.audio.speedups import detect_speech
+from trio_sts.audio.voice_activity import STATE_BYTES, spectrum_table
 from trio_sts.conversation.config import Rules
+from trio_sts.conversation.parts.ear import Ear
 from trio_sts.conversation.session import Conversation
 from trio_sts.legs.fastpath.demux import Demux
 from trio_sts.legs.fastpath.frames import Masks, message_frame
@@ -93,6 +99,39 @@ def test_delta_from_the_models_format(
 
 def test_20_ms_from_24_khz(benchmark: BenchmarkFixture) -> None:
     assert benchmark(decoder("pcm").decode, APPENDED)
+
+
+@pytest.mark.parametrize("sound", ["speech", "silence"])
+@pytest.mark.parametrize("detect", [detect_speech, detect_speech_in_numpy])
+def test_voice_activity_in_five_frames(
+    benchmark: BenchmarkFixture,
+    detect: Callable[[bytes, bytearray, bytes], bytes],
+    sound: str,
+) -> None:
+    """Of 100 ms in the middle of a word, or of silence."""
+    pcm = _word() if sound == "speech" else bytes(5 * FRAME_BYTES)
+    state, table = bytearray(STATE_BYTES), spectrum_table()
+    assert benchmark(detect, pcm, state, table) in {bytes(5), b"\1" * 5}
+
+
+def test_ear_takes_a_frame(benchmark: BenchmarkFixture) -> None:
+    """As the core's pass does for each; every fifth is analysed."""
+    ear, now = Ear(), _clock(0.02)
+    frames = cycle(_word()[n : n + FRAME_BYTES] for n in range(0, 1600, FRAME_BYTES))
+    benchmark(lambda: ear.hear(next(frames), now()))
+
+
+def _word() -> bytes:
+    """100 ms of a voice at 120 Hz that rises, with two formants."""
+    samples: list[int] = []
+    for n in range(800):
+        t = n / 8_000
+        phase = 2 * pi * (120 * t + 100 * t * t)
+        size = sum(
+            sin(k * phase) / (1 + ((k * 130 - 600) / 200) ** 2) for k in range(1, 20)
+        )
+        samples.append(round(6_000 * size))
+    return struct.pack("<800h", *samples)
 
 
 def test_decode_a_caller_frame(benchmark: BenchmarkFixture) -> None:

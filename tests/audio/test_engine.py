@@ -9,12 +9,14 @@ from pathlib import Path
 from subprocess import run
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_sts.audio import engine, portable
+from bench.labelled import non_speech, utterances
+from trio_sts.audio import engine, portable, portable_vad
 from trio_sts.audio.g711 import A_LAW, MU_LAW, Law
 from trio_sts.audio.resample import downsampler, upsampler
+from trio_sts.audio.voice_activity import STATE_BYTES, spectrum_table
 
 headers = Path(sysconfig.get_path("include"), "Python.h")
 if not (headers.exists() and shutil.which("cc")):
@@ -95,12 +97,15 @@ def test_what_is_no_bytes_is_refused() -> None:
     for function in (speedups.upsample, speedups.downsample, speedups.compress):
         with pytest.raises(TypeError):
             function("text", UP_TAPS)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speedups.detect_speech(b"", bytes(STATE_BYTES), b"")  # type: ignore[arg-type]
 
 
 def test_the_compiled_one_is_used() -> None:
     assert engine.upsample is speedups.upsample
     assert engine.downsample is speedups.downsample
     assert engine.compress is speedups.compress
+    assert engine.detect_speech is speedups.detect_speech
     assert not engine.WARNINGS
 
 
@@ -114,6 +119,8 @@ def test_where_it_was_not_built_the_other_is_used_and_the_operator_told() -> Non
         "import sys; sys.modules['trio_sts.audio.speedups'] = None\n"
         "from trio_sts.audio import engine, portable\n"
         "assert engine.upsample is portable.upsample\n"
+        "from trio_sts.audio import portable_vad\n"
+        "assert engine.detect_speech is portable_vad.detect_speech\n"
         "from trio_sts.cli import main\n"
         "main(['check'])"
     )
@@ -122,3 +129,63 @@ def test_where_it_was_not_built_the_other_is_used_and_the_operator_told() -> Non
         [sys.executable, "-c", code], env=environ, capture_output=True, check=True
     )
     assert b"without a C compiler" in told.stdout
+
+
+# Noise of any level, tones that begin and end, glides: what makes every branch run.
+@st.composite
+def sounds(draw: st.DrawFn) -> bytes:
+    parts: list[int] = []
+    for _ in range(draw(st.integers(1, 6))):
+        samples = 160 * draw(st.integers(1, 12))
+        size = draw(st.sampled_from([0, 30, 800, 6_000, 16_000, 32_767]))
+        period = draw(st.integers(20, 140))
+        glide = draw(st.sampled_from([0, 0, 3, 9]))
+        width = draw(st.integers(1, 20))
+        noise = draw(st.randoms(use_true_random=False))
+        phase = 0.0
+        for n in range(samples):
+            phase += 1 / (period + glide * n / 160)
+            pulse = phase % 1 * period < width
+            parts.append(int(size * (pulse - 0.1) / 1.2) + noise.randint(-20, 20))
+    clipped = (max(-32_768, min(32_767, part)) for part in parts)
+    return struct.pack(f"<{len(parts)}h", *clipped)
+
+
+FRAMES = st.binary(max_size=9_600).map(lambda pcm: pcm[: len(pcm) // 320 * 320])
+
+
+@given(parts=st.lists(sounds() | FRAMES, max_size=4))
+@settings(deadline=None)
+def test_both_hear_the_same_speech_and_remember_the_same(parts: list[bytes]) -> None:
+    table = spectrum_table()
+    state, other_state = bytearray(STATE_BYTES), bytearray(STATE_BYTES)
+    for pcm in parts:
+        found = speedups.detect_speech(pcm, state, table)
+        assert found == portable_vad.detect_speech(pcm, other_state, table)
+        assert state == other_state
+
+
+def test_both_hear_the_same_in_speech() -> None:
+    pytest.importorskip("espeakng_loader", reason="trio-sts[demo] is missing")
+    table = spectrum_table()
+    heard = 0
+    for piece in [*utterances(30), *non_speech(120)]:
+        pcm = piece.pcm[: len(piece.pcm) // 320 * 320]
+        state, other_state = bytearray(STATE_BYTES), bytearray(STATE_BYTES)
+        found = speedups.detect_speech(pcm, state, table)
+        assert found == portable_vad.detect_speech(pcm, other_state, table)
+        assert state == other_state
+        heard += 1 in found
+    assert heard > 20
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("pcm", "state", "table"), [(319, 0, 0), (320, -1, 0), (320, 1, 0), (320, 0, 1)]
+)
+def test_half_a_frame_and_other_sizes_are_refused(
+    name: str, pcm: int, state: int, table: int
+) -> None:
+    detect = {"portable": portable_vad, "speedups": speedups}[name].detect_speech
+    with pytest.raises(ValueError, match=r"of 320 bytes|not of their sizes"):
+        detect(bytes(pcm), bytearray(STATE_BYTES + state), spectrum_table()[table:])

@@ -36,6 +36,21 @@ for trial in range(4_000):
     assert len(down) == 2 * max(len(pcm) // 6 - n_taps + 1, 0)
     whole = pcm[: len(pcm) & -2]
     assert len(engine.compress(whole, bytes(65_536))) == len(whole) // 2
+
+table = bytearray(struct.pack(f"{2 * 62 * 64}h", *random.choices([-4096, 0, 4096], k=7936)))
+for trial in range(600):
+    frames = random.randrange(30)
+    level = random.choice([0, 1, 8, 15])
+    if trial % 3:  # noise, or the loudest tones there are
+        samples = (random.randrange(-1 << level, 1 << level) for _ in range(160 * frames))
+    else:
+        half = random.randint(1, 60)
+        samples = (32767 if n // half % 2 else -32768 for n in range(160 * frames))
+    pcm = bytearray(1) + struct.pack(f"<{160 * frames}h", *samples)
+    state = bytearray(528)
+    for _ in range(2):
+        odd = memoryview(pcm)[1:] if trial % 2 else pcm[1:]
+        assert len(engine.detect_speech(odd, state, table)) == frames
 """
 
 

@@ -9,9 +9,10 @@ Attributes:
 from typing import Final
 
 try:
-    from .speedups import compress, downsample, upsample
+    from .speedups import compress, detect_speech, downsample, upsample
 except ImportError:
     from .portable import compress, downsample, upsample
+    from .portable_vad import detect_speech
 
     _warning = (
         "the audio path was installed without a C compiler and Python's headers: "
@@ -22,4 +23,4 @@ else:
 
 WARNINGS: Final = (_warning,) if _warning else ()
 
-__all__ = ["WARNINGS", "compress", "downsample", "upsample"]
+__all__ = ["WARNINGS", "compress", "detect_speech", "downsample", "upsample"]

@@ -6,6 +6,7 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000 /* one build for Python 3.11 and all later ones */
 #include <Python.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -169,10 +170,250 @@ static PyObject *compress(PyObject *module, PyObject *args) {
     return result;
 }
 
+/* Voice activity: voice_activity.py tells the method and its sources, portable_vad.py has the
+ * same in numpy. Floating point only where each operation is rounded by itself, so that the
+ * two agree: build with -ffp-contract=off. */
+#define FRAME 160  /* samples of 20 ms at 8 kHz */
+#define STEP 80    /* the same at 4 kHz */
+#define PAST 128   /* kept at 4 kHz: the longest lag and the mean before the window */
+#define KNOWN (PAST + STEP)
+#define MEAN 32    /* 8 ms; without it an offset or hum would be a voice */
+#define LAGS 57    /* 70 Hz */
+#define LEAST_LAG 10 /* 400 Hz */
+#define WINDOW (KNOWN - (MEAN - 1) - LAGS) /* 30 ms */
+#define SPECTRUM 128 /* 32 ms: bins of 31.25 Hz */
+#define HALF (SPECTRUM / 2)
+#define FIRST_BIN 2
+#define BINS (HALF - FIRST_BIN)
+#define BITS 11    /* of a normalised sample: sums of products fit 32 bits */
+
+#define FLOOR_LEAST 304    /* -80 dBov at 400 Hz, as the sum of squares of a frame */
+#define LEVEL_LEAST 7640000  /* -36 dBov */
+#define LEVEL_SURE 19200000  /* -32 dBov */
+#define OVER_FLOOR 8         /* 9 dB */
+#define VOICED 64             /* of 128 */
+#define CHANGE_LEAST 408     /* mean difference of correlations, 0.055 * 128 * 58 */
+#define SPREAD_CHANGE_LEAST 44544 /* spread in thousandths times change */
+#define OVERLAP_MOST 0.9409  /* 0.97 squared */
+#define SCORE_SURE 3
+#define SCORE_WEAK 2
+#define SCORE_BEGIN 6
+#define SCORE_END 3
+#define SCORE_MOST 12
+
+typedef struct {
+    int64_t floor; /* the noise, as the sum of squares of a frame */
+    int64_t power; /* of the last voiced frame's spectrum */
+    int32_t score;
+    int32_t spread; /* of the last voiced frame; negative if the last was not voiced */
+    int16_t carry[2]; /* the last two samples */
+    int16_t speaking;
+    int16_t unused;
+    int16_t past[PAST];
+    int16_t correlations[LAGS + 1];
+    int16_t magnitudes[BINS];
+} detector;
+
+static int bits_over(const int32_t *from, int n) {
+    int32_t most = 0;
+    for (int i = 0; i < n; i++) {
+        most |= from[i] < 0 ? -from[i] : from[i];
+    }
+    int shift = 0;
+    while (most >> shift >= 1 << BITS) {
+        shift++;
+    }
+    return shift;
+}
+
+static int32_t product(const int16_t *a, const sample *b, int n) {
+    int32_t sum = 0;
+    for (int i = 0; i < n; i++) {
+        sum += (int32_t)a[i] * b[i];
+    }
+    return sum;
+}
+
+/* How the signal resembles itself some samples ago, 128 for the same; for each lag. */
+static int correlate(int16_t *out, const int16_t *known) {
+    int32_t without_mean[WINDOW + LAGS], sum = 0;
+    int16_t z[WINDOW + LAGS];
+    for (int i = 0; i < MEAN - 1; i++) {
+        sum += known[i];
+    }
+    for (int i = 0; i < WINDOW + LAGS; i++) {
+        sum += known[i + MEAN - 1];
+        without_mean[i] = MEAN * known[i + MEAN - 1] - sum;
+        sum -= known[i];
+    }
+    const int shift = bits_over(without_mean, WINDOW + LAGS);
+    for (int i = 0; i < WINDOW + LAGS; i++) {
+        z[i] = (int16_t)(without_mean[i] >> shift);
+    }
+    int32_t products[LAGS + 1], energies[LAGS + 1];
+    for (int lag = 0; lag <= LAGS; lag++) {
+        products[lag] = product(z + LAGS, z + LAGS - lag, WINDOW);
+    }
+    energies[0] = products[0];
+    for (int lag = 1; lag <= LAGS; lag++) {
+        const int32_t in = z[LAGS - lag], gone = z[LAGS - lag + WINDOW];
+        energies[lag] = energies[lag - 1] + in * in - gone * gone;
+    }
+    for (int lag = 0; lag <= LAGS; lag++) {
+        const double scale = sqrt((double)energies[0] * (double)energies[lag]);
+        out[lag] = (int16_t)(scale > 0 ? products[lag] * 128.0 / scale : 0);
+    }
+    int best = 0;
+    for (int lag = LEAST_LAG; lag <= LAGS; lag++) {
+        best = out[lag] > best ? out[lag] : best;
+    }
+    return best;
+}
+
+/* The magnitudes of the spectrum, its power, and how much of it is beside two peaks. */
+static int spectrum(int16_t *magnitudes, int64_t *power, const int16_t *known,
+                    const sample *table) {
+    int32_t y[SPECTRUM];
+    for (int i = 0; i < SPECTRUM; i++) {
+        y[i] = known[KNOWN - SPECTRUM + i] - known[KNOWN - SPECTRUM + i - 1];
+    }
+    const int shift = bits_over(y, SPECTRUM);
+    int16_t even[HALF] = {(int16_t)(y[HALF] >> shift)}, odd[HALF] = {0};
+    for (int i = 1; i < HALF; i++) {
+        const int32_t a = y[i] >> shift, b = y[SPECTRUM - i] >> shift;
+        even[i] = (int16_t)(a + b);
+        odd[i] = (int16_t)(a - b);
+    }
+    int32_t powers[BINS];
+    int64_t total = 0;
+    for (int k = 0; k < BINS; k++) {
+        const int32_t re = product(even, table + k * HALF, HALF) >> 15;
+        const int32_t im = product(odd, table + (BINS + k) * HALF, HALF) >> 15;
+        powers[k] = re * re + im * im;
+        magnitudes[k] = (int16_t)sqrt((double)powers[k]);
+        total += powers[k];
+    }
+    int64_t rest = total;
+    for (int peak = 0; peak < 2; peak++) {
+        int top = 0;
+        for (int k = 1; k < BINS; k++) {
+            top = powers[k] > powers[top] ? k : top;
+        }
+        for (int k = top < 2 ? 0 : top - 2; k <= top + 2 && k < BINS; k++) {
+            rest -= powers[k];
+            powers[k] = 0;
+        }
+    }
+    *power = total;
+    return total ? (int)(rest * 1000 / total) : 0;
+}
+
+/* Whether this frame and the last are voices that changed, and neither one or two tones. */
+static int is_evidence(detector *d, const int16_t *known, const sample *table) {
+    const int last_spread = d->spread;
+    int16_t correlations[LAGS + 1], magnitudes[BINS];
+    d->spread = -1;
+    if (correlate(correlations, known) < VOICED) {
+        return 0;
+    }
+    int64_t power, overlap = 0;
+    const int spread = spectrum(magnitudes, &power, known, table);
+    int64_t change = 0;
+    for (int lag = 0; lag <= LAGS; lag++) {
+        const int by = correlations[lag] - d->correlations[lag];
+        change += by < 0 ? -by : by;
+    }
+    for (int k = 0; k < BINS; k++) {
+        overlap += (int32_t)magnitudes[k] * d->magnitudes[k];
+    }
+    const int64_t least = spread < last_spread ? spread : last_spread;
+    const double most = OVERLAP_MOST * ((double)power * (double)d->power);
+    const int is = last_spread >= 0 && change >= CHANGE_LEAST &&
+                   least * change >= SPREAD_CHANGE_LEAST &&
+                   (double)overlap * (double)overlap <= most;
+    d->spread = spread;
+    d->power = power;
+    memcpy(d->correlations, correlations, sizeof(correlations));
+    memcpy(d->magnitudes, magnitudes, sizeof(magnitudes));
+    return is;
+}
+
+static int hears_speech(detector *d, const sample *in, const sample *table) {
+    int16_t known[KNOWN];
+    memcpy(known, d->past, sizeof(d->past));
+    int32_t before = d->carry[0], last = d->carry[1];
+    for (int i = 0; i < STEP; i++) {
+        const int32_t a = in[2 * i], b = in[2 * i + 1];
+        known[PAST + i] = (int16_t)((before + 3 * last + 3 * a + b + 4) >> 3);
+        before = a, last = b;
+    }
+    d->carry[0] = (int16_t)before, d->carry[1] = (int16_t)last;
+    int64_t level = 0;
+    for (int i = PAST; i < KNOWN; i++) {
+        const int64_t y = known[i] - known[i - 1];
+        level += y * y;
+    }
+    int gain = -1;
+    const int64_t noise = d->floor > FLOOR_LEAST ? d->floor : FLOOR_LEAST;
+    const int64_t risen = noise + (noise >> 5);
+    d->floor = level > noise ? (level < risen ? level : risen) : noise - ((noise - level) >> 2);
+    if (level < LEVEL_LEAST || level < OVER_FLOOR * d->floor) {
+        d->spread = -1;
+    } else if (is_evidence(d, known, table)) {
+        gain = level < LEVEL_SURE ? SCORE_WEAK : SCORE_SURE;
+    }
+    memcpy(d->past, known + STEP, sizeof(d->past));
+    const int score = d->score + gain;
+    d->score = score < 0 ? 0 : score > SCORE_MOST ? SCORE_MOST : score;
+    d->speaking = d->score >= (d->speaking ? SCORE_END : SCORE_BEGIN);
+    return d->speaking;
+}
+
+static PyObject *heard(const Py_buffer *pcm, const Py_buffer *state, const Py_buffer *table) {
+    const Py_ssize_t frame_bytes = FRAME * (Py_ssize_t)sizeof(sample);
+    if (pcm->len % frame_bytes != 0) {
+        PyErr_SetString(PyExc_ValueError, "pcm: whole frames of 320 bytes");
+        return NULL;
+    }
+    if (state->len != (Py_ssize_t)sizeof(detector) ||
+        table->len != 2 * BINS * HALF * (Py_ssize_t)sizeof(sample)) {
+        PyErr_SetString(PyExc_ValueError, "state, table: not of their sizes");
+        return NULL;
+    }
+    const Py_ssize_t n = pcm->len / frame_bytes;
+    PyObject *result = PyBytes_FromStringAndSize(NULL, n);
+    if (result == NULL) {
+        return NULL;
+    }
+    detector d; /* a buffer of bytes may begin anywhere */
+    memcpy(&d, state->buf, sizeof(d));
+    const sample *in = pcm->buf;
+    char *out = PyBytes_AsString(result);
+    for (Py_ssize_t i = 0; i < n; i++) {
+        out[i] = (char)hears_speech(&d, in + i * FRAME, table->buf);
+    }
+    memcpy(state->buf, &d, sizeof(d));
+    return result;
+}
+
+static PyObject *detect_speech(PyObject *module, PyObject *args) {
+    (void)module;
+    Py_buffer pcm, state, table;
+    if (!PyArg_ParseTuple(args, "y*w*y*:detect_speech", &pcm, &state, &table)) {
+        return NULL;
+    }
+    PyObject *result = heard(&pcm, &state, &table);
+    PyBuffer_Release(&table);
+    PyBuffer_Release(&state);
+    PyBuffer_Release(&pcm);
+    return result;
+}
+
 static PyMethodDef methods[] = {
     {"upsample", upsample, METH_VARARGS, NULL},
     {"downsample", downsample, METH_VARARGS, NULL},
     {"compress", compress, METH_VARARGS, NULL},
+    {"detect_speech", detect_speech, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -1,0 +1,70 @@
+"""Whether the caller speaks, by our own voice activity detection.
+
+It decides nothing that the model's VAD decides. It tells a silent caller from one whom
+the model does not hear, and whether a transferred caller is still here.
+"""
+
+from typing import Final
+
+from attrs import define, field
+
+from trio_sts.audio.framing import FRAME_MS
+from trio_sts.audio.voice_activity import VoiceActivityDetector
+
+# Between words and sentences.
+HANG_OVER_S: Final = 0.3
+# The model had this to react to: less may be a cough, or a word that its VAD lets go.
+UNANSWERED_MS: Final = 1_000
+NEVER: Final = float("-inf")
+NOT_YET: Final = float("inf")
+
+_SPEECH: Final = 1
+
+
+@define
+class Ear:
+    """The caller's speech as heard here, 100 ms late at most, and what it tells.
+
+    Written by: the hearing rule (`hear`), and whoever takes the model's events (`answered`).
+
+    Attributes:
+        last_speech_at: When speech was last heard; -inf if never.
+        speech_ms: How much was heard in the call.
+        unanswered_at: When the speech since the last event of the model was a second
+            long; inf as long as it is not.
+    """
+
+    last_speech_at: float = NEVER
+    speech_ms: int = 0
+    unanswered_at: float = NOT_YET
+    _answered_ms: int = 0
+    _detector: VoiceActivityDetector = field(factory=VoiceActivityDetector, repr=False)
+
+    def hear(self, pcm: bytes, now: float) -> None:
+        """Take caller audio: any amount of PCM16LE at 8 kHz, the last of it from now."""
+        frames = self._detector.feed(pcm)
+        if _SPEECH in frames:
+            self._hear_speech(frames, now)
+
+    def answered(self) -> None:
+        """Note that the model sent an event: it is not deaf to what was said so far."""
+        self._answered_ms = self.speech_ms
+        self.unanswered_at = NOT_YET
+
+    def is_speaking(self, now: float) -> bool:
+        """Whether the caller speaks; pauses of 0.3 s do not count."""
+        return now - self.last_speech_at <= HANG_OVER_S
+
+    @property
+    def unanswered_ms(self) -> int:
+        """How much speech was heard since the last event of the model."""
+        return self.speech_ms - self._answered_ms
+
+    def _hear_speech(self, frames: bytes, now: float) -> None:
+        frames_after = len(frames) - 1 - frames.rfind(_SPEECH)
+        after_ms = frames_after * FRAME_MS + self._detector.waiting_ms
+        # Audio may come faster than it was spoken: time does not go back.
+        self.last_speech_at = max(self.last_speech_at, now - after_ms / 1000)
+        self.speech_ms += frames.count(_SPEECH) * FRAME_MS
+        if self.unanswered_at == NOT_YET and self.unanswered_ms >= UNANSWERED_MS:
+            self.unanswered_at = self.last_speech_at
