@@ -87,7 +87,8 @@ def spoken(text: str, voice: str, speed: float, pitch: float) -> Sound:
         return sound
     at = np.arange(0, len(sound) - 1, pitch)
     # Cubic would be finer; what linear adds is 30 dB down.
-    return np.interp(at, np.arange(len(sound)), sound)
+    shifted: Sound = np.interp(at, np.arange(len(sound)), sound)
+    return shifted
 
 
 def trimmed(sound: Sound) -> Sound:

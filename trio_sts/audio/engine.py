@@ -16,7 +16,7 @@ except ImportError:
 
     _warning = (
         "the audio path was installed without a C compiler and Python's headers: "
-        "calls cost about a tenth more CPU"
+        "calls cost a fifth more CPU, and up to twice as much while the caller speaks"
     )
 else:
     _warning = ""

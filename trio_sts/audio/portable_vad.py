@@ -51,6 +51,7 @@ _KEPT: Final = _PAST + _LAGS + 1 + _BINS  # samples behind these in the state
 _STATE_BYTES: Final = _NUMBERS.size + _KEPT * _SAMPLE_BYTES
 _TABLE_BYTES: Final = 2 * _BINS * _HALF * _SAMPLE_BYTES
 
+_Samples = npt.NDArray[np.int16]
 _Whole = npt.NDArray[np.int64]
 _Float = npt.NDArray[np.float64]
 _Voice = list[int]  # power, spread, change, overlap
@@ -96,45 +97,42 @@ class _Detector:
     spread: int
     carry: tuple[int, int]
     speaking: bool
-    past: _Whole = field(repr=False)
-    correlations: _Whole = field(repr=False)
-    magnitudes: _Whole = field(repr=False)
+    past: _Samples = field(repr=False)
+    correlations: _Samples = field(repr=False)
+    magnitudes: _Samples = field(repr=False)
 
     @classmethod
     def read(cls, state: bytearray) -> "_Detector":
-        floor, power, score, spread, *carry, speaking = _NUMBERS.unpack_from(state)
-        kept = np.frombuffer(bytes(state[_NUMBERS.size :]), _SAMPLE).astype(np.int64)
-        past, correlations, magnitudes = np.split(kept, [_PAST, _PAST + _LAGS + 1])
+        """Its arrays are parts of the state and are written in place."""
+        floor, power, score, spread, before, last, speaking = _NUMBERS.unpack_from(
+            state
+        )
+        kept = np.frombuffer(state, _SAMPLE, _KEPT, _NUMBERS.size)
         return cls(
             floor,
             power,
             score,
             spread,
-            (carry[0], carry[1]),
+            (before, last),
             bool(speaking),
-            past,
-            correlations,
-            magnitudes,
+            past=kept[:_PAST],
+            correlations=kept[_PAST : _PAST + _LAGS + 1],
+            magnitudes=kept[_PAST + _LAGS + 1 :],
         )
 
     def write(self, state: bytearray) -> None:
-        numbers = (
-            self.floor,
-            self.power,
-            self.score,
-            self.spread,
-            *self.carry,
-            self.speaking,
-        )
-        kept = np.concatenate((self.past, self.correlations, self.magnitudes))
-        state[:] = _NUMBERS.pack(*numbers) + kept.astype(_SAMPLE).tobytes()
+        numbers = (self.floor, self.power, self.score, self.spread)
+        _NUMBERS.pack_into(state, 0, *numbers, *self.carry, self.speaking)
 
     def hear(self, pcm: bytes, rows: tuple[_Float, _Float]) -> Iterator[bool]:
-        samples = np.frombuffer(pcm, _SAMPLE).astype(np.int64)
-        samples = np.concatenate((self.carry, samples))
-        low = np.concatenate((self.past, _halved(samples)))
+        samples = np.empty(len(pcm) // _SAMPLE_BYTES + 2, np.int64)
+        samples[:2] = self.carry
+        samples[2:] = np.frombuffer(pcm, _SAMPLE)
+        low = np.empty(_PAST + len(samples) // 2 - 1, np.int64)
+        low[:_PAST] = self.past
+        low[_PAST:] = _halved(samples)
         self.carry = (int(samples[-2]), int(samples[-1]))
-        self.past = low[-_PAST:]
+        self.past[:] = low[-_PAST:]
         steps = low[_PAST:] - low[_PAST - 1 : -1]
         levels: list[int] = (steps * steps).reshape(-1, _STEP).sum(axis=1).tolist()
         loud = [n for n, level in enumerate(levels) if self._is_loud(level)]
@@ -167,7 +165,7 @@ class _Detector:
         magnitudes = np.sqrt(powers.astype(np.float64)).astype(np.int64)
         correlations = np.concatenate((self.correlations[None], correlations))
         magnitudes = np.concatenate((self.magnitudes[None], magnitudes))
-        self.correlations, self.magnitudes = correlations[-1], magnitudes[-1]
+        self.correlations[:], self.magnitudes[:] = correlations[-1], magnitudes[-1]
         changes = np.abs(correlations[1:] - correlations[:-1]).sum(axis=1)
         overlaps = (magnitudes[1:] * magnitudes[:-1]).sum(axis=1)
         totals = powers.sum(axis=1)
