@@ -10,14 +10,14 @@ from attrs import define, field
 
 from trio_sts.audio.framing import FRAME_MS
 from trio_sts.audio.voice_activity import VoiceActivityDetector
+from trio_sts.conversation.moments import NEVER
 
 # Between words and sentences.
 HANG_OVER_S: Final = 0.3
 # The model had this to react to: less may be a cough, or a word that its VAD lets go.
 UNANSWERED_MS: Final = 1_000
-NEVER: Final = float("-inf")
-NOT_YET: Final = float("inf")
 
+_NEVER_BEFORE: Final = float("-inf")
 _SPEECH: Final = 1
 
 
@@ -25,7 +25,7 @@ _SPEECH: Final = 1
 class Ear:
     """The caller's speech as heard here, 100 ms late at most, and what it tells.
 
-    Written by: the hearing rule (`hear`), and whoever takes the model's events (`answered`).
+    Written by: hearing; whoever takes the model's events says `answered`.
 
     Attributes:
         last_speech_at: When speech was last heard; -inf if never.
@@ -34,9 +34,9 @@ class Ear:
             long; inf as long as it is not.
     """
 
-    last_speech_at: float = NEVER
+    last_speech_at: float = _NEVER_BEFORE
     speech_ms: int = 0
-    unanswered_at: float = NOT_YET
+    unanswered_at: float = NEVER
     _answered_ms: int = 0
     _detector: VoiceActivityDetector = field(factory=VoiceActivityDetector, repr=False)
 
@@ -49,7 +49,7 @@ class Ear:
     def answered(self) -> None:
         """Note that the model sent an event: it is not deaf to what was said so far."""
         self._answered_ms = self.speech_ms
-        self.unanswered_at = NOT_YET
+        self.unanswered_at = NEVER
 
     def is_speaking(self, now: float) -> bool:
         """Whether the caller speaks; pauses of 0.3 s do not count."""
@@ -66,5 +66,5 @@ class Ear:
         # Audio may come faster than it was spoken: time does not go back.
         self.last_speech_at = max(self.last_speech_at, now - after_ms / 1000)
         self.speech_ms += frames.count(_SPEECH) * FRAME_MS
-        if self.unanswered_at == NOT_YET and self.unanswered_ms >= UNANSWERED_MS:
+        if self.unanswered_at == NEVER and self.unanswered_ms >= UNANSWERED_MS:
             self.unanswered_at = self.last_speech_at
