@@ -102,7 +102,9 @@ def test_20_ms_from_24_khz(benchmark: BenchmarkFixture) -> None:
 
 
 @pytest.mark.parametrize("sound", ["speech", "silence"])
-@pytest.mark.parametrize("detect", [detect_speech, detect_speech_in_numpy])
+@pytest.mark.parametrize(
+    "detect", [detect_speech, detect_speech_in_numpy], ids=["compiled", "numpy"]
+)
 def test_voice_activity_in_five_frames(
     benchmark: BenchmarkFixture,
     detect: Callable[[bytes, bytearray, bytes], bytes],

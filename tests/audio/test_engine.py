@@ -155,7 +155,7 @@ FRAMES = st.binary(max_size=9_600).map(lambda pcm: pcm[: len(pcm) // 320 * 320])
 
 
 @given(parts=st.lists(sounds() | FRAMES, max_size=4))
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 def test_both_hear_the_same_speech_and_remember_the_same(parts: list[bytes]) -> None:
     table = spectrum_table()
     state, other_state = bytearray(STATE_BYTES), bytearray(STATE_BYTES)
