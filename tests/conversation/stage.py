@@ -22,6 +22,13 @@ from trio_sts.wire.realtime.items import (
 
 from .avr_core import AvrCore
 
+# What speaks up by itself, or waits for it, is tried where it is the subject.
+QUIET: dict[str, Any] = {
+    "idle_s": 1e6,
+    "silence_prompt_s": 0,
+    "farewell": False,
+    "hangup_grace_ms": 0,
+}
 VOICE = b"\x01\x02" * (FRAME_BYTES // 2)
 _FRAME_S = 0.02
 _T = TypeVar("_T")
@@ -55,7 +62,7 @@ class Stage:
     model, and the other commands themselves.
     """
 
-    rules: Rules = field(factory=lambda: Rules(greeting=False, idle_s=1e6))
+    rules: Rules = field(factory=lambda: Rules(greeting=False, **QUIET))
     now: float = 1000.0
     grid_s: float = 1000.0
     conversation: Conversation = field(init=False)
@@ -73,7 +80,7 @@ class Stage:
     @classmethod
     def ready(cls, **rules: Any) -> Self:
         """A call whose model is ready; nothing is remembered of how it got there."""
-        given: dict[str, Any] = {"greeting": False, "idle_s": 1e6, **rules}
+        given: dict[str, Any] = {"greeting": False, **QUIET, **rules}
         stage = cls(Rules(**given))
         stage.init()
         stage.model_ready()

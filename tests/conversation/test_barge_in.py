@@ -75,8 +75,10 @@ def test_an_item_without_audio_is_deleted() -> None:
 
 def test_nothing_is_sent_for_an_item_that_was_fully_heard() -> None:
     stage = Stage.ready()
-    stage.answer(500, "i1", "r1")
-    stage.answer(500, "i2", "r2")
+    stage.created()
+    stage.delta(500, "i1")
+    stage.delta(500, "i2")
+    stage.done()
     stage.advance(0.8)
     stage.speech_started()
     assert [item for item, _ in stage.truncated] == ["i2"]

@@ -1,11 +1,16 @@
 """A turn that the model owes ends in audio, a nudge or an end."""
 
-from trio_sts.conversation.commands import EndCall
+from trio_sts.conversation.commands import EndCall, Reconnect
 from trio_sts.conversation.config import Rules
 from trio_sts.wire.realtime import events
-from trio_sts.wire.realtime.requests import CancelResponse, CreateResponse
+from trio_sts.wire.realtime.items import Item
+from trio_sts.wire.realtime.requests import (
+    CancelResponse,
+    CreateFunctionOutput,
+    CreateResponse,
+)
 
-from .stage import Stage, called
+from .stage import Stage, called, spoken
 
 
 def owing(**rules: object) -> Stage:
@@ -17,13 +22,21 @@ def owing(**rules: object) -> Stage:
     return stage
 
 
-def test_the_turn_is_nudged_once_and_then_given_up() -> None:
+def test_the_ladder_is_an_ask_another_session_and_the_end() -> None:
     stage = owing()
     stage.advance(7.9)
     assert stage.kinds() == []
     stage.advance(0.2)
     assert stage.kinds() == ["CreateResponse"]
     assert stage.conversation.counters.nudges == 1
+    stage.advance(7.8)
+    assert stage.all(Reconnect) == []
+    stage.advance(0.2)
+    assert len(stage.all(Reconnect)) == 1
+    stage.model_ready()
+    stage.mark()
+    stage.advance(1.1)
+    assert stage.creates == 1
     stage.advance(7.8)
     assert stage.all(EndCall) == []
     stage.advance(0.2)
@@ -38,12 +51,24 @@ def test_nothing_is_nudged_while_nothing_is_owed() -> None:
     assert stage.kinds() == []
 
 
-def test_audio_ends_the_turn_that_was_owed() -> None:
+def test_audible_audio_settles_the_turn_at_the_end_of_its_response() -> None:
+    stage = owing()
+    stage.answer(100)
+    stage.advance(60)
+    assert stage.creates == 0
+
+
+def test_an_answer_that_stalls_after_its_first_audio_is_asked_to_go_on() -> None:
     stage = owing()
     stage.created()
     stage.delta(100)
-    stage.advance(60)
-    assert stage.creates == 0
+    stage.advance(8.1)
+    assert stage.all(CancelResponse) == []
+    stage.advance(0.1)
+    assert [cancel.response_id for cancel in stage.all(CancelResponse)] == ["r1"]
+    stage.done("r1", "cancelled")
+    (create,) = stage.all(CreateResponse)
+    assert "cut off" in (create.instructions or "")
 
 
 def test_a_response_that_starts_but_emits_no_audio_is_cancelled_and_awaited() -> None:
@@ -59,21 +84,13 @@ def test_a_response_that_starts_but_emits_no_audio_is_cancelled_and_awaited() ->
     assert stage.creates == 1
 
 
-def test_a_response_that_ends_without_a_sound_is_nudged() -> None:
+def test_a_cancelled_response_counts_as_gone_after_2_s() -> None:
     stage = owing()
     stage.created()
-    stage.done()
-    stage.advance(8.1)
-    assert stage.creates == 1
-
-
-def test_a_response_that_never_ends_ends_the_call() -> None:
-    stage = owing()
-    stage.created()
-    stage.advance(16.5)
+    stage.advance(9.9)
     assert stage.creates == 0
-    assert stage.end is not None
-    assert stage.end.code == 1011
+    stage.advance(0.2)
+    assert stage.creates == 1
 
 
 def test_a_response_that_was_over_long_ago_is_asked_for_at_once() -> None:
@@ -91,8 +108,9 @@ def test_a_tool_whose_response_never_ends_is_nudged_too() -> None:
     stage.tool_finished()
     stage.advance(8.1)
     assert len(stage.all(CancelResponse)) == 1
-    stage.advance(8)
-    assert stage.end is not None
+    stage.advance(2)
+    assert len(stage.all(CreateFunctionOutput)) == 0
+    assert stage.creates == 1
 
 
 def test_a_tool_call_ends_the_turn_that_was_owed_and_its_output_owes_one() -> None:
@@ -110,17 +128,19 @@ def test_speech_ends_the_turn_that_was_owed() -> None:
     stage = owing()
     stage.advance(7)
     stage.speech_started()
-    stage.talk(20)
+    stage.talk(5)
     assert stage.creates == 0
     stage.speech_stopped()
-    stage.advance(7.9)
+    stage.advance(0.9)
     assert stage.creates == 0
 
 
 def test_the_clock_does_not_run_while_something_is_audible() -> None:
     stage = Stage.ready()
-    stage.answer(10_000)
-    stage.call_tool("c1", response="r2")
+    stage.created()
+    stage.delta(10_000)
+    stage.function_call()
+    stage.done("r1", "completed", spoken("i1"), called("c1"))
     stage.tool_finished()
     assert stage.creates == 1
     stage.advance(17.9)
@@ -209,16 +229,23 @@ def test_a_remote_tool_that_runs_excuses_the_silence_until_it_ends() -> None:
     stage.advance(30)
     assert stage.conversation.counters.nudges == 0
     stage.model(events.McpProgress("response.mcp_call.completed", "m1"))
-    stage.advance(2.1)
-    assert stage.conversation.counters.nudges == 1
+    stage.done("r1", "completed", Item("m1", "mcp_call"))
+    stage.advance(0.9)
+    assert stage.creates == 0
+    stage.advance(0.2)
+    assert stage.creates == 1
+    assert stage.conversation.counters.nudges == 0
 
 
-def test_a_remote_tool_whose_end_was_not_seen_ends_with_its_response() -> None:
+def test_a_remote_tool_may_end_after_its_response() -> None:
     stage = Stage.ready(dead_air_s=2)
     stage.speech_started()
     stage.speech_stopped()
     stage.created()
     stage.model(events.McpProgress("response.mcp_call.in_progress", "m1"))
-    stage.done()
-    stage.advance(2.1)
-    assert stage.conversation.counters.nudges == 1
+    stage.done("r1", "completed", Item("m1", "mcp_call"))
+    stage.advance(30)
+    assert stage.creates == 0
+    stage.model(events.McpProgress("response.mcp_call.completed", "m1"))
+    stage.advance(1.1)
+    assert stage.creates == 1

@@ -20,6 +20,14 @@ def saying_goodbye(
     return stage
 
 
+def goodbye_in_one(stage: Stage, n: int) -> None:
+    response, item, call_id = f"r{n}", f"i{n}", f"bye{n}"
+    stage.created(response)
+    stage.delta(1000, item, response)
+    stage.function_call(call_id, "avr_hangup", response)
+    stage.done(response, "completed", spoken(item), called(call_id, "avr_hangup"))
+
+
 def run_tools(stage: Stage) -> list[str]:
     return [run.name for run in stage.all(RunTool)]
 
@@ -50,8 +58,13 @@ def test_a_farewell_without_audio_is_not_waited_for() -> None:
 
 def test_goodbye_words_may_come_in_the_response_before() -> None:
     stage = Stage.ready()
-    stage.answer(2000)
+    stage.created("r1")
+    stage.delta(2000)
+    stage.function_call("c1", "look_up", "r1")
+    stage.done("r1", "completed", spoken("i1"), called("c1"))
+    stage.tool_finished()
     stage.call_tool("bye", "avr_hangup", "r2")
+    stage.mark()
     stage.advance(2.0)
     assert run_tools(stage) == []
     stage.advance(0.1)
@@ -59,10 +72,18 @@ def test_goodbye_words_may_come_in_the_response_before() -> None:
 
 
 def test_the_wait_is_bounded() -> None:
-    stage = saying_goodbye(ms=60_000)
-    stage.advance(14.9)
+    stage = saying_goodbye(ms=90_000)
+    stage.advance(59.9)
     assert run_tools(stage) == []
     stage.advance(0.2)
+    assert run_tools(stage) == ["avr_hangup"]
+
+
+def test_a_long_goodbye_is_heard_to_its_end() -> None:
+    stage = saying_goodbye(ms=18_000)
+    stage.advance(18.0)
+    assert run_tools(stage) == []
+    stage.advance(0.1)
     assert run_tools(stage) == ["avr_hangup"]
 
 
@@ -99,13 +120,11 @@ def test_a_hangup_asked_for_while_the_caller_speaks_is_cancelled_too() -> None:
 def test_a_third_hangup_proceeds_once_the_caller_is_silent() -> None:
     stage = Stage.ready()
     for n in range(2):
-        stage.answer(1000, f"i{n}", f"r{n}")
-        stage.call_tool(f"bye{n}", "avr_hangup", f"h{n}")
+        goodbye_in_one(stage, n)
         stage.speech_started()
         stage.speech_stopped()
     assert len(told(stage)) == 2
-    stage.answer(1000, "i2", "r2")
-    stage.call_tool("bye2", "avr_hangup", "h2")
+    goodbye_in_one(stage, 2)
     stage.speech_started()
     stage.talk(3)
     assert run_tools(stage) == []

@@ -58,7 +58,7 @@ def test_without_a_greeting_the_caller_speaks_first() -> None:
     stage = before_the_model(greeting=False)
     stage.talk(0.2)
     stage.model_ready()
-    stage.advance(30)
+    stage.advance(19)
     assert stage.creates == 0
     assert appended_ms(stage) == 200
 

@@ -90,8 +90,10 @@ def test_the_longest_call_ends() -> None:
 
 def test_a_caller_who_sends_nothing_is_left_after_the_idle_time() -> None:
     stage = Stage.ready(idle_s=30)
+    stage.keys("#")
+    stage.answer(20)
     stage.talk(1)
-    stage.advance(29.9)
+    stage.advance(29.0)
     assert not stage.over()
     stage.advance(0.2)
     assert stage.end == EndCall(1000, "no caller audio")

@@ -236,11 +236,13 @@ class Call(RuleBasedStateMachine):
             return
         self.stage.model_ready()
         self.stage.speech_stopped()
-        for _ in range(3):
+        for _ in range(30):
             for call_id in self.stage.running:
                 self.stage.tool_finished(call_id, ok=False)
             self.stage.running.clear()
-            self.stage.advance(60)
+            if self.stage.down and not self.stage.over():
+                self.stage.model_ready()
+            self.stage.advance(5)
         assert self.stage.over(), "the model owes a turn, and nothing happens"
 
     @property

@@ -10,7 +10,7 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
 
-from .stage import Stage, spoken
+from .stage import Stage, called, spoken
 
 FORMATS: tuple[AudioFormat, ...] = ("pcm", "pcmu", "pcma")
 
@@ -189,11 +189,17 @@ def test_what_avr_core_gets_does_not_depend_on_how_deltas_are_cut(
 
 def test_over_the_bound_the_oldest_waiting_response_is_dropped() -> None:
     stage = Stage.ready(playout_max_s=2)
-    stage.answer(1500, "i1", "r1")
+    stage.created("r1")
+    stage.delta(1500, "i1", "r1")
+    stage.function_call("c1", response="r1")
+    stage.done("r1", "completed", spoken("i1"), called("c1"))
+    stage.tool_finished("c1")
     stage.created("r2")
     stage.delta(1200, "i2", "r2")
-    assert stage.truncated == [("i1", 400)]
     stage.done("r2")
+    assert stage.truncated == []
+    stage.advance(0.5)
+    assert stage.truncated == [("i1", 400)]
     stage.advance(5)
     assert stage.core.finished_ms == {"i1": 400, "i2": 1220}
 
@@ -203,9 +209,10 @@ def test_an_answer_over_the_bound_ends_where_the_queue_is_full() -> None:
     stage.created()
     stage.delta(2500)
     stage.delta(1000)
-    assert stage.truncated == [("i1", 2500)]
     stage.done()
+    assert stage.truncated == []
     stage.advance(5)
+    assert stage.truncated == [("i1", 2500)]
     assert stage.core.finished_ms["i1"] in {2500, 2520}
 
 

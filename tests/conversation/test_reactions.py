@@ -22,6 +22,7 @@ def test_every_input_of_the_core_has_its_line_or_is_ignored_on_purpose() -> None
     of_ours = {
         inputs.ModelReady,
         inputs.ModelLost,
+        inputs.ModelFailed,
         inputs.BadEvent,
         inputs.ToolFinished,
         BadMessage,

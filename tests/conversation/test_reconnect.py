@@ -195,13 +195,15 @@ def test_ids_of_the_old_session_mean_nothing_in_the_new_one() -> None:
     stage.advance(0.5)
     stage.model_lost()
     stage.model_ready()
+    stage.advance(1.1)
+    assert stage.creates == 1
     stage.created("r1")
     stage.delta(1000, "i1", "r1")
     stage.advance(0.5)
     stage.mark()
     stage.speech_started()
     cuts = stage.all(TruncateItem)
-    assert [(cut.item_id, cut.audio_end_ms) for cut in cuts] == [("i1", 0)]
+    assert [(cut.item_id, cut.audio_end_ms) for cut in cuts] == [("i1", 20)]
 
 
 def test_audio_of_the_caller_is_kept_while_the_line_is_down() -> None:

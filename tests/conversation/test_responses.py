@@ -41,8 +41,7 @@ def test_a_response_created_after_the_outputs_satisfies_the_want() -> None:
     stage.speech_started()
     stage.tool_finished()
     stage.speech_stopped()
-    stage.created("vad")
-    stage.done("vad")
+    stage.answer(100, "i1", "vad")
     stage.advance(5)
     assert stage.creates == 0
 
@@ -64,14 +63,26 @@ def test_a_refusal_while_nothing_was_asked_asks_for_nothing() -> None:
     assert stage.creates == 0
 
 
-def test_a_refusal_after_the_vads_response_came_is_settled_by_it() -> None:
+def test_a_refusal_after_the_vads_response_came_leaves_the_want_as_it_was() -> None:
     stage = after_a_tool()
     stage.tool_finished()
     stage.created("vad")
     stage.error(ACTIVE)
     stage.delta(100, "i1", "vad")
-    stage.done("vad")
     assert stage.creates == 1
+    stage.done("vad")
+    assert stage.creates == 2
+
+
+def test_a_refusal_before_the_vads_response_is_seen_leaves_the_want_too() -> None:
+    stage = after_a_tool()
+    stage.tool_finished()
+    stage.error(message="Conversation already has an active response in progress: x.")
+    stage.created("vad")
+    stage.delta(100, "i1", "vad")
+    assert stage.creates == 1
+    stage.done("vad")
+    assert stage.creates == 2
 
 
 def test_a_want_that_came_after_an_unanswered_create_is_asked_for_too() -> None:
@@ -80,11 +91,9 @@ def test_a_want_that_came_after_an_unanswered_create_is_asked_for_too() -> None:
     stage.tool_finished()
     stage.tool_finished("c2")
     assert stage.creates == 1
-    stage.created("r2")
-    stage.done("r2")
+    stage.answer(100, "i2", "r2")
     assert stage.creates == 2
-    stage.created("r3")
-    stage.done("r3")
+    stage.answer(100, "i3", "r3")
     assert stage.creates == 2
 
 

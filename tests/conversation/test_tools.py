@@ -159,16 +159,25 @@ def test_an_outcome_after_the_end_is_ignored() -> None:
     assert stage.all(object) == []
 
 
-def test_the_oldest_call_ids_are_forgotten() -> None:
+def test_an_id_that_is_used_again_in_another_response_is_another_call() -> None:
+    stage = Stage.ready()
+    for n in range(3):
+        stage.call_tool("call_0", response=f"r{n}")
+    ran = [run.call_id for run in stage.all(RunTool)]
+    assert ran == ["call_0", "call_0_2", "call_0_3"]
+    for n, key in enumerate(ran):
+        stage.tool_finished(key, f'"{n}"')
+    assert outputs(stage) == [("call_0", f'"{n}"') for n in range(3)]
+
+
+def test_the_oldest_announcements_are_forgotten() -> None:
     stage = Stage.ready()
     for n in range(4097):
         stage.call_tool(f"c{n}", response=f"r{n}")
         stage.tool_finished(f"c{n}")
     stage.mark()
-    stage.call_tool("c4096", response="again")
+    stage.function_call("c4096", response="r4096")
     assert runs(stage) == []
-    stage.call_tool("c0", response="once more")
-    assert runs(stage) == [("c0", "look_up")]
 
 
 def test_a_response_that_does_not_end_before_64_others_is_given_up() -> None:

@@ -45,6 +45,10 @@ class Watched(Stage):
     unanswered: bool = False
     down: bool = False
     nudges: int = 0
+    # When the active response was cut, by the caller or by us.
+    cut_at: float | None = None
+    # What is created now is not what an interruption is about.
+    creating: bool = False
 
     @override
     def model_ready(self, welcome_message: str | None = None) -> None:
@@ -54,13 +58,16 @@ class Watched(Stage):
     @override
     def model(self, event: events.ServerEvent | Any) -> None:
         if not self.down:
+            self.creating = isinstance(event, events.ResponseCreated)
             self._see(event)
             super().model(event)
+            self.creating = False
 
     def _see(self, event: events.ServerEvent | Any) -> None:
         match event:
             case events.ResponseCreated(response=response):
                 self.active = response.id
+                self.cut_at = None
                 self.unanswered = False
             case events.AudioDelta(response_id=response, item_id=item):
                 self._delta(response, item, len(event.audio))
@@ -70,6 +77,7 @@ class Watched(Stage):
                 self._over(response.id)
             case events.ErrorEvent():
                 self.unanswered = False
+                self._fail(event.error.code)
                 in_vain = event.error.code == "response_cancel_not_active"
                 if in_vain and self.active in self.banned | self.given_up:
                     self.active = None
@@ -112,7 +120,7 @@ class Watched(Stage):
         self.down = True
         self.gone |= {*self.parents.values(), *self.item_of.values(), *self.banned}
         self.gone |= {self.active or ""}
-        self.active = None
+        self.active = self.cut_at = None
         self.unanswered = False
         self.banned.clear()
 
@@ -127,14 +135,32 @@ class Watched(Stage):
 
     def _over(self, response: str) -> None:
         if self.active in {response, None}:
-            self.active = None
+            self.active = self.cut_at = None
             self.unanswered = False
         self.gone.add(response)
         self.banned.discard(response)
 
-    def _ban(self) -> None:
-        if self.active is not None:
+    def _fail(self, code: str | None) -> None:
+        """A fault of the server's ends the active response."""
+        if code == "rate_limit_exceeded" and self.active is not None:
+            self.gone.add(self.active)
+            self.given_up.add(self.active)
             self.banned.add(self.active)
+            self.active = None
+
+    def _ban(self) -> None:
+        if self.active is not None and not self.creating:
+            self.banned.add(self.active)
+            self._cut()
+
+    def _cut(self) -> None:
+        self.cut_at = self.now if self.cut_at is None else self.cut_at
+
+    def _forget_cut(self) -> None:
+        """A response that was cut has 2 s for its end."""
+        if self.cut_at is not None and self.now >= self.cut_at + 2 - 1e-6:
+            self.gone.add(self.active or "")
+            self.active = self.cut_at = None
 
     def _judge(self, command: commands.Command, *, corrected: bool) -> None:
         match command:
@@ -142,12 +168,14 @@ class Watched(Stage):
                 nudged = self.conversation.counters.nudges > self.nudges
                 self.nudges = self.conversation.counters.nudges
                 assert nudged or not self.unanswered, "two creates are unanswered"
+                self._forget_cut()
                 assert self.active is None, "a response is active"
                 self.unanswered = True
             case commands.ToModel(
                 event=requests.CancelResponse(response_id=str(given))
             ):
                 self.given_up.add(given)
+                self._cut()
             case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
                 assert call not in self.answered, "a second output"
                 assert self.parents[call] in self.gone, "its response is not done"

@@ -22,6 +22,11 @@ class Reconnect:
 
 
 @frozen
+class LeaveModel:
+    """The model is given up: close its leg, and open no other one."""
+
+
+@frozen
 class ToCaller:
     """Send one message on the caller leg."""
 
@@ -38,8 +43,9 @@ class ToModel:
 
 @frozen
 class RunTool:
-    """Run a tool; its outcome comes back with ``tool_finished``.
+    """Run a tool; its outcome comes back with ``tool_finished``, by the call's id.
 
+    ``call_id`` is the model's, unless it was used before in this conversation.
     ``arguments`` is the model's raw JSON: parsing and checking it is the registry's work.
     """
 
@@ -77,7 +83,17 @@ class Record:
     fields: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
 
-Command = Begin | Reconnect | ToCaller | ToModel | RunTool | EndCall | Note | Record
+Command = (
+    Begin
+    | Reconnect
+    | LeaveModel
+    | ToCaller
+    | ToModel
+    | RunTool
+    | EndCall
+    | Note
+    | Record
+)
 
 
 @define
@@ -98,6 +114,10 @@ class Outgoing:
     def reconnect(self) -> None:
         """Open another model leg for this call."""
         self._put(Reconnect())
+
+    def leave_model(self) -> None:
+        """Close the model's side for good."""
+        self._put(LeaveModel())
 
     def caller(self, message: avr.ToCore) -> None:
         """Send a message to AVR Core."""

@@ -1,16 +1,32 @@
 """How a conversation is held: the part of the settings that the core knows."""
 
-from attrs import frozen
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import field, frozen
 
 from trio_sts.audio.formats import AudioFormat
+
+ControlKind = Literal["hangup", "transfer"]
+
+
+def _built_in_control() -> Mapping[str, ControlKind]:
+    return {"avr_hangup": "hangup", "avr_transfer": "transfer"}
 
 
 @frozen
 class Rules:
     """Every number that a conversation obeys; units are in the names.
 
-    ``hangup_tool`` and ``transfer_tool`` name the two tools that end the agent's part of
-    the call.
+    Attributes:
+        call_control: The tools that end the agent's part of the call, by name.
+        apology: PCM16LE at 8 kHz that is played when the model can't be had; empty for
+            none.
+        fallback: Extension and context that the caller is transferred to after it.
+        hold_sound: PCM16LE at 8 kHz, played over and over while a connection is
+            awaited; empty for never.
+        hold_sound_always: Whether it is played while a tool or a thought takes long
+            as well.
     """
 
     audio_format: AudioFormat = "pcm"
@@ -22,10 +38,19 @@ class Rules:
     greeting: bool = True
     greeting_protected: bool = False
     goodbye_timeout_s: float = 15
+    farewell: bool = True
+    hangup_grace_ms: int = 800
     dtmf_timeout_ms: int = 1500
     dead_air_s: float = 8
+    thinking_max_s: float = 30
+    silence_prompt_s: float = 20
     reconnect: bool = True
     max_call_s: float = 7200
     idle_s: float = 120
     hangup_tool: str = "avr_hangup"
     transfer_tool: str = "avr_transfer"
+    call_control: Mapping[str, ControlKind] = field(factory=_built_in_control)
+    apology: bytes = field(default=b"", repr=False)
+    fallback: tuple[str, str] | None = None
+    hold_sound: bytes = field(default=b"", repr=False)
+    hold_sound_always: bool = False

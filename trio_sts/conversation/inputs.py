@@ -31,8 +31,24 @@ class BadEvent:
 
 @frozen
 class ToolFinished:
-    """A tool has answered; ``ok`` says whether it did what it was asked."""
+    """A tool has answered.
 
-    call_id: str
+    ``ok`` says whether it did what it was asked, ``silent`` that nothing is to be said
+    about it.
+    """
+
+    key: str
     output: str = field(repr=False)
     ok: bool
+    silent: bool = False
+
+
+@frozen
+class ModelFailed:
+    """No session could be opened: the model is given up.
+
+    ``reason`` is told to the caller's side, in plain words.
+    """
+
+    outcome: str
+    reason: str

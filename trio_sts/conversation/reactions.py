@@ -9,14 +9,16 @@ from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 
-from .inputs import BadEvent, ModelLost, ModelReady, ToolFinished
+from .inputs import BadEvent, ModelFailed, ModelLost, ModelReady, ToolFinished
 from .rules import (
     asking,
     barge_in,
     dead_air,
+    giving_up,
     goodbye,
     greeting,
     hearing,
+    hold_sound,
     keypad,
     limits,
     mcp,
@@ -24,6 +26,7 @@ from .rules import (
     outputs,
     responses,
     restoring,
+    silent_caller,
     tools,
     transcripts,
 )
@@ -32,22 +35,25 @@ from .state import State
 Reaction = Callable[[State, Any, float], None]
 
 # What comes in, and the rules that react, in this order.
-EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
-    # AVR Core.
+_CALLER: Final[Mapping[type, tuple[Reaction, ...]]] = {
     avr.Init: (opening.init,),
     avr.CallerAudio: (hearing.caller_audio,),
     avr.DtmfDigit: (keypad.key_pressed,),
     avr.UnknownFromCore: (limits.unknown_type,),
     BadMessage: (limits.bad_message,),
-    # The model leg.
+}
+_MODEL_LEG: Final[Mapping[type, tuple[Reaction, ...]]] = {
     ModelReady: (restoring.model_ready, greeting.model_ready),
     ModelLost: (restoring.model_lost,),
+    ModelFailed: (giving_up.model_failed,),
     BadEvent: (limits.bad_event,),
+}
+# Before these, each event of the model's is a sign that it is there.
+_MODEL: Final[Mapping[type, tuple[Reaction, ...]]] = {
     # The caller, as the model hears them.
     events.SpeechStarted: (
         hearing.speech_started,
         asking.speech_started,
-        dead_air.speech_started,
         goodbye.speech_started,
         barge_in.speech_started,
     ),
@@ -57,12 +63,12 @@ EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
         goodbye.speech_stopped,
     ),
     events.InputTimeout: (asking.input_timeout,),
-    events.InputCommitted: (transcripts.input_committed,),
+    events.InputCommitted: (barge_in.input_committed, transcripts.input_committed),
     events.ItemAdded: (transcripts.item_added,),
     events.TranscriptionCompleted: (transcripts.caller_words,),
     events.TranscriptionFailed: (transcripts.no_caller_words,),
     # The model's answers.
-    events.ResponseCreated: (responses.created,),
+    events.ResponseCreated: (barge_in.response_created, responses.created),
     events.OutputItemAdded: (tools.output_item_added, responses.output_item_added),
     events.AudioDelta: (responses.audio,),
     events.AudioDone: (responses.audio_done,),
@@ -79,12 +85,24 @@ EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
     events.McpProgress: (mcp.progress,),
     events.ErrorEvent: (responses.error,),
     events.SessionUpdated: (restoring.session_updated,),
-    # Tools.
-    ToolFinished: (goodbye.tool_finished, outputs.tool_finished),
+    events.UnknownEvent: (),
+}
+_TOOLS: Final[Mapping[type, tuple[Reaction, ...]]] = {
+    ToolFinished: (
+        giving_up.tool_finished,
+        goodbye.tool_finished,
+        outputs.tool_finished,
+    ),
+}
+EVENTS: Final[Mapping[type, tuple[Reaction, ...]]] = {
+    **_CALLER,
+    **_MODEL_LEG,
+    **{event: (dead_air.model_event, *rules) for event, rules in _MODEL.items()},
+    **_TOOLS,
 }
 
 # Events that no rule needs to know of.
-IGNORED: Final = frozenset({events.SessionCreated, events.UnknownEvent})
+IGNORED: Final = frozenset({events.SessionCreated})
 
 
 @frozen
@@ -102,16 +120,21 @@ class Step:
     run: Callable[[State, float], None]
 
 
-# In this order. No step may make an earlier one due.
+# In this order, and once more while a rule makes an earlier one due.
 PASS: Final = (
     Step("playout", hearing.play_at, hearing.play),
     Step("greeting", greeting.let_audio_through_at, greeting.let_audio_through),
     Step("intake", hearing.send_caller_audio_at, hearing.send_caller_audio),
     Step("keypad", keypad.send_keys_at, keypad.send_keys),
+    Step("cancelled", asking.forget_cancelled_at, asking.forget_cancelled),
     Step("goodbye", goodbye.go_on_at, goodbye.go_on),
     Step("outputs", outputs.send_due_at, outputs.send_due),
-    Step("asking", asking.send_if_due_at, asking.send_if_due),
+    Step("mcp", mcp.ask_at, mcp.ask),
     Step("dead air", dead_air.watch_at, dead_air.watch),
+    Step("silent caller", silent_caller.watch_at, silent_caller.watch),
+    Step("asking", asking.send_if_due_at, asking.send_if_due),
+    Step("hold sound", hold_sound.play_at, hold_sound.play),
+    Step("giving up", giving_up.go_on_at, giving_up.go_on),
     Step("transcripts", transcripts.send_finished_at, transcripts.send_finished),
     Step("limits", limits.enforce_at, limits.enforce),
 )

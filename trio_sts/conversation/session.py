@@ -12,7 +12,7 @@ from trio_sts.wire.realtime.requests import AppendAudio
 
 from .commands import Command, Outgoing, ToModel
 from .config import Rules
-from .inputs import BadEvent, ModelLost, ModelReady, ToolFinished
+from .inputs import BadEvent, ModelFailed, ModelLost, ModelReady, ToolFinished
 from .moments import NEVER
 from .parts.counters import Counters
 from .parts.history import Entry
@@ -22,6 +22,9 @@ from .state import new_state
 
 # Two sums of the same times may differ in their last bits.
 _SAME_MOMENT_S = 1e-6
+# A rule may make an earlier one of the pass due; what still is after so many rounds has
+# to wait for the next pass.
+_MOST_ROUNDS = 4
 
 
 class Conversation:
@@ -61,15 +64,16 @@ class Conversation:
 
     @property
     def end_reason(self) -> str | None:
-        """Why the call is about to end, if call control has succeeded."""
-        return self._state.goodbye.outcome
+        """How the call has ended if the caller is gone now; None if by hanging up."""
+        state = self._state
+        return state.goodbye.outcome or state.apology.outcome or None
 
     def from_caller(
         self, message: avr.FromCore | BadMessage, now: float
     ) -> list[Command]:
         """One message of AVR Core, or what was wrong with it."""
         nothing_due = now < self._due_at and not self._state.out.ended
-        if nothing_due and isinstance(message, avr.CallerAudio):
+        if nothing_due and isinstance(message, avr.CallerAudio) and message.pcm:
             return self._caller_audio(message, now)
         return self._react(message, now)
 
@@ -99,11 +103,29 @@ class Conversation:
         """The model leg is gone; a new one is announced by `model_ready`."""
         return self._react(ModelLost(), now)
 
+    def model_failed(self, outcome: str, reason: str, now: float) -> list[Command]:
+        """No session can be had: the caller hears so, and the call ends.
+
+        Args:
+            outcome: One or two words for the summary line.
+            reason: What the caller's side is told, in plain words.
+            now: The time.
+        """
+        return self._react(ModelFailed(outcome, reason), now)
+
     def tool_finished(
-        self, call_id: str, output: str, now: float, *, ok: bool
+        self, call_id: str, output: str, now: float, *, ok: bool, silent: bool = False
     ) -> list[Command]:
-        """A tool has answered: the text for the model, and whether it did its work."""
-        return self._react(ToolFinished(call_id, output, ok), now)
+        """A tool has answered.
+
+        Args:
+            call_id: As in the command that ran it.
+            output: The text for the model.
+            now: The time.
+            ok: Whether it did what it was asked.
+            silent: Nothing is to be said about it.
+        """
+        return self._react(ToolFinished(call_id, output, ok, silent), now)
 
     def tick(self, now: float) -> list[Command]:
         """The deadline has come."""
@@ -133,22 +155,33 @@ class Conversation:
 
     def _run_pass(self, now: float) -> None:
         state, due_at, due_rule = self._state, NEVER, ""
-        if not state.out.ended:
+        for _ in range(_MOST_ROUNDS):
+            due_at, due_rule, ran = NEVER, "", False
             for step in PASS:
+                if state.out.ended:
+                    break
                 at = step.due_at(state, now)
                 if at <= now + _SAME_MOMENT_S:
+                    # The first one cannot make an earlier one due.
+                    ran = ran or step is not PASS[0]
                     step.run(state, now)
                     at = step.due_at(state, now)
                 if at < due_at:
                     due_at, due_rule = at, step.name
+            if not ran or state.out.ended:
+                break
         if state.out.ended:
             due_at, due_rule = NEVER, ""
         self._due_at, self._due_rule = due_at, due_rule
 
     def _caller_audio(self, message: avr.CallerAudio, now: float) -> list[Command]:
-        """The bulk of all messages: nothing but the intake can become due by it."""
+        """The bulk of all messages: intake and dead air alone can become due by it."""
         state = self._state
+        unanswered_at = state.ear.unanswered_at
         audio = hearing.forward_at_once(state, message.pcm, now)
+        if state.ear.unanswered_at != unanswered_at:
+            # The model is to show that it has heard this as well.
+            self._due_at, self._due_rule = now, "dead air"
         if audio is None:
             hearing.caller_audio(state, message, now)
             hearing.send_caller_audio(state, now)
@@ -160,7 +193,6 @@ class Conversation:
     def _last_records(self, now: float) -> list[Command]:
         state = self._state
         state.out = Outgoing()
-        transcripts.close_heard(state, now)
         barge_in.record_unheard(state, now)
         transcripts.send_rest(state)
         return state.out.take()

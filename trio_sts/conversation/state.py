@@ -6,13 +6,17 @@ from trio_sts.audio.formats import encoder
 
 from .commands import Outgoing
 from .config import Rules
+from .parts.apology import Apology
+from .parts.caller_silence import CallerSilence
 from .parts.caller_speech import CallerSpeech
 from .parts.connection import Connection
 from .parts.counters import Counters
+from .parts.ear import Ear
 from .parts.failures import Retries
 from .parts.goodbye import Goodbye
 from .parts.greeting import Greeting
 from .parts.history import History
+from .parts.hold_sound import HoldSound
 from .parts.intake import Intake
 from .parts.keypad import Keypad
 from .parts.mcp import McpCalls
@@ -36,6 +40,8 @@ class State:
     goodbye: Goodbye
     keypad: Keypad
     owed_turn: OwedTurn
+    caller_silence: CallerSilence
+    hold_sound: HoldSound
     out: Outgoing = field(factory=Outgoing)
     connection: Connection = field(factory=Connection)
     caller_speech: CallerSpeech = field(factory=CallerSpeech)
@@ -44,6 +50,8 @@ class State:
     greeting: Greeting = field(factory=Greeting)
     calls: ToolCalls = field(factory=ToolCalls)
     mcp: McpCalls = field(factory=McpCalls)
+    ear: Ear = field(factory=Ear)
+    apology: Apology = field(factory=Apology)
     retries: Retries = field(factory=Retries)
     counters: Counters = field(factory=Counters)
 
@@ -61,7 +69,9 @@ def new_state(rules: Rules, *, started_at: float, fallback_uuid: str) -> State:
         ),
         intake=Intake(encoder(rules.audio_format)),
         history=History(rules.caller_transcripts),
-        goodbye=Goodbye(rules.goodbye_timeout_s),
+        goodbye=Goodbye(rules.goodbye_timeout_s, rules.hangup_grace_ms),
         keypad=Keypad(rules.dtmf_timeout_ms),
-        owed_turn=OwedTurn(rules.dead_air_s),
+        owed_turn=OwedTurn(rules.dead_air_s, rules.thinking_max_s),
+        caller_silence=CallerSilence(rules.silence_prompt_s, started_at),
+        hold_sound=HoldSound(rules.hold_sound),
     )

@@ -43,3 +43,12 @@ def typed_object(text: str | bytes, what: str) -> tuple[str, dict[str, Any]]:
 def object_or_none(value: object) -> Json | None:
     """The value if it is a JSON object."""
     return cast("Json", value) if isinstance(value, dict) else None
+
+
+def is_object(text: str) -> bool:
+    """Whether a text is a whole JSON object."""
+    try:
+        parsed: object = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(parsed, dict)

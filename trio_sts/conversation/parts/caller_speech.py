@@ -1,6 +1,13 @@
 """Whether the caller speaks, as the model's VAD tells it."""
 
+from typing import Final
+
 from attrs import define
+
+from trio_sts.conversation.moments import AT_ONCE
+
+# Speech that the VAD never ends excuses a silence no longer than this.
+LONGEST_S: Final = 15.0
 
 
 @define
@@ -11,11 +18,34 @@ class CallerSpeech:
     """
 
     active: bool = False
+    # A turn was committed, or is being spoken, that the VAD has announced.
+    announced: bool = False
+    _since: float = AT_ONCE
 
-    def started(self) -> None:
+    def started(self, now: float) -> None:
         """The VAD hears the caller."""
-        self.active = True
+        self.active = self.announced = True
+        self._since = now
+
+    def committed(self) -> bool:
+        """A turn is committed.
+
+        Returns:
+            Whether the VAD has told of its speech: some never do.
+        """
+        announced, self.announced = self.announced, self.active
+        return announced
+
+    def excuses_until(self, heard_until: float) -> float:
+        """Until when speech excuses a silence, if our own ear hears it until then."""
+        if not self.active:
+            return AT_ONCE
+        return min(self._since + LONGEST_S, heard_until)
 
     def stopped(self) -> None:
         """The VAD hears the end of the caller's turn, or there is no VAD any more."""
         self.active = False
+
+    def leave_session(self) -> None:
+        """There is no VAD any more."""
+        self.active = self.announced = False

@@ -19,15 +19,28 @@ class Connection:
 
     ready: bool = False
     owed_at_drop: bool = False
+    # Since when the caller waits for one.
+    waiting_since: float | None = None
     _drops: int = 0
+
+    def dialling(self, now: float) -> None:
+        """A session is being opened."""
+        self.waiting_since = now
 
     def opened(self) -> None:
         """A session is set up."""
         self.ready = True
+        self.waiting_since = None
 
-    def lost(self, *, owed: bool) -> None:
+    def left(self) -> None:
+        """There is no session, and none is awaited."""
+        self.ready = False
+        self.waiting_since = None
+
+    def lost(self, now: float, *, owed: bool) -> None:
         """The session is gone; another one is asked for."""
         self.ready = False
+        self.waiting_since = now
         self.owed_at_drop = owed
         self._drops += 1
 

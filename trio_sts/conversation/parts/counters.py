@@ -19,6 +19,7 @@ Counter = Literal[
     "reconnects",
     "bad_messages",
     "bad_events",
+    "odd_responses",
 ]
 
 
@@ -38,6 +39,8 @@ class Counters:
     reconnects: int = 0
     bad_messages: int = 0
     bad_events: int = 0
+    # That ended otherwise than completed.
+    odd_responses: int = 0
     caller_audio_ms: float = 0
     agent_audio_ms: float = 0
     dropped_audio_ms: float = 0
@@ -49,6 +52,9 @@ class Counters:
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
     _asked_at: float | None = field(default=None, repr=False)
+    # Of what the caller asked last; audio of an older one is no answer to it.
+    _answer_id: str | None = field(default=None, repr=False)
+    _token_limit_told: bool = field(default=False, repr=False)
     _unknown_types: set[str] = field(factory=set[str], repr=False)
 
     def count(self, counter: Counter) -> int:
@@ -71,10 +77,15 @@ class Counters:
         self.dropped_audio_ms += ms
         return first
 
-    def agent_audio(self, pcm: bytes, now: float) -> None:
-        """Audio leaves for AVR Core; the first one after a turn ends its latency."""
+    def response_begins(self, response_id: str) -> None:
+        """A response begins: the first after a turn is the answer to it."""
+        if self._asked_at is not None and self._answer_id is None:
+            self._answer_id = response_id
+
+    def agent_audio(self, pcm: bytes, response_id: str, now: float) -> None:
+        """Audio leaves for AVR Core; the first of the answer ends a turn's latency."""
         self.agent_audio_ms += len(pcm) * _MS_PER_BYTE
-        if self._asked_at is not None:
+        if self._asked_at is not None and response_id == self._answer_id:
             self.worst_latency_s = max(self.worst_latency_s, now - self._asked_at)
             self._asked_at = None
 
@@ -82,6 +93,7 @@ class Counters:
         """The caller stopped speaking: the latency of this turn starts to count."""
         self.turns += 1
         self._asked_at = now
+        self._answer_id = None
 
     def add_usage(self, usage: Usage) -> None:
         """Add the tokens of one response."""
@@ -91,6 +103,12 @@ class Counters:
         self.cached_audio_tokens += usage.cached_audio_tokens
         self.output_text_tokens += usage.output_text_tokens
         self.output_audio_tokens += usage.output_audio_tokens
+
+    def first_token_limit(self) -> bool:
+        """Whether an answer is cut by the token limit for the first time in the call."""
+        first = not self._token_limit_told
+        self._token_limit_told = True
+        return first
 
     def is_new_type(self, message_type: str) -> bool:
         """Whether an unknown type is seen for the first time; from now on it is not."""

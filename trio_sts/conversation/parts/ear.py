@@ -56,6 +56,11 @@ class Ear:
         return now - self.last_speech_at <= HANG_OVER_S
 
     @property
+    def speaks_until(self) -> float:
+        """Until when the caller counts as speaking, if nothing more is heard."""
+        return self.last_speech_at + HANG_OVER_S
+
+    @property
     def unanswered_ms(self) -> int:
         """How much speech was heard since the last event of the model."""
         return self.speech_ms - self._answered_ms

@@ -41,8 +41,12 @@ ACTIVE_RESPONSE = "conversation_already_has_active_response"
 _MOST_RETRIES = 3
 _MOST_DELAY_S = 10.0
 _DELAY = re.compile(
-    r"(?:try again|retry) (?:in|after) (\d+(?:\.\d+)?) ?(ms|s)", re.IGNORECASE
+    r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)? ?(?:ms|s|m|h)[a-z]*[ ,]*)+)",
+    re.IGNORECASE,
 )
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)", re.IGNORECASE)
+_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+_ACTIVE_TEXT = "already has an active response"
 
 
 @frozen
@@ -64,6 +68,11 @@ class Harmless:
     """The call goes on; ``expected`` ones are not worth a warning."""
 
     expected: bool
+
+
+def says_active(error: ErrorDetail) -> bool:
+    """Whether a create was refused because a response is active, by code or by text."""
+    return error.code == ACTIVE_RESPONSE or _ACTIVE_TEXT in error.message.lower()
 
 
 def judge(error: ErrorDetail) -> Fatal | Retry | Harmless:
@@ -114,5 +123,5 @@ def _named_delay_s(message: str) -> float | None:
     found = _DELAY.search(message)
     if found is None:
         return None
-    amount = float(found[1])
-    return amount / 1000 if found[2].lower() == "ms" else amount
+    amounts = _AMOUNT.findall(found[1])
+    return sum(float(amount) * _UNIT_S[unit.lower()] for amount, unit in amounts)

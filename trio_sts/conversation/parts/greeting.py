@@ -50,6 +50,10 @@ class Greeting:
             self._response_id = response_id
             self._response_done = False
 
+    def is_spoken_by(self, response_id: str) -> bool:
+        """Whether a response is the greeting."""
+        return response_id == self._response_id
+
     def response_done(self, response_id: str, *, failed: bool) -> None:
         """A response has ended; if it was the greeting and failed, another one will be."""
         if response_id != self._response_id:

@@ -47,20 +47,23 @@ class Keypad:
             self._close(now, self._digits)
         return first
 
-    def take(self, now: float, *, response_active: bool) -> list[str]:
-        """The messages that may be sent now, as strings of digits."""
+    def close_if_due(self, now: float) -> None:
+        """End a message after its pause, whether or not it can be sent."""
         if self._digits and now >= self._gathered_at:
             self._close(now, self._digits)
+
+    def take(self, now: float, *, response_active: bool) -> list[str]:
+        """The messages that may be sent now, as strings of digits."""
         if response_active and now < self._patience_at:
             return []
         ready, self._ready = self._ready, []
         self._patience_at = NEVER
         return ready
 
-    def deadline(self, *, response_active: bool) -> float:
-        """When `take` has something to do."""
+    def deadline(self, *, ready: bool, response_active: bool) -> float:
+        """When `close_if_due` has something to do, or `take` if there is a session."""
         at = self._gathered_at if self._digits else NEVER
-        if self._ready:
+        if self._ready and ready:
             at = min(at, self._patience_at if response_active else AT_ONCE)
         return at
 

@@ -23,9 +23,22 @@ _EPSILON_S = 1e-6
 _REMEMBERED_TRACKS = 64
 
 
+_Key = tuple[str, int]
+
+
+class _AsItIs:
+    """Audio that is the caller's format already."""
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        return model_bytes
+
+    def flush(self) -> bytes:
+        return b""
+
+
 @define(eq=False)
 class Track:
-    """The audio of one item: how much was received, sent and heard, in milliseconds."""
+    """One audio part of an item: how much was received, sent and heard, in ms."""
 
     item_id: str
     response_id: str
@@ -42,6 +55,8 @@ class Track:
     closed: bool = False
     # It belongs to a session that is gone.
     past: bool = False
+    # Its end was thrown away: it was longer than what may wait.
+    shortened: bool = False
 
     @property
     def sent_ms(self) -> float:
@@ -65,6 +80,11 @@ class Track:
         self.complete = False
         return self._waiting(self._framer.push(self._decoder.decode(audio)))
 
+    def unwait(self, frames: int) -> None:
+        """So many frames of it were thrown away before they left."""
+        self.waiting_ms -= frames * FRAME_MS
+        self.shortened = True
+
     def finish(self) -> list[bytes]:
         """The last frames: the resampler's tail and what did not fill a frame."""
         self.complete = True
@@ -85,9 +105,13 @@ class Track:
         self._frames_heard_ms += ms
 
 
+def _key(track: Track) -> _Key:
+    return track.item_id, track.content_index
+
+
 @frozen
 class Cut:
-    """An item that the caller did not hear to its end."""
+    """An audio part of an item that the caller did not hear to its end."""
 
     item_id: str
     content_index: int
@@ -95,11 +119,16 @@ class Cut:
     received_ms: float
     complete: bool = False
     past: bool = False
+    shortened: bool = False
 
     @property
     def fully_heard(self) -> bool:
         """Whether only the padding of its last frame was thrown away."""
-        return self.complete and self.heard_ms >= self.received_ms > 0
+        return (
+            not self.shortened
+            and self.complete
+            and self.heard_ms >= self.received_ms > 0
+        )
 
 
 @define
@@ -127,13 +156,18 @@ class Playout:
     max_ms: float
     _queue: deque[tuple[Track, bytes]] = field(factory=deque[tuple[Track, bytes]])
     _stretches: deque[_Stretch] = field(factory=deque[_Stretch])
-    _tracks: dict[str, Track] = field(factory=dict[str, Track])
+    # By item and audio part.
+    _tracks: dict[_Key, Track] = field(factory=dict[_Key, Track])
     # Those of them that are neither cut nor heard to their end.
-    _live: dict[str, Track] = field(factory=dict[str, Track])
+    _live: dict[_Key, Track] = field(factory=dict[_Key, Track])
     _latest: Track | None = None
     _ends_at: float = AT_ONCE
     # An item got complete, and may have been heard to its end already.
     _unsettled: bool = False
+    # Other sound is playing in AVR Core until then.
+    _other_until: float = AT_ONCE
+    # The response of the frame that was sent last.
+    sent_response_id: str = ""
 
     @property
     def queued_ms(self) -> float:
@@ -142,7 +176,8 @@ class Playout:
 
     def expect(self, item_id: str, response_id: str, content_index: int = 0) -> Track:
         """Track an item from now on; no event is required to come first."""
-        track = self._tracks.get(item_id)
+        key = item_id, content_index
+        track = self._tracks.get(key)
         if track is None:
             track = Track(
                 item_id,
@@ -151,9 +186,23 @@ class Playout:
                 _MS_PER_BYTE[self.audio_format],
                 decoder(self.audio_format),
             )
-            self._tracks[item_id] = self._live[item_id] = track
+            self._tracks[key] = self._live[key] = track
             self._forget_old_tracks()
         return track
+
+    def announce(self, pcm: bytes) -> None:
+        """Queue audio of ours (PCM16LE, 8 kHz) after what waits: no item of a session."""
+        for each in [*self._live.values()]:
+            self._finish(each)
+        track = Track("", "", 0, 1 / 16, _AsItIs(), past=True)
+        self._latest = None
+        self._live["", 0] = track
+        frames = [*track.take(pcm), *track.finish()]
+        self._queue.extend((track, frame) for frame in frames)
+
+    def other_sound(self, until: float) -> None:
+        """AVR Core plays something else until then: ours follows it."""
+        self._other_until = until
 
     def add(
         self, item_id: str, response_id: str, audio: bytes, content_index: int = 0
@@ -169,15 +218,25 @@ class Playout:
         if self._latest is not None and self._latest is not track:
             self._finish(self._latest)
         self._latest = track
-        self._live[item_id] = track
+        self._live[item_id, content_index] = track
         self._queue.extend((track, frame) for frame in track.take(audio))
         return True
 
     def finish(self, item_id: str) -> None:
         """No more audio comes for this item: its last partial frame is padded."""
-        track = self._tracks.get(item_id)
-        if track is not None:
-            self._finish(track)
+        for (owner, _), track in [*self._live.items()]:
+            if owner == item_id:
+                self._finish(track)
+
+    def heard_of(self, item_id: str) -> tuple[float, float]:
+        """Milliseconds heard and received of an item, all its parts together."""
+        parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]
+        return sum(t.heard_ms for t in parts), sum(t.received_ms for t in parts)
+
+    def received_of(self, response_id: str) -> float:
+        """Milliseconds received of a response's audio, as far as is remembered."""
+        tracks = self._tracks.values()
+        return sum(t.received_ms for t in tracks if t.response_id == response_id)
 
     def finish_response(self, response_id: str) -> None:
         """No more audio comes for any item of this response."""
@@ -188,6 +247,11 @@ class Playout:
         """The items of a response that are neither cut nor heard to their end."""
         return [t for t in self._live.values() if t.response_id == response_id]
 
+    def was_shortened(self, response_id: str) -> bool:
+        """Whether a response was longer than what may wait."""
+        tracks = self._tracks.values()
+        return any(t.shortened for t in tracks if t.response_id == response_id)
+
     def leave_session(self, mark: str) -> None:
         """The session is gone: ids of its items are marked, what came is played on."""
         for track in [*self._live.values()]:
@@ -196,8 +260,12 @@ class Playout:
             track.item_id += mark
             track.response_id += mark
             track.past = True
-        self._tracks = {each.item_id: each for each in self._tracks.values()}
-        self._live = {each.item_id: each for each in self._live.values()}
+        self._tracks = {_key(each): each for each in self._tracks.values()}
+        self._live = {_key(each): each for each in self._live.values()}
+
+    def end_of(self, track: Track) -> Cut:
+        """Where a part has ended that was heard as far as it was sent."""
+        return self._at(track, track.heard_ms)
 
     def drop(self, track: Track) -> Cut:
         """Nothing more of this item is taken, and none of it waits to be played."""
@@ -209,10 +277,11 @@ class Playout:
         batch: list[bytes] = []
         limit = now + self.lead_ms / 1000 + _EPSILON_S
         if self._queue:
-            self._ends_at = max(self._ends_at, now)
+            self._ends_at = max(self._ends_at, now, self._other_until)
         while self._queue and self._ends_at + FRAME_S <= limit:
             track, frame = self._queue.popleft()
             track.sent()
+            self.sent_response_id = track.response_id
             self._play(track)
             batch.append(frame)
             if len(batch) == BATCH_FRAMES:
@@ -237,7 +306,7 @@ class Playout:
         self._unsettled = False
         over = [track for track in self._live.values() if track.over]
         for track in over:
-            del self._live[track.item_id]
+            del self._live[_key(track)]
         return over
 
     def audible(self, now: float) -> bool:
@@ -260,7 +329,8 @@ class Playout:
             # until more than half of a small lead is gone.
             most = max(min(BATCH_FRAMES, self.lead_ms // (2 * FRAME_MS)), 1)
             batch_ms = min(len(self._queue), most) * FRAME_MS
-            at = self._ends_at - (self.lead_ms - batch_ms) / 1000
+            ends_at = max(self._ends_at, self._other_until)
+            at = ends_at - (self.lead_ms - batch_ms) / 1000
         if self._stretches:
             at = min(at, self._heard_at(self._stretches[0]))
         return at
@@ -282,29 +352,36 @@ class Playout:
         self._ends_at = now - self.delay_ms / 1000
         return [self._cut(track, track.heard_ms) for track in [*self._live.values()]]
 
-    def overflow(self, arriving_response_id: str) -> tuple[str, list[Cut]] | None:
-        """Make room if the queue is over its bound: the oldest response is cut.
+    def overflow(self, arriving_response_id: str) -> list[str]:
+        """Make room if the queue is over its bound: the oldest responses are cut.
 
-        What was sent of it is still played. If it is the one that is arriving, it ends
-        where the queue is full, so that the caller hears no gap in the middle.
+        What was sent of one is still played. If it is the one that is arriving, it ends
+        where the queue is full, so that the caller hears no gap in the middle. Either
+        is shortened: where its items ended is known when that has been heard.
 
         Returns:
-            The response that was cut and its items, to be truncated at ``heard_ms``
-            (here: what will have been heard), or None if there is room.
+            The responses that were cut.
         """
-        if self.queued_ms < self.max_ms:
-            return None
-        oldest = self._queue[0][0].response_id
-        unheard = self.live_of(oldest)
-        if oldest == arriving_response_id:
-            # What came of it is still to be heard, and may be interrupted.
-            cuts = [self._at(track, track.received_ms) for track in unheard]
-            for track in unheard:
-                track.closed = track.complete = True
+        cut: list[str] = []
+        while self.queued_ms >= self.max_ms:
+            oldest = self._queue[0][0].response_id
+            cut.append(oldest)
+            for track in self.live_of(oldest):
+                track.closed = track.complete = track.shortened = True
             self._unsettled = True
-            return oldest, cuts
-        self._queue = deque(e for e in self._queue if e[0].response_id != oldest)
-        return oldest, [self._cut(t, t.sent_ms) for t in unheard]
+            if oldest == arriving_response_id:
+                break
+            self._throw_away(oldest)
+        return cut
+
+    def _throw_away(self, response_id: str) -> None:
+        kept: deque[tuple[Track, bytes]] = deque()
+        for track, frame in self._queue:
+            if track.response_id == response_id:
+                track.unwait(1)
+            else:
+                kept.append((track, frame))
+        self._queue = kept
 
     def _finish(self, track: Track) -> None:
         if self._latest is track:
@@ -329,11 +406,12 @@ class Playout:
 
     def _cut(self, track: Track, at_ms: float) -> Cut:
         track.closed = True
-        self._live.pop(track.item_id, None)
+        self._live.pop(_key(track), None)
         return self._at(track, at_ms)
 
     @staticmethod
     def _at(track: Track, at_ms: float) -> Cut:
+        """Where a part ended."""
         return Cut(
             track.item_id,
             track.content_index,
@@ -341,12 +419,13 @@ class Playout:
             track.received_ms,
             track.complete,
             track.past,
+            track.shortened,
         )
 
     def _forget_old_tracks(self) -> None:
         if len(self._tracks) <= _REMEMBERED_TRACKS:
             return
-        for item_id in self._tracks:
-            if item_id not in self._live:
-                del self._tracks[item_id]
+        for key in self._tracks:
+            if key not in self._live:
+                del self._tracks[key]
                 return

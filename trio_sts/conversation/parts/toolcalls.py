@@ -1,31 +1,40 @@
 """The answer protocol of function calls.
 
-A call is announced three times and acted on once. Its output goes out after the parent's
-``response.done``, because an earlier one makes the model repeat the call. When all calls
-of one response have answered, one response is wanted.
+A call is announced three times and acted on once for each response that makes it: some
+endpoints use one id for ever. Its output goes out after the parent's ``response.done``,
+because an earlier one makes the model repeat the call. When all calls of one response
+have answered, one response is wanted.
 """
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from attrs import define, field
 
 from trio_sts.conversation.moments import AT_ONCE
+from trio_sts.wire.json_object import is_object
 from trio_sts.wire.realtime.events import ArgumentsDone
 from trio_sts.wire.realtime.items import Item, Response
 from trio_sts.wire.realtime.requests import CreateFunctionOutput
 
 _T = TypeVar("_T")
 # Far above what any call holds; beyond it the oldest ids are forgotten.
-_REMEMBERED_CALLS = 4096
+_REMEMBERED_CALLS: Final = 4096
 # Responses of the past that a late announcement may still name, and responses that are
 # still to end: an endpoint has one at a time, and each is looked at in every pass.
-_REMEMBERED_PARENTS = 64
+_REMEMBERED_PARENTS: Final = 64
+# Rounds of tools without a word to the caller.
+MOST_SILENT_ROUNDS: Final = 8
+_NAMES_TOLD: Final = 8
 
 
 @define(eq=False)
 class ToolCall:
-    """One function call of the model."""
+    """One function call of the model.
 
+    ``key`` is unique in the conversation, ``call_id`` in one response alone.
+    """
+
+    key: str
     call_id: str
     name: str
     arguments: str = field(repr=False)
@@ -65,19 +74,23 @@ def _remember(seen: dict[str, _T], key: str, value: _T, *, most: int) -> None:
 class ToolCalls:
     """All function calls of a conversation, by the response that made them.
 
-    Written by: tools (announcements), outputs (results), restoring.
+    Written by: tools (announcements), outputs (results), hearing (what is audible),
+    restoring.
 
     Attributes:
         answered_at: When a call last got its result.
     """
 
     answered_at: float = AT_ONCE
-
+    # By key, and by what one response calls them.
     _seen: dict[str, ToolCall] = field(factory=dict[str, ToolCall])
+    _announced: dict[str, str] = field(factory=dict[str, str])
     _parents: dict[str, _Parent] = field(factory=dict[str, _Parent])
     _names: dict[str, str] = field(factory=dict[str, str])
     # Whether a response of the past was cancelled.
     _ended: dict[str, bool] = field(factory=dict[str, bool])
+    _silent_rounds: int = 0
+    _round_names: list[str] = field(factory=list[str])
 
     @property
     def pending(self) -> bool:
@@ -95,55 +108,71 @@ class ToolCalls:
             parent.done and parent.has_due for parent in self._parents.values()
         )
 
-    def find(self, call_id: str) -> ToolCall | None:
-        """The call with this id, as far as is remembered."""
-        return self._seen.get(call_id)
+    def find(self, key: str) -> ToolCall | None:
+        """The call with this key, as far as is remembered."""
+        return self._seen.get(key)
 
-    def parent_done(self, call_id: str) -> bool:
+    def parent_done(self, key: str) -> bool:
         """Whether the response that made a call has ended."""
-        call = self._seen.get(call_id)
-        parent = self._parents.get(call.response_id) if call is not None else None
+        parent = self._parent_of(key)
         return parent is None or parent.done
+
+    def others_answered(self, key: str) -> bool:
+        """Whether the other calls of the same response have got their results."""
+        parent = self._parent_of(key)
+        return parent is None or all(
+            call.key == key or call.dropped or call.output is not None
+            for call in parent.calls
+        )
+
+    def made_calls(self, response_id: str) -> bool:
+        """Whether a response has made calls that are acted on."""
+        return response_id in self._parents
 
     def named(self, item: Item) -> None:
         """Remember a call's name: not every endpoint repeats it with the arguments."""
         if item.type == "function_call" and item.name:
             _remember(self._names, item.id, item.name, most=_REMEMBERED_CALLS)
 
-    def announced(self, event: ArgumentsDone) -> ToolCall | None:
-        """A call is complete.
+    def announced(self, event: ArgumentsDone, *, final: bool) -> ToolCall | None:
+        """A call is complete, or its arguments seem to be.
+
+        Args:
+            event: The announcement.
+            final: The item is complete; before that only a whole JSON object is.
 
         Returns:
-            The call if it is to be acted on: it is new, its name is known and its
-            response was not cancelled.
+            The call if it is to be acted on: it is new, its name is known, it is whole
+            and its response was not cancelled.
         """
         name = event.name or self._names.get(event.item_id)
-        if event.call_id in self._seen or not event.call_id or name is None:
+        once = f"{event.response_id} {event.call_id}"
+        if once in self._announced or not event.call_id or name is None:
             return None
         if self._ended.get(event.response_id):
             return None
+        if not final and not is_object(event.arguments):
+            return None
         self._names.pop(event.item_id, None)
-        call = ToolCall(event.call_id, name, event.arguments, event.response_id)
-        _remember(self._seen, call.call_id, call, most=_REMEMBERED_CALLS)
+        key = self._new_key(event.call_id)
+        call = ToolCall(key, event.call_id, name, event.arguments, event.response_id)
+        _remember(self._announced, once, key, most=_REMEMBERED_CALLS)
+        _remember(self._seen, key, call, most=_REMEMBERED_CALLS)
         over = _Parent(done=call.response_id in self._ended)
         self._parents.setdefault(call.response_id, over).calls.append(call)
         if len(self._parents) > _REMEMBERED_PARENTS:
             self._forget_oldest_parent()
         return call
 
-    def _forget_oldest_parent(self) -> None:
-        for call in self._parents.pop(next(iter(self._parents))).calls:
-            call.dropped = True
-
     def finished(
-        self, call_id: str, output: str, now: float, *, owes_answer: bool = True
+        self, key: str, output: str, now: float, *, owes_answer: bool = True
     ) -> ToolCall | None:
         """A call has its result; ``owes_answer`` says whether the model is to speak.
 
         Returns:
             The call, unless it had one already or none is awaited.
         """
-        call = self._seen.get(call_id)
+        call = self._seen.get(key)
         if call is None or call.output is not None or call.dropped:
             return None
         call.output = output
@@ -161,18 +190,22 @@ class ToolCalls:
         self._parents = parents
         self._names.clear()
         self._ended.clear()
+        self._announced.clear()
 
-    def is_retold(self, call_id: str) -> bool:
+    def is_retold(self, key: str) -> bool:
         """Whether a new session is told of this call: it has an output, or will."""
-        call = self._seen.get(call_id)
+        call = self._seen.get(key)
         return call is not None and not call.dropped
 
     def mark_retold(self) -> bool:
-        """A new session was told every output there is.
+        """A new session was told every output there is, by keys instead of ids.
 
         Returns:
             Whether it owes an answer to them.
         """
+        for parent in self._parents.values():
+            for call in parent.calls:
+                call.call_id = call.key
         return self.take_due()[1]
 
     def response_done(self, response: Response) -> list[ToolCall]:
@@ -216,4 +249,37 @@ class ToolCalls:
             if all(call.settled for call in parent.calls):
                 del self._parents[response_id]
                 wanted |= any(c.sent and c.owes_answer for c in parent.calls)
+                self._round_names += [c.name for c in parent.calls]
         return outputs, wanted
+
+    def one_more_silent_round(self) -> list[str]:
+        """All calls of a response have answered, and the caller has heard nothing yet.
+
+        Returns:
+            The tools' names if it is one round too many; empty otherwise.
+        """
+        self._silent_rounds += 1
+        if self._silent_rounds < MOST_SILENT_ROUNDS:
+            return []
+        return sorted({*self._round_names})[:_NAMES_TOLD]
+
+    def audible(self) -> None:
+        """The caller hears something: the rounds of tools are counted anew."""
+        self._silent_rounds = 0
+        self._round_names.clear()
+
+    def _parent_of(self, key: str) -> _Parent | None:
+        call = self._seen.get(key)
+        return self._parents.get(call.response_id) if call is not None else None
+
+    def _new_key(self, call_id: str) -> str:
+        if call_id not in self._seen:
+            return call_id
+        number = 2
+        while f"{call_id}_{number}" in self._seen:
+            number += 1
+        return f"{call_id}_{number}"
+
+    def _forget_oldest_parent(self) -> None:
+        for call in self._parents.pop(next(iter(self._parents))).calls:
+            call.dropped = True

@@ -1,6 +1,6 @@
 """When ``response.create`` is sent. No other rule sends one."""
 
-from trio_sts.conversation.moments import NEVER
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import ErrorDetail
@@ -10,12 +10,13 @@ from trio_sts.wire.realtime.requests import CancelResponse
 def speech_started(state: State, _: events.SpeechStarted, __: float) -> None:
     """The caller speaks: the VAD will create the next response."""
     state.sequencer.speech_started()
+    state.owed_turn.owe_caller()
 
 
 def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     """The VAD's response is due; after a second we ask ourselves."""
     state.sequencer.speech_stopped(now)
-    state.owed_turn.owe()
+    state.owed_turn.owe_caller()
 
 
 def input_timeout(state: State, _: events.InputTimeout, __: float) -> None:
@@ -34,14 +35,21 @@ def send_if_due(state: State, now: float) -> None:
         create = state.sequencer.next(now)
         if create is not None:
             state.out.model(create)
-            state.owed_turn.restart_clock()
+            state.owed_turn.sign_of_life()
 
 
-def cancel(state: State, response_id: str) -> None:
+def cancel(state: State, response_id: str, now: float) -> None:
     """Cancel a response by id, and drop what still comes of it."""
     event_id = f"cancel_{response_id}"
     state.out.model(CancelResponse(response_id, event_id=event_id))
+    give_up_active(state, response_id, now)
+
+
+def give_up_active(state: State, response_id: str, now: float) -> None:
+    """A response is cancelled, by us or by the VAD: it has 2 s for its end."""
     state.quarantine.add(response_id)
+    if response_id == state.sequencer.active:
+        state.sequencer.cancelled(now)
 
 
 def cancel_refused(state: State, error: ErrorDetail) -> None:
@@ -54,23 +62,25 @@ def cancel_refused(state: State, error: ErrorDetail) -> None:
         state.sequencer.gone()
 
 
-def retry(state: State, now: float, named_s: float | None, *, code: str | None) -> None:
-    """Ask for a failed response again after a delay, or end the call."""
-    delay_s = state.retries.next_delay_s(named_s)
-    if delay_s is None:
-        state.out.end(1011, "model failed", "The assistant cannot answer just now.")
-        return
-    state.counters.count("retries")
-    state.out.note("warning", "response failed", code=code, retry_in_s=delay_s)
-    state.sequencer.again(not_before=now + delay_s)
-    if not state.owed_turn.owed:
-        state.owed_turn.owe()
+def forget_cancelled_at(state: State, _: float) -> float:
+    """When `forget_cancelled` has something to do."""
+    return state.sequencer.gone_at
+
+
+def forget_cancelled(state: State, _: float) -> None:
+    """A cancelled response whose ``response.done`` does not come counts as gone."""
+    state.sequencer.gone()
 
 
 def is_missing(state: State) -> bool:
     """Whether a turn is owed and no response has begun that could still fail."""
     owed = state.sequencer.asked or state.owed_turn.owed
     return owed and not state.sequencer.busy
+
+
+def now_or_never(*, due: bool) -> float:
+    """A deadline of a rule that only events make due."""
+    return AT_ONCE if due else NEVER
 
 
 def _may_ask(state: State) -> bool:

@@ -1,13 +1,13 @@
 """The caller interrupts the agent: silence here, and the truth in the model's record."""
 
-from trio_sts.conversation.parts.playout import Cut
+from trio_sts.conversation.parts.playout import Cut, Track
 from trio_sts.conversation.state import State
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import DeleteItem, TruncateItem
 
 from . import asking
-from .transcripts import close_heard
+from .transcripts import record_heard
 
 
 def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
@@ -17,13 +17,30 @@ def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
     """
     transfer_waits = state.goodbye.waits and state.goodbye.kind == "transfer"
     if state.rules.barge_in or transfer_waits:
-        interrupt(state, now, ours=False)
+        interrupt(state, now, by="speech")
 
 
-def interrupt(state: State, now: float, *, ours: bool) -> None:
+def input_committed(state: State, _: events.InputCommitted, now: float) -> None:
+    """A turn of the caller's; some endpoints never tell that its speech has started."""
+    announced = state.caller_speech.committed()
+    if not announced and state.rules.barge_in and state.playout.audible(now):
+        interrupt(state, now, by="committed turn")
+
+
+def response_created(state: State, event: events.ResponseCreated, now: float) -> None:
+    """A response that nobody asked for: the VAD answers a turn it did not announce."""
+    sequencer = state.sequencer
+    unasked = not sequencer.asked and event.response.id != sequencer.active
+    if not unasked or state.mcp.unanswered or not state.rules.barge_in:
+        return
+    if state.playout.audible(now) and not state.apology.under_way:
+        interrupt(state, now, by="new response")
+
+
+def interrupt(state: State, now: float, *, by: str) -> None:
     """Silence the agent, and tell the model what was heard of it.
 
-    ``ours`` says that the model's VAD does not cancel the response by itself.
+    After a key the response is cancelled first: the model's VAD does not do that.
     """
     close_heard(state, now)
     active = state.sequencer.active
@@ -32,45 +49,65 @@ def interrupt(state: State, now: float, *, ours: bool) -> None:
         cuts = state.playout.interrupt(now)
         state.out.caller(avr.Interruption())
         state.counters.count("barge_ins")
-        state.out.note("info", "barge-in", by="key" if ours else "speech")
+        state.out.note("info", "barge-in", by=by)
     elif active is not None:
         # Part of a frame may wait for the rest, which is not to come any more.
         for track in state.playout.live_of(active):
             cut = state.playout.drop(track)
-            state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
+            record_heard(state, cut.item_id)
     if active is not None:
-        if ours and active not in state.quarantine:
-            asking.cancel(state, active)
-        state.quarantine.add(active)
+        if by == "key" and active not in state.quarantine:
+            asking.cancel(state, active, now)
+        asking.give_up_active(state, active, now)
     for cut in cuts:
         forget_unheard(state, cut)
 
 
+def close_heard(state: State, now: float) -> None:
+    """Close what the caller has heard to its end by now."""
+    for track in state.playout.settle(now):
+        _record_end(state, track)
+        if track.shortened or not track.received_ms:
+            forget_unheard(state, state.playout.end_of(track))
+
+
+def drop_silent(state: State, track: Track) -> None:
+    """An audio part that has ended without any audio: nobody has heard it."""
+    state.playout.drop(track)
+    record_heard(state, track.item_id)
+
+
 def record_unheard(state: State, now: float) -> None:
     """The call is over: cut the history to what was heard; nobody else is told."""
+    for track in state.playout.settle(now):
+        _record_end(state, track)
     for cut in state.playout.interrupt(now):
-        state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
+        record_heard(state, cut.item_id)
 
 
 def forget_unheard(state: State, cut: Cut) -> None:
     """Make the model's record of an item what the caller heard of it."""
-    state.history.cut(cut.item_id, cut.heard_ms, cut.received_ms)
-    truncate(state, cut)
+    record_heard(state, cut.item_id)
+    if not cut.fully_heard and not cut.past:
+        _correct(state, cut)
 
 
-def truncate(state: State, cut: Cut) -> None:
-    """Tell the model where an item ended; nothing if the caller heard all of it."""
-    if cut.fully_heard or cut.past:
-        return
-    if cut.received_ms == 0:
+def _record_end(state: State, track: Track) -> None:
+    """An audio part has been heard as far as it is ever played."""
+    if track.shortened or not track.received_ms:
+        record_heard(state, track.item_id)
+    elif track.item_id:
+        state.history.heard(track.item_id, track.heard_ms)
+
+
+def _correct(state: State, cut: Cut) -> None:
+    """Tell the model where one audio part of an item ended."""
+    if cut.received_ms > 0:
+        heard_ms = int(min(cut.heard_ms, cut.received_ms))
+        event_id = f"truncate_{cut.item_id}"
+        state.out.model(
+            TruncateItem(cut.item_id, heard_ms, cut.content_index, event_id=event_id)
+        )
+    elif cut.item_id and not state.playout.heard_of(cut.item_id)[1]:
         event_id = f"delete_{cut.item_id}"
         state.out.model(DeleteItem(cut.item_id, event_id=event_id))
-        return
-    state.out.model(
-        TruncateItem(
-            cut.item_id,
-            int(min(cut.heard_ms, cut.received_ms)),
-            cut.content_index,
-            event_id=f"truncate_{cut.item_id}",
-        )
-    )

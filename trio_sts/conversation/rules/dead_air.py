@@ -1,57 +1,119 @@
-"""A turn that the model owes ends in audio, in asking again, or in the end of the call."""
+"""A turn that the model owes is answered, or the ladder is climbed: ask, another session, end.
 
-from trio_sts.conversation.moments import AT_ONCE, NEVER
+Signs of life hold it: any event of the active response, for as long as a thought may
+take.
+"""
+
+from typing import Final
+
+from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.parts.owed_turn import Remedy
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 
-from . import asking
+from . import asking, asks, giving_up, restoring
+
+# Of the session or of the caller, and not of a response.
+_OF_NO_RESPONSE: Final = (
+    events.SessionUpdated,
+    events.ErrorEvent,
+    events.SpeechStarted,
+    events.SpeechStopped,
+    events.InputCommitted,
+    events.InputTimeout,
+    events.TranscriptionCompleted,
+    events.TranscriptionFailed,
+)
 
 
-def speech_started(state: State, _: events.SpeechStarted, __: float) -> None:
-    """The caller speaks: whatever was owed, the next turn is another one."""
-    state.owed_turn.settle()
+def model_event(state: State, event: events.ServerEvent, _: float) -> None:
+    """Any event: the session is not deaf, and one of the active response is at work."""
+    state.ear.answered()
+    if state.owed_turn.by_ear:
+        state.owed_turn.settle()
+    active = state.sequencer.active
+    if active is not None and _is_of(event, active):
+        state.owed_turn.sign_of_life()
 
 
 def watch_at(state: State, now: float) -> float:
     """When `watch` has something to do."""
-    if not state.owed_turn.owed:
-        return NEVER
-    if _is_excused(state, now) == state.owed_turn.clock_runs:
-        # The clock is to be started, or stopped.
-        return AT_ONCE
-    return state.owed_turn.deadline
+    owed_turn = state.owed_turn
+    if not owed_turn.owed:
+        return _deaf_at(state)
+    if _is_excused(state, now):
+        # Speech that is not ended excuses for a while only.
+        ends_at = state.caller_speech.excuses_until(state.ear.speaks_until)
+        return (ends_at if ends_at > now else NEVER) if owed_turn.clocks_stand else now
+    return owed_turn.deadline if owed_turn.clocks_run else now
 
 
 def watch(state: State, now: float) -> None:
-    """Run the clock of dead air, and do what a silence asks for."""
-    state.owed_turn.watch(now, excused=_is_excused(state, now))
-    remedy = state.owed_turn.take_remedy(now)
-    if remedy is Remedy.ASK_AGAIN:
-        _ask_again(state, now)
-    elif remedy is Remedy.GIVE_UP:
-        state.out.end(1011, "model silent", "The assistant has stopped answering.")
+    """Run the clocks of dead air, and do what a silence asks for."""
+    owed_turn = state.owed_turn
+    if not owed_turn.owed and now >= _deaf_at(state):
+        owed_turn.owe_deaf(state.ear.unanswered_at)
+    if not owed_turn.owed:
+        return
+    owed_turn.watch(now, excused=_is_excused(state, now))
+    remedy = owed_turn.take_remedy(now)
+    if remedy is not None:
+        climb(state, now, remedy, why="dead air")
+
+
+def climb(state: State, now: float, remedy: Remedy, *, why: str) -> None:
+    """Do what a step of the ladder asks for."""
+    state.counters.count("nudges")
+    after_s = state.rules.dead_air_s
+    state.out.note("warning", why, step=remedy.name.lower(), after_s=after_s)
+    match remedy:
+        case Remedy.ASK_AGAIN:
+            _ask_again(state, now)
+        case Remedy.OTHER_SESSION if state.rules.reconnect:
+            restoring.replace_session(state, now)
+        case _:
+            told = "The assistant has stopped answering."
+            giving_up.give_up(state, now, "model silent", told)
+
+
+def _is_of(event: events.ServerEvent, active: str) -> bool:
+    if isinstance(event, _OF_NO_RESPONSE):
+        return False
+    if isinstance(event, events.ResponseCreated | events.ResponseDone):
+        return event.response.id == active
+    response_id = getattr(event, "response_id", None)
+    if isinstance(event, events.UnknownEvent):
+        return response_id == active
+    return not response_id or response_id == active
+
+
+def _deaf_at(state: State) -> float:
+    """When the caller has been heard by us, and the model shows no sign of it."""
+    pending = state.goodbye.under_way or state.calls.pending or state.mcp.pending
+    if not state.connection.ready or state.caller_speech.active or pending:
+        return NEVER
+    return state.ear.unanswered_at
 
 
 def _is_excused(state: State, now: float) -> bool:
     return (
         not state.connection.ready
-        or state.caller_speech.active
+        or now < state.caller_speech.excuses_until(state.ear.speaks_until)
         or state.sequencer.waiting_for_retry(now)
         or state.goodbye.under_way
         or state.keypad.busy
         or state.calls.pending
         or state.mcp.pending
+        or state.mcp.unanswered
         or state.playout.audible(now)
     )
 
 
 def _ask_again(state: State, now: float) -> None:
-    state.counters.count("nudges")
     active = state.sequencer.active
-    state.out.note("warning", "dead air", after_s=state.rules.dead_air_s)
+    cut_off = active is not None and state.playout.received_of(active) > 0
     if active is not None:
-        asking.cancel(state, active)
-    state.sequencer.nudge()
+        asking.cancel(state, active, now)
+    state.sequencer.ask_anew(asks.GO_ON if cut_off else None)
     asking.send_if_due(state, now)
     state.owed_turn.watch(now, excused=False)

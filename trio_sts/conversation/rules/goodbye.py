@@ -1,37 +1,48 @@
-"""Hangup and transfer: they wait until all is heard, run, and end the call."""
+"""Hangup and transfer: they wait until all is heard, run, and end the call.
+
+The steps: the response that asked is done, the other calls of it have answered, a
+hangup without a word has its farewell, all is heard, some grace; then avr-ami is asked.
+"""
 
 from typing import Final
 
 from trio_sts.conversation.inputs import ToolFinished
-from trio_sts.conversation.moments import AT_ONCE, NEVER
+from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.parts.goodbye import Kind
 from trio_sts.conversation.parts.toolcalls import ToolCall
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
+from trio_sts.wire.realtime.requests import CreateMessage
 
-from . import outputs
+from . import asks, outputs
 
 _STILL_TALKING: Final = (
     '{"error": "The caller is still talking. Listen, answer, and try again later."}'
 )
 _IN_PROGRESS: Final = '{"result": "This is already being done."}'
-
-
-def kind_of(state: State, name: str) -> Kind | None:
-    """What a tool does to the call; None for one that lets it go on."""
-    if name == state.rules.hangup_tool:
-        return "hangup"
-    if name == state.rules.transfer_tool:
-        return "transfer"
-    return None
+_NOT_TRANSFERRED: Final = (
+    "The transfer has not happened: the caller is still on the line with you and is "
+    "talking. Tell them so, and go on."
+)
+# Of a hangup that no function call asked for.
+OWN_KEY: Final = "hangup"
 
 
 def start(state: State, kind: Kind, call: ToolCall, now: float) -> None:
     """Wait with a call, unless another one is under way already."""
-    if not state.goodbye.start(kind, call.call_id, now):
-        outputs.settle(state, call.call_id, _IN_PROGRESS, now, owes_answer=False)
+    if not state.goodbye.start(kind, call.key, call.name, call.arguments, now):
+        outputs.settle(state, call.key, _IN_PROGRESS, now, owes_answer=False)
     elif state.caller_speech.active:
         interrupt(state, now)
+
+
+def hang_up(state: State, now: float, outcome: str) -> None:
+    """Hang up on our own account, after a goodbye that is asked for by this."""
+    tool = state.rules.hangup_tool
+    if state.goodbye.start("hangup", OWN_KEY, tool, "{}", now):
+        state.goodbye.named_outcome(outcome)
+        state.goodbye.farewell(now)
+        state.sequencer.want(asks.SILENT_GOODBYE)
 
 
 def interrupt(state: State, now: float) -> None:
@@ -46,50 +57,100 @@ def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
     interrupt(state, now)
 
 
-def speech_stopped(state: State, _: events.SpeechStopped, __: float) -> None:
+def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     """The caller is silent again."""
-    state.goodbye.speech_stopped()
+    state.goodbye.speech_stopped(now)
 
 
 def go_on_at(state: State, now: float) -> float:
     """When `go_on` has something to do."""
-    if not state.goodbye.under_way:
+    goodbye = state.goodbye
+    if not goodbye.under_way:
         return NEVER
-    return state.goodbye.deadline(_heard_at(state, now))
+    if goodbye.has_failed(state.ear.last_speech_at):
+        return now
+    if goodbye.waits and _needs_farewell(state):
+        return now
+    return goodbye.deadline(
+        now,
+        _drained_at(state),
+        ready=_is_ready(state, now),
+        others_pending=not state.calls.others_answered(goodbye.key),
+    )
 
 
 def go_on(state: State, now: float) -> None:
     """Run a waiting hangup or transfer when its time has come; end the call after it."""
-    given_up = state.goodbye.drop_transfer(now)
+    goodbye = state.goodbye
+    given_up = goodbye.drop_transfer(now)
     if given_up is not None:
         _cancel(state, "transfer cancelled", given_up, now)
-    call_id = state.goodbye.run_if_due(now, _heard_at(state, now))
-    call = state.calls.find(call_id) if call_id is not None else None
-    if call is not None:
-        state.out.run_tool(call.call_id, call.name, call.arguments)
-    if state.goodbye.is_over(now):
-        state.out.end(1000, state.goodbye.outcome or "over")
+    if goodbye.waits and _needs_farewell(state):
+        goodbye.farewell(now)
+        state.sequencer.want(asks.FAREWELL)
+    others_pending = not state.calls.others_answered(goodbye.key)
+    ready = _is_ready(state, now)
+    if goodbye.run_if_due(
+        now, _drained_at(state), ready=ready, others_pending=others_pending
+    ):
+        state.sequencer.drop_want()
+        state.out.run_tool(goodbye.key, goodbye.name, goodbye.arguments)
+    if goodbye.has_failed(state.ear.last_speech_at):
+        _go_back(state)
+    elif goodbye.is_over(now):
+        state.out.end(1000, goodbye.outcome or "over")
 
 
 def tool_finished(state: State, event: ToolFinished, now: float) -> None:
     """Avr-ami has answered, or has not."""
-    if not state.goodbye.is_running(event.call_id):
+    if not state.goodbye.is_running(event.key):
         return
     kind = state.goodbye.kind
     state.out.note("info", "call control", kind=kind, ok=event.ok)
     state.goodbye.finished(now, ok=event.ok)
     if state.goodbye.is_leaving:
         state.sequencer.drop_want()
+        state.owed_turn.settle()
 
 
-def _cancel(state: State, event: str, call_id: str, now: float) -> None:
+def _go_back(state: State) -> None:
+    """The caller is heard long after the transfer: the call goes on."""
+    state.goodbye.abandon()
+    state.out.note("warning", "transfer has not happened", why="the caller is heard")
+    if state.connection.ready:
+        state.out.model(CreateMessage("system", _NOT_TRANSFERRED))
+    state.sequencer.want()
+    state.owed_turn.owe()
+
+
+def _cancel(state: State, event: str, key: str, now: float) -> None:
     state.out.note("info", event, why="the caller is talking")
-    outputs.settle(state, call_id, _STILL_TALKING, now)
+    outputs.settle(state, key, _STILL_TALKING, now)
 
 
-def _heard_at(state: State, now: float) -> float:
-    """When the caller has heard all of the response that asked for it."""
+def _drained_at(state: State) -> float:
+    """When the caller has heard all that there is; never while some of it waits here."""
     playout = state.playout
-    if playout.queued_ms or not state.calls.parent_done(state.goodbye.call_id):
-        return NEVER
-    return playout.drained_at if playout.audible(now) else AT_ONCE
+    return NEVER if playout.queued_ms else playout.drained_at
+
+
+def _needs_farewell(state: State) -> bool:
+    """Whether a hangup is about to run on a caller who was told nothing."""
+    goodbye = state.goodbye
+    if not state.rules.farewell or goodbye.kind != "hangup" or goodbye.farewell_asked:
+        return False
+    if state.owed_turn.answered or state.playout.queued_ms:
+        return False
+    return state.connection.ready and _others_are_done(state)
+
+
+def _others_are_done(state: State) -> bool:
+    key = state.goodbye.key
+    return state.calls.parent_done(key) and state.calls.others_answered(key)
+
+
+def _is_ready(state: State, now: float) -> bool:
+    """Whether only the ear and the grace are waited for."""
+    active = state.sequencer.active is not None
+    awaited = state.goodbye.farewell_awaited(now, response_active=active)
+    return _others_are_done(state) and not awaited

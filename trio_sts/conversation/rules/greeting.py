@@ -5,9 +5,7 @@ from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.conversation.parts.greeting import Stage
 from trio_sts.conversation.state import State
 
-from . import asking
-
-_SAY_EXACTLY = "Say exactly the following words, in their language, and nothing else: "
+from . import asking, asks
 
 
 def model_ready(state: State, event: ModelReady, now: float) -> None:
@@ -15,8 +13,7 @@ def model_ready(state: State, event: ModelReady, now: float) -> None:
     if not state.rules.greeting or state.greeting.stage is not Stage.NONE:
         return
     state.greeting.ask()
-    words = event.welcome_message
-    state.sequencer.want(instructions=f"{_SAY_EXACTLY}“{words}”" if words else None)
+    state.sequencer.want(asks.greeting(event.welcome_message))
     state.owed_turn.owe()
     if state.rules.greeting_protected:
         state.intake.withhold()

@@ -1,4 +1,4 @@
-"""Audio both ways: the caller's to the model, the agent's to the caller."""
+"""Audio both ways: the caller's to the model and our ear, the agent's to the caller."""
 
 from trio_sts.conversation.moments import AT_ONCE
 from trio_sts.conversation.state import State
@@ -6,13 +6,14 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import AppendAudio
 
-from .transcripts import close_heard
+from . import barge_in
 
 
-def speech_started(state: State, _: events.SpeechStarted, __: float) -> None:
+def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
     """The model's VAD hears the caller."""
-    state.caller_speech.started()
+    state.caller_speech.started(now)
     state.intake.speech_started()
+    state.caller_silence.broken(now)
 
 
 def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
@@ -20,14 +21,20 @@ def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     state.caller_speech.stopped()
     state.intake.speech_stopped()
     state.counters.caller_finished(now)
+    state.caller_silence.broken(now)
 
 
 def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
-    """Keep the caller's audio until it may go to the model."""
+    """Keep the caller's audio until it may go to the model; an empty message is none."""
+    if not message.pcm:
+        return
+    state.ear.hear(message.pcm, now)
     state.counters.caller_audio(message.pcm)
     dropped_ms = state.intake.add(message.pcm, now)
     if dropped_ms and state.counters.dropped_audio(dropped_ms):
-        state.out.note("warning", "caller audio dropped", why="too much at once")
+        away = not state.connection.ready
+        why = "the model is away" if away else "too much at once"
+        state.out.note("warning", "caller audio dropped", why=why)
 
 
 def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
@@ -40,6 +47,7 @@ def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
     speaks = state.caller_speech.active
     audio = state.intake.pass_on(pcm, now, model_hears_speech=speaks)
     if audio is not None:
+        state.ear.hear(pcm, now)
         state.counters.caller_audio(pcm)
     return audio
 
@@ -68,8 +76,20 @@ def play_at(state: State, _: float) -> float:
 
 def play(state: State, now: float) -> None:
     """Feed AVR Core with the agent's audio, and close what was heard of it."""
-    close_heard(state, now)
-    if now >= state.playout.deadline:
-        for batch in state.playout.feed(now):
-            state.out.caller(avr.AgentAudio(batch))
-            state.counters.agent_audio(batch, now)
+    barge_in.close_heard(state, now)
+    playout = state.playout
+    if now < playout.deadline:
+        return
+    for batch in playout.feed(now):
+        state.out.caller(avr.AgentAudio(batch))
+        state.counters.agent_audio(batch, playout.sent_response_id, now)
+        if playout.sent_response_id:
+            _audible(state)
+
+
+def _audible(state: State) -> None:
+    """The caller is about to hear the agent: the turn is on its way."""
+    state.owed_turn.audible()
+    state.sequencer.was_audible()
+    state.calls.audible()
+    state.goodbye.agent_audible()

@@ -1,4 +1,4 @@
-"""What ends a call: too much nonsense, no ``init``, the longest call, no caller."""
+"""What ends a call: too much nonsense, no ``init``, the longest call, a silent caller."""
 
 from trio_sts.conversation.inputs import BadEvent
 from trio_sts.conversation.parts.opening import INIT_TIMEOUT_S
@@ -21,11 +21,11 @@ def bad_message(state: State, fault: BadMessage, _: float) -> None:
         state.out.caller(avr.Failure(str(fault)))
 
 
-def bad_event(state: State, _: BadEvent, __: float) -> None:
+def bad_event(state: State, _: BadEvent, now: float) -> None:
     """A faulty event of the model's: ten are a model leg that is given up."""
     state.out.note("warning", "malformed model event")
     if state.counters.count("bad_events") % _MOST_BAD_EVENTS == 0:
-        restoring.drop_session(state)
+        restoring.drop_session(state, now)
 
 
 def unknown_type(state: State, message: avr.UnknownFromCore, _: float) -> None:
@@ -44,7 +44,8 @@ def enforce_at(state: State, _: float) -> float:
         return longest_at
     quiet_since = max(
         opening.started_at,
-        state.intake.heard_at,
+        state.caller_silence.broken_at,
+        state.ear.last_speech_at,
         state.playout.drained_at,
         state.calls.answered_at,
     )

@@ -1,4 +1,4 @@
-"""Remote tool servers, which the model talks to by itself: what the log is told.
+"""Remote tool servers, which the model talks to by itself: their results are spoken.
 
 Arguments and outputs of their tools, and what an error says in words, are the caller's
 and the operator's business; the log gets the server's label, the tool and the kind of
@@ -8,24 +8,30 @@ error.
 import re
 from collections.abc import Mapping
 
+from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
+from trio_sts.wire.realtime.requests import RefuseApproval
 
 _ITEMS = frozenset({"mcp_call", "mcp_list_tools"})
 # As OpenAI names kinds of errors, and as tools are named.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 _LABEL_CHARS = 64
 _CALL = "response.mcp_call."
-_RUNS = "response.mcp_call.in_progress"
+_ENDED = frozenset({"response.mcp_call.completed", "response.mcp_call.failed"})
+_NOBODY_APPROVES = "Nobody on this telephone call can approve it."
 
 
-def progress(state: State, event: events.McpProgress, _: float) -> None:
+def progress(state: State, event: events.McpProgress, now: float) -> None:
     """A list of tools is being read, or a tool runs: its silence is excused."""
-    if event.type == _RUNS:
-        state.mcp.started(event.item_id)
-    elif event.type.startswith(_CALL):
-        state.mcp.ended(event.item_id)
+    if event.type in _ENDED:
+        _ended(state, event.item_id, now)
+    elif event.type.startswith(_CALL) and state.mcp.started(event.item_id, now):
+        state.owed_turn.owe()
+    if event.type.startswith(_CALL + "arguments"):
+        # The model writes them in many small pieces.
+        return
     if event.type.endswith("failed"):
         state.out.note("warning", "mcp", type=event.type)
     else:
@@ -33,12 +39,42 @@ def progress(state: State, event: events.McpProgress, _: float) -> None:
 
 
 def item_done(
-    state: State, event: events.ItemDone | events.OutputItemDone, _: float
+    state: State, event: events.ItemDone | events.OutputItemDone, now: float
 ) -> None:
-    """Log how a remote server was used; an item is announced twice and logged once."""
+    """How a remote server was used; an item is announced twice and logged once."""
     item = event.item
-    if item.type in _ITEMS and state.mcp.is_new(item.id):
+    if item.type == "mcp_approval_request" and state.mcp.is_new(item.id):
+        _refuse(state, item, now)
+    if item.type not in _ITEMS or not item.id:
+        return
+    if item.type == "mcp_call":
+        _ended(state, item.id, now)
+    if state.mcp.is_new(item.id):
         _note(state, item)
+
+
+def ask_at(state: State, _: float) -> float:
+    """When `ask` has something to do."""
+    return state.mcp.deadline if state.connection.ready else NEVER
+
+
+def ask(state: State, now: float) -> None:
+    """No response has followed a result by itself: one is asked for."""
+    if state.mcp.take(now) and not state.goodbye.is_leaving:
+        state.sequencer.want()
+        state.owed_turn.owe()
+
+
+def _ended(state: State, item_id: str, now: float) -> None:
+    active = state.sequencer.active is not None
+    state.mcp.ended(item_id, now, response_active=active)
+
+
+def _refuse(state: State, item: Item, now: float) -> None:
+    state.out.note("warning", "mcp approval refused", tool=_name(item.name))
+    if item.id:
+        state.out.model(RefuseApproval(item.id, _NOBODY_APPROVES))
+        _ended(state, item.id, now)
 
 
 def _note(state: State, item: Item) -> None:

@@ -6,13 +6,14 @@ from trio_sts.wire import avr
 _MOST_UUID_CHARS = 128
 
 
-def init(state: State, message: avr.Init, _: float) -> None:
+def init(state: State, message: avr.Init, now: float) -> None:
     """Begin the call, once: a peer that repeats it must not fill the log."""
     if state.opening.begun:
         if state.opening.is_first_repeat():
             state.out.note("info", "second init ignored")
         return
     state.opening.begin()
+    state.connection.dialling(now)
     if is_usable_uuid(message.uuid):
         state.out.begin(str(message.uuid))
         return

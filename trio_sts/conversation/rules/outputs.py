@@ -1,23 +1,24 @@
 """What the model is told of a function call: one output each, and one response after it."""
 
 from trio_sts.conversation.inputs import ToolFinished
-from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.conversation.state import State
+
+from . import asking, asks
 
 
 def tool_finished(state: State, event: ToolFinished, now: float) -> None:
     """A tool has answered. After a hangup or transfer nothing is owed any more."""
-    owes_answer = not state.goodbye.ends_by(event.call_id)
-    settle(state, event.call_id, event.output, now, owes_answer=owes_answer)
+    owes_answer = not (event.silent or state.goodbye.ends_by(event.key))
+    settle(state, event.key, event.output, now, owes_answer=owes_answer)
 
 
 def settle(
-    state: State, call_id: str, output: str, now: float, *, owes_answer: bool = True
+    state: State, key: str, output: str, now: float, *, owes_answer: bool = True
 ) -> None:
     """Settle a call's output; it is sent when its response is done."""
-    call = state.calls.finished(call_id, output, now, owes_answer=owes_answer)
+    call = state.calls.finished(key, output, now, owes_answer=owes_answer)
     if call is not None:
-        state.history.answered(call_id, output)
+        state.history.answered(key, output)
         if owes_answer:
             state.owed_turn.owe()
 
@@ -25,7 +26,7 @@ def settle(
 def send_due_at(state: State, _: float) -> float:
     """When `send_due` has something to do."""
     due = state.connection.ready and state.calls.outputs_due
-    return AT_ONCE if due else NEVER
+    return asking.now_or_never(due=due)
 
 
 def send_due(state: State, _: float) -> None:
@@ -33,6 +34,10 @@ def send_due(state: State, _: float) -> None:
     outputs, wanted = state.calls.take_due()
     for output in outputs:
         state.out.model(output)
-    if wanted and not state.goodbye.is_leaving:
-        state.sequencer.want()
-        state.owed_turn.owe()
+    if not wanted or state.goodbye.is_leaving:
+        return
+    endless = state.calls.one_more_silent_round()
+    if endless:
+        state.out.note("warning", "tools without a word", tools=endless)
+    state.sequencer.want(asks.NO_TOOLS if endless else None)
+    state.owed_turn.owe()

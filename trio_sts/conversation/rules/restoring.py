@@ -19,6 +19,8 @@ from trio_sts.wire.realtime.requests import (
     CreateMessage,
 )
 
+from . import giving_up
+
 _INAUDIBLE = "(inaudible)"
 
 
@@ -32,34 +34,37 @@ def model_ready(state: State, event: ModelReady, now: float) -> None:
         _restore(state, now)
 
 
-def model_lost(state: State, _: ModelLost, __: float) -> None:
+def model_lost(state: State, _: ModelLost, now: float) -> None:
     """The model leg is gone."""
-    drop_session(state)
+    drop_session(state, now)
 
 
-def session_updated(state: State, event: events.SessionUpdated, _: float) -> None:
+def replace_session(state: State, now: float) -> None:
+    """The session is of no use: another one is to answer the turn that is owed."""
+    drop_session(state, now, owed=True)
+
+
+def session_updated(state: State, event: events.SessionUpdated, now: float) -> None:
     """The formats are compared on every echo: a wrong one is noise in the ear."""
     echoed = {event.session.input_format, event.session.output_format} - {None}
     if echoed - {state.rules.audio_format}:
-        state.out.end(
-            1011, "wrong format", "The model does not speak our audio format."
-        )
+        told = "The model does not speak our audio format."
+        giving_up.give_up(state, now, "wrong format", told)
 
 
-def drop_session(state: State) -> None:
+def drop_session(state: State, now: float, *, owed: bool = False) -> None:
     """Ask for another session, or end the call."""
-    if state.goodbye.is_leaving:
-        state.out.end(1000, state.goodbye.outcome or "over")
-        return
-    if not state.rules.reconnect or state.connection.given_up:
+    gone = state.goodbye.is_leaving
+    if gone or not state.rules.reconnect or state.connection.given_up:
         told = "The connection to the assistant was lost."
-        state.out.end(1011, "model lost", told)
+        giving_up.give_up(state, now, "model lost", told)
         return
     state.counters.count("reconnects")
-    state.connection.lost(owed=_owes_turn(state))
+    mcp_owed = state.mcp.leave_session()
+    state.connection.lost(now, owed=owed or mcp_owed or _owes_turn(state))
     state.intake.stop()
-    state.caller_speech.stopped()
-    state.goodbye.speech_stopped()
+    state.caller_speech.leave_session()
+    state.goodbye.speech_stopped(now)
     state.owed_turn.settle()
     _forget_ids(state)
     state.out.reconnect()
@@ -77,7 +82,7 @@ def _restore(state: State, now: float) -> None:
         # Nobody has heard the greeting: the call begins anew.
         state.greeting.forget()
     elif owed:
-        state.sequencer.want()
+        state.sequencer.again()
         # If the caller's kept audio is speech, the VAD answers that.
         state.sequencer.speech_stopped(now)
         state.owed_turn.owe()
@@ -94,7 +99,6 @@ def _owes_turn(state: State) -> bool:
 def _forget_ids(state: State) -> None:
     state.sequencer.leave_session()
     state.quarantine.leave_session()
-    state.mcp.leave_session()
     state.greeting.leave_session()
     mark = f"@{state.counters.reconnects}"
     state.playout.leave_session(mark)

@@ -15,11 +15,10 @@ def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> 
 
 
 def arguments_done(state: State, event: events.ArgumentsDone, now: float) -> None:
-    """The first of the three announcements of a call."""
-    if event.response_id in state.quarantine:
-        # Cancelled: it is acted on only if its response lists it as completed.
-        return
-    _announce(state, event, now)
+    """The first of the three announcements: acted on if the arguments are whole."""
+    if event.response_id not in state.quarantine:
+        # A cancelled one is acted on only if its response lists it as completed.
+        _announce(state, event, now, final=False)
 
 
 def output_item_done(state: State, event: events.OutputItemDone, now: float) -> None:
@@ -34,27 +33,28 @@ def item_listed(state: State, item: Item, response_id: str, now: float) -> None:
     if item.type == "function_call" and item.status in {"completed", None}:
         call_id, arguments = item.call_id or "", item.arguments or ""
         done = events.ArgumentsDone(response_id, item.id, call_id, item.name, arguments)
-        _announce(state, done, now)
+        _announce(state, done, now, final=True)
 
 
 def response_done(state: State, response: Response) -> None:
     """The response that made calls has ended: those of a cancelled one are dropped."""
     for call in state.calls.response_done(response):
-        state.goodbye.drop(call.call_id)
+        state.goodbye.drop(call.key)
 
 
-def _announce(state: State, event: events.ArgumentsDone, now: float) -> None:
-    call = state.calls.announced(event)
+def _announce(
+    state: State, event: events.ArgumentsDone, now: float, *, final: bool
+) -> None:
+    call = state.calls.announced(event, final=final)
     if call is not None:
-        state.owed_turn.settle()
         state.counters.count("tools")
-        state.history.called(call.call_id, call.name, call.arguments)
+        state.history.called(call.key, call.name, call.arguments)
         _act_on(state, call, now)
 
 
 def _act_on(state: State, call: ToolCall, now: float) -> None:
-    kind = goodbye.kind_of(state, call.name)
+    kind = state.rules.call_control.get(call.name)
     if kind is None:
-        state.out.run_tool(call.call_id, call.name, call.arguments)
+        state.out.run_tool(call.key, call.name, call.arguments)
     else:
         goodbye.start(state, kind, call, now)

@@ -8,10 +8,11 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 
 
-def close_heard(state: State, now: float) -> None:
-    """Close what the caller has heard to its end by now."""
-    for track in state.playout.settle(now):
-        state.history.heard(track.item_id, track.heard_ms)
+def record_heard(state: State, item_id: str) -> None:
+    """Cut an item's words to what was heard of all its audio parts."""
+    if item_id:
+        heard_ms, received_ms = state.playout.heard_of(item_id)
+        state.history.cut(item_id, heard_ms, received_ms)
 
 
 def agent_delta(state: State, event: events.TranscriptDelta, _: float) -> None:

@@ -52,6 +52,20 @@ _BETA_NAMES: Mapping[str, str] = {
 _AUDIO_DELTAS = frozenset({"response.output_audio.delta", "response.audio.delta"})
 _APPEND_BEGINS = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_ENDS = b'"}'
+# Without these there is no conversation; any other event is done without if its shape
+# is odd.
+_ESSENTIAL = frozenset(
+    {
+        "session.created",
+        "session.updated",
+        "error",
+        "input_audio_buffer.speech_started",
+        "input_audio_buffer.speech_stopped",
+        "response.created",
+        "response.function_call_arguments.done",
+        "response.done",
+    }
+)
 _MCP = ("mcp_list_tools.", "response.mcp_call.")
 
 # Unknown types are remembered to log each once, and a peer invents their names.
@@ -78,6 +92,8 @@ def decode_event(text: str | bytes) -> events.ServerEvent:
     try:
         return cast("events.ServerEvent", structure(_folded(kind, fields), known))
     except BadMessage as exc:
+        if kind not in _ESSENTIAL:
+            return _other(kind, fields)
         raise _bad(kind, str(exc)) from exc
 
 
@@ -149,7 +165,10 @@ def _other(
     if kind.startswith(_MCP):
         item_id = fields.get("item_id")
         return events.McpProgress(kind, item_id if isinstance(item_id, str) else "")
-    return events.UnknownEvent(kind[:_UNKNOWN_TYPE_CHARS])
+    response_id = fields.get("response_id")
+    return events.UnknownEvent(
+        kind[:_UNKNOWN_TYPE_CHARS], response_id if isinstance(response_id, str) else ""
+    )
 
 
 def _plain(value: object) -> object:

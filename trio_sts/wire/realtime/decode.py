@@ -142,15 +142,16 @@ def _response(value: object, _: object = None) -> Response:
     # An object in the schema; one endpoint sends a word, most send null.
     details = fields.get("status_details")
     known = object_or_none(details) or {}
+    why = object_or_none(fields.get("incomplete_details")) or {}
     reason = details if isinstance(details, str) else known.get("reason")
     error = known.get("error")
     usage = object_or_none(fields.get("usage"))
     return Response(
-        id=_string(fields["id"]),
-        status=_string(fields.get("status", "in_progress")),
-        reason=text_or_none(reason),
+        id=text_or_none(fields.get("id")) or "",
+        status=text_or_none(fields.get("status")) or "in_progress",
+        reason=text_or_none(reason) or text_or_none(why.get("reason")),
         error=None if error is None else _error(error),
-        output=_converter.structure(fields.get("output", []), _Items),
+        output=_items(fields.get("output")),
         usage=None if usage is None else _usage(usage),
         metadata=object_or_none(fields.get("metadata")),
     )
@@ -168,17 +169,22 @@ def _session(value: object, _: object = None) -> SessionInfo:
 
 
 def _items(value: object, _: object = None) -> tuple[Item, ...]:
-    return tuple(_converter.structure(item, Item) for item in _list(value))
+    return _readable_ones(value, Item)
 
 
 def _parts(value: object, _: object = None) -> tuple[ContentPart, ...]:
-    return tuple(_converter.structure(part, ContentPart) for part in _list(value))
+    return _readable_ones(value, ContentPart)
 
 
-def _list(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise _WrongField("not a list")
-    return cast("list[object]", value)
+def _readable_ones(value: object, kind: type[_E]) -> tuple[_E, ...]:
+    """The elements of a list that can be read: a faulty one costs itself alone."""
+    found: list[_E] = []
+    for each in cast("list[object]", value) if isinstance(value, list) else []:
+        try:
+            found.append(_converter.structure(each, kind))
+        except (KeyError, _WrongField):
+            continue
+    return tuple(found)
 
 
 def _as_is(value: object, _: object = None) -> object:

@@ -9,12 +9,13 @@ from .requests import (
     CreateMessage,
     CreateResponse,
     DeleteItem,
+    RefuseApproval,
     TruncateItem,
     UpdateSession,
 )
 from .session import Dialect
 
-_Item = CreateMessage | CreateFunctionCall | CreateFunctionOutput
+_Item = CreateMessage | CreateFunctionCall | CreateFunctionOutput | RefuseApproval
 _Control = UpdateSession | TruncateItem | DeleteItem | CreateResponse | CancelResponse
 
 
@@ -26,12 +27,12 @@ def request_fields(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
             "item": _item(event, dialect),
         }
     else:
-        fields = _control(event)
+        fields = _control(event, dialect)
     fields["event_id"] = event.event_id
     return {key: value for key, value in fields.items() if value is not None}
 
 
-def _control(event: _Control) -> dict[str, Any]:
+def _control(event: _Control, dialect: Dialect) -> dict[str, Any]:
     match event:
         case UpdateSession(session):
             return {"type": "session.update", "session": session}
@@ -45,7 +46,8 @@ def _control(event: _Control) -> dict[str, Any]:
         case DeleteItem(item_id):
             return {"type": "conversation.item.delete", "item_id": item_id}
         case CreateResponse():
-            return {"type": "response.create", "response": _response(event)}
+            asked = _response(event, dialect)
+            return {"type": "response.create", "response": asked or None}
         case CancelResponse(response_id):
             return {"type": "response.cancel", "response_id": response_id}
         case _:
@@ -70,6 +72,13 @@ def _item(event: _Item, dialect: Dialect) -> dict[str, Any]:
                 "call_id": call_id,
                 "output": output,
             }
+        case RefuseApproval(request_id, reason):
+            return {
+                "type": "mcp_approval_response",
+                "approval_request_id": request_id,
+                "approve": False,
+                "reason": reason,
+            }
         case _:
             assert_never(event)
 
@@ -80,6 +89,14 @@ def _content_type(role: str, dialect: Dialect) -> str:
     return "text" if dialect is Dialect.BETA else "output_text"
 
 
-def _response(event: CreateResponse) -> dict[str, Any] | None:
-    asked = {"instructions": event.instructions, "metadata": event.metadata}
-    return {key: value for key, value in asked.items() if value is not None} or None
+def _response(event: CreateResponse, dialect: Dialect) -> dict[str, Any]:
+    beta = dialect is Dialect.BETA
+    modalities = {"modalities": ["audio", "text"]}
+    asked = {
+        "instructions": event.instructions,
+        "metadata": event.metadata,
+        "tool_choice": event.tool_choice,
+        **(modalities if event.audio and beta else {}),
+        **({"output_modalities": ["audio"]} if event.audio and not beta else {}),
+    }
+    return {key: value for key, value in asked.items() if value is not None}

@@ -179,9 +179,13 @@ class McpProgress:
 
 @frozen
 class UnknownEvent:
-    """An event that matters to no rule of ours; it is ignored."""
+    """An event of which no rule needs more than that it came, or one that is faulty.
+
+    ``response_id`` is the response's that it belongs to, if it told one.
+    """
 
     type: str
+    response_id: str = ""
 
 
 ServerEvent = (

@@ -17,10 +17,13 @@ class ContentPart:
 
 @frozen
 class Item:
-    """One conversation item of any kind; fields that its kind lacks are empty."""
+    """One conversation item of any kind; fields that its kind lacks are empty.
 
-    id: str
-    type: str
+    ``id`` is empty where the endpoint told none: nothing can be said to it then.
+    """
+
+    id: str = ""
+    type: str = ""
     role: str | None = None
     status: str | None = None
     content: tuple[ContentPart, ...] = field(default=(), repr=False)

@@ -58,6 +58,15 @@ class CreateFunctionOutput:
 
 
 @frozen
+class RefuseApproval:
+    """``conversation.item.create`` of a "no" to a remote tool that wants approval."""
+
+    request_id: str
+    reason: str
+    event_id: str | None = None
+
+
+@frozen
 class TruncateItem:
     """``conversation.item.truncate`` at the millisecond that was heard."""
 
@@ -77,11 +86,17 @@ class DeleteItem:
 
 @frozen
 class CreateResponse:
-    """``response.create``; instructions replace the session's for this response."""
+    """``response.create``; instructions replace the session's for this response.
+
+    ``tool_choice`` "none" forbids calls in it; ``audio`` asks for audio in so many
+    words, where an answer came as text.
+    """
 
     instructions: str | None = field(default=None, repr=False)
     metadata: Mapping[str, str] | None = None
     event_id: str | None = None
+    tool_choice: Literal["none"] | None = None
+    audio: bool = False
 
 
 @frozen
@@ -98,6 +113,7 @@ ClientEvent = (
     | CreateMessage
     | CreateFunctionCall
     | CreateFunctionOutput
+    | RefuseApproval
     | TruncateItem
     | DeleteItem
     | CreateResponse

@@ -1,0 +1,51 @@
+"""A quiet sound for a caller who waits for a connection, a tool or a long thought."""
+
+from typing import Final
+
+from trio_sts.conversation.moments import NEVER
+from trio_sts.conversation.state import State
+from trio_sts.wire import avr
+
+_CONNECTION_S: Final = 2.0
+_WORK_S: Final = 1.5
+
+
+def play_at(state: State, now: float) -> float:
+    """When `play` has something to do."""
+    sound = state.hold_sound
+    if not sound.pcm:
+        return NEVER
+    if (_wait_s(state, now) is not None) != sound.waits:
+        return now
+    return sound.deadline if sound.waits else NEVER
+
+
+def play(state: State, now: float) -> None:
+    """Begin, feed or end the sound."""
+    sound = state.hold_sound
+    wait_s = _wait_s(state, now)
+    if wait_s is None:
+        sound.stop()
+        return
+    sound.wait(now, wait_s)
+    if now >= sound.deadline:
+        state.out.caller(avr.AgentAudio(sound.feed(now)))
+        state.playout.other_sound(sound.ends_at)
+
+
+def _wait_s(state: State, now: float) -> float | None:
+    """After how many seconds the sound begins; None if nobody waits or somebody speaks."""
+    if state.playout.audible(now) or state.caller_speech.active:
+        return None
+    if state.ear.is_speaking(now) or state.keypad.busy or state.apology.under_way:
+        return None
+    if state.connection.waiting_since is not None:
+        return max(state.connection.waiting_since + _CONNECTION_S - now, 0.0)
+    at_work = state.calls.pending or state.mcp.pending or _is_thinking(state)
+    if state.rules.hold_sound_always and at_work and not state.goodbye.under_way:
+        return _WORK_S
+    return None
+
+
+def _is_thinking(state: State) -> bool:
+    return state.owed_turn.owed and state.sequencer.busy
