@@ -27,7 +27,7 @@ from trio_sts.phone.live import LiveView, show_lines
 from trio_sts.phone.report import CallReport, Outcome
 from trio_sts.phone.script import Pause, Say, Script, WaitForAgent, WaitForSilence
 from trio_sts.server import Server
-from trio_sts.service import open_house
+from trio_sts.service import open_services
 from trio_sts.settings import load
 
 _QUESTION = "what are your opening hours"
@@ -101,10 +101,10 @@ async def _play(record: Path, view: View) -> _Scene:
         settings, _ = load(environ, None, strict=True)
         settings = evolve(settings, host="127.0.0.1", port=0)
         async with (
-            open_house(settings, environ) as house,
+            open_services(settings, environ) as services,
             trio.open_nursery() as serving,
         ):
-            port: int = await serving.start(Server(house).serve, signals)
+            port: int = await serving.start(Server(services).serve, signals)
             report = await place_call(
                 f"ws://127.0.0.1:{port}/",
                 await trio.to_thread.run_sync(_script),

@@ -31,6 +31,7 @@ from trio_sts.errors import LegClosed, ModelError
 from trio_sts.instructions import Resolved, resolve
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint
+from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.legs.setup import set_up
@@ -54,7 +55,7 @@ _log = structlog.get_logger()
 
 
 @frozen
-class House:
+class Services:
     """All that calls share: settings, tools, the alarms, and what endpoints refuse."""
 
     settings: Settings
@@ -70,19 +71,19 @@ class Call:
     """One call; it ends once, by whoever is first.
 
     Attributes:
-        house: What it shares with other calls.
+        services: What it shares with other calls.
         free_place: Called when it is over, before its closing handshakes.
         uuid: The call id: AVR Core's, or one of ours where that cannot be used.
         ending: How it ended; None while it lives.
     """
 
-    house: House
+    services: Services
     free_place: Callable[["Call"], None]
     uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
     _started_at: float = field(factory=trio.current_time)
-    _caller: CallerLeg = field(init=False)
+    _caller: CallerSide = field(init=False)
     _model: ModelLeg | None = None
     _alarm: Alarm = field(init=False)
     _metadata: Mapping[str, str] = field(init=False, repr=False)
@@ -90,17 +91,17 @@ class Call:
     _tool_context: CallContext = field(init=False, repr=False)
     _sockets: trio.Nursery = field(init=False)
     _tasks: trio.Nursery = field(init=False)
-    _told: Resolved | None = field(default=None, repr=False)
+    _instructions: Resolved | None = field(default=None, repr=False)
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     _begun: trio.Event = field(factory=trio.Event)
     _model_over: trio.Event = field(factory=trio.Event)
 
-    async def hold(self, stream: trio.abc.Stream) -> None:
-        """Hold the call over a socket, from the WebSocket handshake to the last frame.
+    async def run(self, stream: trio.abc.Stream) -> None:
+        """Run the call over a socket, from the WebSocket handshake to the last frame.
 
         Nothing outlives it, and nothing is raised but a cancellation.
         """
-        with self.house.alarms.alarm() as self._alarm:
+        with self.services.alarms.alarm() as self._alarm:
             async with trio.open_nursery() as self._sockets:
                 if await self._accept(stream):
                     try:
@@ -122,7 +123,7 @@ class Call:
                     start(self._relay.watch_caller)
                     start(self._relay.keep_time)
                     await self._begun.wait()
-                    await self._open_model(self.house.endpoint)
+                    await self._open_model(self.services.endpoint)
         except* ModelError as group:
             self.end(_no_model(group))
         # The guard of the call: it ends with its code, and the server lives on.
@@ -154,7 +155,7 @@ class Call:
                 closing.start_soon(self._model.aclose, code)
 
     async def _accept(self, stream: trio.abc.Stream) -> bool:
-        settings = self.house.settings
+        settings = self.services.settings
         try:
             caller = await CallerLeg.accept(
                 self._sockets,
@@ -180,25 +181,28 @@ class Call:
         self.uuid = uuid
         self._relay.log = _log.bind(call_id=uuid)
         self._relay.log.info("call begun")
-        self._transcript = TranscriptFile.open(self.house.settings.transcript_dir, uuid)
+        self._transcript = TranscriptFile.open(
+            self.services.settings.transcript_dir, uuid
+        )
         self._transcript.write("begun", {"call_id": uuid})
-        self._tool_context = self.house.registry.context(uuid, self._metadata, _log)
+        self._tool_context = self.services.registry.context(uuid, self._metadata, _log)
         self._begun.set()
 
     async def _open_model(self, endpoint: Endpoint) -> None:
         """Dial while the instructions are being found, then set the session up."""
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        house = self.house
+        services = self.services
         async with trio.open_nursery() as both:
             both.start_soon(self._find_instructions)
+            # Kept at once: a call that ends meanwhile closes it with the caller leg.
             model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
-        self._model = model
-        told = await self._find_instructions()
+            self._model = model
+        found = await self._find_instructions()
         config = plan.session_config(
-            house.settings, told.text, house.registry.offered()
+            services.settings, found.text, services.registry.offered()
         )
-        info = await set_up(model, config, house.refused_fields)
-        self._relay.model_ready(model, info, told.welcome_message)
+        info = await set_up(model, config, services.refused_fields)
+        self._relay.model_ready(model, info, found.welcome_message)
         self._tasks.start_soon(self._relay.pump_model, model)
         self._tasks.start_soon(self._relay.watch_model, model)
 
@@ -212,17 +216,17 @@ class Call:
             await over.wait()
 
     async def _find_instructions(self) -> Resolved:
-        if self._told is None:
-            self._told = await resolve(
-                self.house.settings, self.uuid, self._metadata, self.house.http
+        if self._instructions is None:
+            self._instructions = await resolve(
+                self.services.settings, self.uuid, self._metadata, self.services.http
             )
-        return self._told
+        return self._instructions
 
     def reconnect(self) -> None:
         """The model leg is gone: open another one, within a budget of its own."""
         self._model_over.set()
-        budget_s = self.house.settings.reconnect_budget_s
-        endpoint = evolve(self.house.endpoint, connect_budget_s=budget_s)
+        budget_s = self.services.settings.reconnect_budget_s
+        endpoint = evolve(self.services.endpoint, connect_budget_s=budget_s)
         self._tasks.start_soon(self._open_model, endpoint)
 
     def run_tool(self, command: RunTool) -> None:
@@ -231,7 +235,7 @@ class Call:
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        outcome = await self.house.registry.run(
+        outcome = await self.services.registry.run(
             command.name, command.arguments, self._tool_context
         )
         self._relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
@@ -249,7 +253,7 @@ class Call:
             outcome=ending.outcome,
             code=ending.code,
             duration_s=trio.current_time() - self._started_at,
-            model=self.house.settings.model,
+            model=self.services.settings.model,
         )
         self._transcript.write(
             "ended", {"outcome": ending.outcome, "code": ending.code}

@@ -4,7 +4,6 @@ A pump hands each message to the core and performs what comes back at once: post
 leg never waits, so reading one leg never waits for the other one's socket.
 """
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
@@ -26,50 +25,15 @@ from trio_sts.conversation.commands import (
 )
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.legs.leg import CallerSide, ModelSide
 from trio_sts.loop.alarms import Alarm
 from trio_sts.wire import avr
-from trio_sts.wire.realtime import events, requests
+from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
 
 
-class CallerSide(Protocol):
-    """What the relay needs of the caller leg."""
-
-    async def run(
-        self, handle: Callable[[avr.FromCore | BadMessage], None]
-    ) -> NoReturn:
-        """Read until the leg ends."""
-        ...
-
-    async def write(self) -> NoReturn:
-        """Watch over the sending of what was posted."""
-        ...
-
-    def post(self, *messages: avr.ToCore) -> None:
-        """Send soon, in order; never waits."""
-        ...
-
-
-class ModelSide(Protocol):
-    """What the relay needs of the model leg."""
-
-    async def run(
-        self, handle: Callable[[events.ServerEvent | BadMessage], None]
-    ) -> NoReturn:
-        """Read until the leg ends."""
-        ...
-
-    async def write(self) -> NoReturn:
-        """Watch over the sending of what was posted."""
-        ...
-
-    def post(self, *requests: requests.ClientEvent) -> None:
-        """Send soon, in order; never waits."""
-        ...
-
-
-class Home(Protocol):
-    """What the relay needs of the call that it is in."""
+class CallActions(Protocol):
+    """What the relay asks of the call that it is in."""
 
     def begin(self, uuid: str) -> None:
         """``init`` has come: open the model's side. Called once."""
@@ -98,7 +62,7 @@ class Relay:
 
     core: Conversation
     caller: CallerSide
-    home: Home
+    actions: CallActions
     alarm: Alarm
     model: ModelSide | None = None
     log: FilteringBoundLogger = field(factory=structlog.get_logger)
@@ -108,18 +72,18 @@ class Relay:
         try:
             await self.caller.run(self._from_caller)
         except LegClosed:
-            self.home.end(EndCall(1000, self.core.end_reason or "caller hung up"))
+            self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
-            self.home.end(EndCall(fault.code, "caller leg faulty", fault.told))
+            self.actions.end(EndCall(fault.code, "caller leg faulty", fault.told))
 
     async def watch_caller(self) -> None:
         """See that the caller leg takes what is posted to it."""
         try:
-            await self.caller.write()
+            await self.caller.watch()
         except LegClosed:
-            self.home.end(EndCall(1000, self.core.end_reason or "caller hung up"))
+            self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
-            self.home.end(EndCall(fault.code, "caller does not read", fault.told))
+            self.actions.end(EndCall(fault.code, "caller does not read", fault.told))
 
     def model_ready(
         self, model: ModelSide, info: SessionInfo, welcome_message: str | None
@@ -142,7 +106,7 @@ class Relay:
     async def watch_model(self, model: ModelSide) -> None:
         """See that the model leg takes what is posted to it."""
         try:
-            await model.write()
+            await model.watch()
         except LegClosed as exc:
             self._model_lost(model, exc)
 
@@ -181,16 +145,16 @@ class Relay:
             case Note(level=level, event=event, fields=fields):
                 getattr(self.log, level)(event, **fields)
             case Record(kind=kind, fields=fields):
-                self.home.record(kind, dict(fields))
+                self.actions.record(kind, dict(fields))
             case RunTool():
-                self.home.run_tool(command)
+                self.actions.run_tool(command)
             case Begin(uuid=uuid):
-                self.home.begin(uuid)
+                self.actions.begin(uuid)
             case Reconnect():
                 self.model = None
-                self.home.reconnect()
+                self.actions.reconnect()
             case EndCall():
-                self.home.end(command)
+                self.actions.end(command)
 
     def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
         self.perform(self.core.from_caller(message, trio.current_time()))

@@ -16,8 +16,14 @@ import trio
 from attrs import define, field
 
 from trio_sts.admin.routes import answer
-from trio_sts.legs.door import Head, ReplayStream, has_token, read_head, respond
-from trio_sts.nursery import Call, House
+from trio_sts.legs.http_head import (
+    ReplayStream,
+    RequestHead,
+    has_token,
+    read_head,
+    respond,
+)
+from trio_sts.nursery import Call, Services
 from trio_sts.tools.problems import public_warnings
 
 # What a stop may take after the drain: every call closes both its legs within 2 s.
@@ -31,7 +37,7 @@ _log = structlog.get_logger()
 class Server:
     """The calls of a process, and whether new ones are let in."""
 
-    house: House
+    services: Services
     draining: bool = False
     # Those that take a place, and those whose sockets are not closed yet.
     _talking: set[Call] = field(factory=set[Call])
@@ -46,7 +52,7 @@ class Server:
     @property
     def full(self) -> bool:
         """Whether one more call would be too many."""
-        return 0 < self.house.settings.max_calls <= self.calls
+        return 0 < self.services.settings.max_calls <= self.calls
 
     async def serve(
         self,
@@ -61,7 +67,7 @@ class Server:
         Raises:
             OSError: The port cannot be bound.
         """
-        settings = self.house.settings
+        settings = self.services.settings
         listeners = await trio.open_tcp_listeners(
             settings.port, host=settings.host, backlog=_LISTEN_BACKLOG
         )
@@ -75,7 +81,7 @@ class Server:
 
     async def _wait_and_drain(self, signals: AsyncIterator[int]) -> None:
         await anext(signals)
-        drain_s = self.house.settings.drain_s
+        drain_s = self.services.settings.drain_s
         self.draining = True
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         async with trio.open_nursery() as nursery:
@@ -104,24 +110,24 @@ class Server:
         """One connection; whatever goes wrong in it stays in it."""
         try:
             async with stream:
-                knock = await read_head(stream)
-                if knock is not None:
-                    await self._admit(*knock)
+                request = await read_head(stream)
+                if request is not None:
+                    await self._admit(*request)
         # One crash must not stop the server: see the log, and let the others talk on.
         except* Exception:  # noqa: BLE001
             _log.exception("connection crashed")
 
-    async def _admit(self, head: Head, stream: ReplayStream) -> None:
+    async def _admit(self, head: RequestHead, stream: ReplayStream) -> None:
         if not head.is_upgrade:
             status, body = answer(
                 head.method,
                 head.path,
                 draining=self.draining,
                 full=self.full,
-                warnings=public_warnings(self.house.registry.problems),
+                warnings=public_warnings(self.services.registry.problems),
             )
             await respond(stream, status, body, method=head.method)
-        elif not has_token(head, self.house.settings.token or ""):
+        elif not has_token(head, self.services.settings.token or ""):
             _log.info("refused a caller", why="token")
             await respond(stream, 401, "A valid token is needed.\n")
         elif self.draining or self.full:
@@ -132,11 +138,11 @@ class Server:
             await self._call(stream)
 
     async def _call(self, stream: ReplayStream) -> None:
-        call = Call(self.house, self._talking.discard)
+        call = Call(self.services, self._talking.discard)
         self._talking.add(call)
         self._calls.add(call)
         try:
-            await call.hold(stream)
+            await call.run(stream)
         finally:
             self._talking.discard(call)
             self._calls.discard(call)

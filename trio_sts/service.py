@@ -18,7 +18,7 @@ from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarms
 from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
-from trio_sts.nursery import House
+from trio_sts.nursery import Services
 from trio_sts.server import Server
 from trio_sts.settings import Settings
 from trio_sts.tools.http_client import tool_http_client
@@ -73,9 +73,9 @@ async def _serve(
 ) -> None:
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_house(settings, environ, faults=faults) as house:
+        async with open_services(settings, environ, faults=faults) as services:
             _settle()
-            await Server(house).serve(signals)
+            await Server(services).serve(signals)
 
 
 def _settle() -> None:
@@ -89,12 +89,12 @@ def _settle() -> None:
 
 
 @asynccontextmanager
-async def open_house(
+async def open_services(
     settings: Settings,
     environ: Mapping[str, str],
     *,
     faults: "Faults | None" = None,
-) -> AsyncGenerator[House]:
+) -> AsyncGenerator[Services]:
     """Open what calls share: the tools, the HTTP client, the built-in model if asked."""
     async with (
         trio.open_nursery() as nursery,
@@ -116,7 +116,7 @@ async def open_house(
         alarms = Alarms(_late_s(settings))
         nursery.start_soon(alarms.run)
         nursery.start_soon(run_reactor)
-        yield House(
+        yield Services(
             settings=settings,
             endpoint=endpoint_of(settings, url=url),
             refused_fields=RefusedFields(),

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from trio_sts.loop.reactor import run_reactor
 
-from .echo import LAST_WORDS, answer, ask, dial
+from .echo import CLOSE_NOTICE, answer, ask, dial
 
 _PROGRAM: Final = Path(sys.executable).with_name("kosoku")
 # How fast and how much, and the compression that neither leg offers.
@@ -143,7 +143,7 @@ def _read_cases(reports: Path) -> Iterator[Case]:
 def _behavior(report: Mapping[str, Any]) -> str:
     """The suite's verdict, as it is without the caller leg's last words."""
     received: Sequence[Any] = report["received"]
-    words = ["message", LAST_WORDS, False]
+    words = ["message", CLOSE_NOTICE, False]
     if not received or received[-1] != words:
         return str(report["behavior"])
     before = received[:-1]

@@ -20,7 +20,6 @@ from tests.paths import accept_leg
 from tests.peers.core import FakeCore, calling, silence
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
 from trio_sts.legs.caller import CallerLeg, read_together
-from trio_sts.legs.link import Wrap, as_it_is
 from trio_sts.wire.avr import (
     AgentAudio,
     CallerAudio,
@@ -32,6 +31,7 @@ from trio_sts.wire.avr import (
     Transcript,
 )
 from trio_sts.wire.avr_codec import encode_from_core
+from trio_sts.wire.metadata import clean_metadata
 
 URL = "ws://sts/talk?from=2000&to=5001&uuid=c-7"
 FRAME = AgentAudio(bytes(320))
@@ -49,7 +49,7 @@ class Call:
     async def pump(self) -> None:
         """Until the leg ends or is at fault; that is the outcome."""
         async with trio.open_nursery() as nursery:
-            for pump in (self._run, self.leg.write):
+            for pump in (self._run, self.leg.watch):
                 nursery.start_soon(self._end_with, pump, nursery.cancel_scope)
 
     async def _end_with(
@@ -112,7 +112,8 @@ class SlowStream(trio.abc.HalfCloseableStream):
 
 @asynccontextmanager
 async def a_call(
-    url: str = URL, wrap: Wrap = as_it_is
+    url: str = URL,
+    wrap: Callable[[SlowStream], SlowStream] = lambda stream: stream,
 ) -> AsyncGenerator[tuple[FakeCore, Call, SlowStream]]:
     """A core, the call it placed, and the service's side of the socket."""
     ours, theirs = memory_stream_pair()
@@ -121,7 +122,7 @@ async def a_call(
         legs: list[CallerLeg] = []
 
         async def accept() -> None:
-            legs.append(await accept_leg(nursery, slow, wrap=wrap))
+            legs.append(await accept_leg(nursery, wrap(slow)))
 
         nursery.start_soon(accept)
         async with calling(url, stream=theirs) as core:
@@ -137,18 +138,18 @@ async def end(call: Call, code: int, reason: str = "") -> None:
         await call.leg.aclose(code, reason)
 
 
-async def test_the_request_is_told() -> None:
+async def test_the_query_of_the_request_is_known() -> None:
     async with a_call() as (_, call, _):
-        assert call.leg.path == "/talk"
         assert call.leg.query == "from=2000&to=5001&uuid=c-7"
         assert call.leg.uuid == "c-7"
-        assert call.leg.metadata["to"] == "5001"
+        assert clean_metadata(call.leg.query)["to"] == "5001"
         assert "2000" not in repr(call.leg)
+        assert "talk" not in repr(call.leg)
 
 
 async def test_a_request_without_a_query_has_no_uuid() -> None:
     async with a_call("ws://sts") as (_, call, _):
-        assert (call.leg.path, call.leg.query, call.leg.uuid) == ("/", "", None)
+        assert (call.leg.query, call.leg.uuid) == ("", None)
 
 
 async def test_messages_arrive_in_order_and_faults_among_them() -> None:
@@ -370,7 +371,7 @@ async def test_a_cancelled_call_does_not_tear_a_message() -> None:
     async with a_call() as (core, call, slow):
         slow.open = trio.Event()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(call.leg.write)
+            nursery.start_soon(call.leg.watch)
             call.leg.post(FRAME)
             await wait_all_tasks_blocked()
             nursery.cancel_scope.cancel(reason="the call was cancelled")
@@ -408,8 +409,7 @@ async def test_too_many_words_for_a_stuck_peer_end_its_leg(
 async def test_every_byte_goes_through_what_is_wrapped_around_the_socket() -> None:
     taps: list[SlowStream] = []
 
-    def wrap(stream: trio.abc.Stream) -> trio.abc.Stream:
-        assert isinstance(stream, SlowStream)
+    def wrap(stream: SlowStream) -> SlowStream:
         taps.append(SlowStream(stream))
         return taps[0]
 

@@ -9,6 +9,9 @@ from typing_extensions import override
 from tests.paths import an_endpoint
 from tests.peers.model import ScriptedSession, scripted_model
 from trio_sts.errors import BadMessage, LegClosed
+from trio_sts.legs import dial
+from trio_sts.legs.dial import open_stream
+from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.legs.setup import set_up
@@ -79,14 +82,16 @@ async def failing() -> AsyncGenerator[tuple[ModelLeg, Mutable, ScriptedSession],
     """A leg that is set up, over a connection that can go dead."""
     wires: list[Mutable] = []
 
-    def wrap(stream: trio.abc.Stream) -> Mutable:
-        wires.append(Mutable(stream))
+    async def open_mutable(endpoint: Endpoint) -> trio.abc.Stream:
+        wires.append(Mutable(await open_stream(endpoint)))
         return wires[-1]
 
     async with scripted_model() as model:
-        async with open_model(an_endpoint(model.url), wrap=wrap) as leg:
-            await set_up(leg, CONFIG, RefusedFields())
-            yield leg, wires[0], await model.next_session()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(dial, "open_stream", open_mutable)
+            async with open_model(an_endpoint(model.url)) as leg:
+                await set_up(leg, CONFIG, RefusedFields())
+                yield leg, wires[0], await model.next_session()
         assert all(wire.is_closed for wire in wires)
 
 
@@ -150,7 +155,7 @@ async def test_what_came_before_the_close_is_handed_on_before_the_leg_ends() -> 
 
         with pytest.RaisesGroup(LegClosed, LegClosed):
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(leg.write)
+                nursery.start_soon(leg.watch)
                 nursery.start_soon(leg.run, got.append)
 
         assert len(got) == 10
@@ -173,7 +178,7 @@ async def test_pumps_that_are_cancelled_leave_a_leg_that_can_say_goodbye() -> No
     async with talking() as (leg, session):
         async with trio.open_nursery() as pumps:
             pumps.start_soon(leg.run, ignore)
-            pumps.start_soon(leg.write)
+            pumps.start_soon(leg.watch)
             leg.post(requests.AppendAudio(bytes(960)))
             await session.heard(960)
             pumps.cancel_scope.cancel()
@@ -297,7 +302,8 @@ async def test_an_endpoint_that_does_not_read_loses_old_audio_and_then_the_leg(
             leg.post(requests.AppendAudio(bytes(960)))
 
         # Of 30 s, 10 s wait and at most a frame is on its way.
-        assert 19_980 <= leg.dropped_ms <= 20_000
+        dropped_ms = leg._link.outbox.dropped_ms  # pyright: ignore[reportPrivateUsage]
+        assert 19_980 <= dropped_ms <= 20_000
         assert (await end_of(leg)).code == 1006
         assert trio.current_time() - start <= 81
 

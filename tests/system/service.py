@@ -8,7 +8,7 @@ from attrs import define, evolve
 
 from tests.paths import FAST_PATH
 from trio_sts.server import Server
-from trio_sts.service import open_house
+from trio_sts.service import open_services
 from trio_sts.settings import load
 
 KEY = "sk-test-4Ever"
@@ -50,8 +50,11 @@ async def serving(base_url: str, **environ: str) -> AsyncGenerator[Service]:
     )
     settings = evolve(settings, host="127.0.0.1", port=0)
     send, receive = trio.open_memory_channel[int](2)
-    async with open_house(settings, environ) as house, trio.open_nursery() as nursery:
-        server = Server(house)
+    async with (
+        open_services(settings, environ) as services,
+        trio.open_nursery() as nursery,
+    ):
+        server = Server(services)
         stopped = trio.Event()
 
         # The server itself says when it is started.

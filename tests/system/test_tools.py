@@ -170,7 +170,7 @@ async def test_a_start_that_fails_is_one_line_beside_javascript_too(
 
 async def test_no_cookie_of_one_call_is_sent_for_the_next(tmp_path: Path) -> None:
     async with serving("http://127.0.0.1:9", TOOLS_DIR=str(tmp_path)) as service:
-        http = service.server.house.http
+        http = service.server.services.http
         request = http.build_request("GET", "http://crm.test/")
         answer = httpx.Response(
             200, headers={"set-cookie": "session=caller-1"}, request=request

@@ -1,14 +1,15 @@
 """The caller leg: AVR Core's WebSocket, in typed messages."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import NoReturn, Self
 from urllib.parse import parse_qs
 
 import trio
 from attrs import define, field
-from trio_websocket import ConnectionClosed
+from typing_extensions import override
 
+from trio_sts.audio.formats import CALLER_MS_PER_BYTE
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
 from trio_sts.wire.avr import (
     AgentAudio,
@@ -19,30 +20,48 @@ from trio_sts.wire.avr import (
     ToCore,
 )
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_to_core
-from trio_sts.wire.metadata import clean_metadata
 
-from .last_words import TOO_BIG
-from .link import Link, Wrap, accept_link, as_it_is
-from .outbox import Outbox
+from .close_notice import TOO_BIG
+from .handshake import accept_link
+from .leg import Bounds, CallerSide, ServerCodec
+from .link import Link
 
 MAX_MESSAGE_BYTES = 64 * 1024
-# Words to the caller: a call has a few in a minute, and each is a transcript at most.
+# Control messages to the caller: a call has a few in a minute, mostly transcripts.
 _MAX_CONTROLS = 256
 # Audio that arrived together is joined until it is 100 ms.
 _TOGETHER_BYTES = 1_600
-_BYTES_PER_MS = 16
+
+
+class _Codec(ServerCodec[ToCore]):
+    @override
+    def encode(self, message: ToCore) -> list[bytes]:
+        if isinstance(message, AgentAudio):
+            return encode_frames(message.pcm)
+        return [encode_to_core(message)]
+
+    @override
+    def audio_ms(self, message: ToCore) -> float:
+        if isinstance(message, AgentAudio):
+            return len(message.pcm) * CALLER_MS_PER_BYTE
+        return 0
+
+    @override
+    def close_notice(self, code: int) -> list[bytes]:
+        return [encode_to_core(Failure(_reason_for_caller(code)))]
+
+
+_CODEC = _Codec()
 
 
 @define(eq=False)
-class CallerLeg:
+class CallerLeg(CallerSide):
     """One call's WebSocket from AVR Core; made by `accept`, ended by `aclose`.
 
     Attributes:
-        path: The path of the request, without its query string.
         query: The query string as it came: the call's metadata and perhaps a token.
     """
 
-    path: str = field(repr=False)
     query: str = field(repr=False)
     _link: Link[ToCore] = field(repr=False)
     _stall_s: float
@@ -54,7 +73,6 @@ class CallerLeg:
         stream: trio.abc.Stream,
         *,
         stall_s: float = 5.0,
-        wrap: Wrap = as_it_is,
         fast: bool = True,
     ) -> Self:
         """Answer the WebSocket handshake.
@@ -64,43 +82,29 @@ class CallerLeg:
                 the leg, or the closing handshake is cut off with it.
             stream: The socket, from the first byte of the request; the leg closes it.
             stall_s: For how long the peer may read nothing.
-            wrap: What is put between the socket and the WebSocket library.
-            fast: Whether text takes the fast path.
+            fast: Whether messages take the fast path.
 
         Raises:
             LegClosed: There was no handshake, or none within 5 s.
         """
-        link = await accept_link(
-            nursery,
-            stream,
+        bounds = Bounds(
+            MAX_MESSAGE_BYTES,
             # A peer that stops reading is given up before more audio than this waits.
-            outbox=Outbox(
-                _audio_ms, max_audio_ms=stall_s * 1000, max_controls=_MAX_CONTROLS
-            ),
-            texts=_texts,
-            words=_words,
-            max_bytes=MAX_MESSAGE_BYTES,
-            wrap=wrap,
-            fast=fast,
+            max_audio_ms=stall_s * 1000,
+            max_controls=_MAX_CONTROLS,
         )
-        path, _, query = link.target.partition("?")
-        return cls(path, query, link, stall_s)
+        link = await accept_link(
+            nursery, stream, codec=_CODEC, bounds=bounds, fast=fast
+        )
+        return cls(link.target.partition("?")[2], link, stall_s)
 
     @property
+    @override
     def uuid(self) -> str | None:
         """The call id that a routing webhook may have put into the query string."""
         return parse_qs(self.query).get("uuid", [None])[0]
 
-    @property
-    def metadata(self) -> Mapping[str, str]:
-        """What the query string says about the call, cleaned and without a token."""
-        return clean_metadata(self.query)
-
-    @property
-    def dropped_ms(self) -> float:
-        """Agent audio that a slow peer has lost so far."""
-        return self._link.outbox.dropped_ms
-
+    @override
     async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
         """Read until the leg ends; ``handle`` gets each message, or its fault.
 
@@ -111,34 +115,32 @@ class CallerLeg:
         """
         try:
             await self._link.run(partial(read_together, handle), _refuse_binary)
-        except ConnectionClosed as exc:
-            raise self._ended() from exc
-        raise AssertionError("only an error ends the reading")
+        except LegClosed as closed:
+            if self._link.overrun or self._link.broken:
+                reason = _reason_for_caller(closed.code)
+                raise PeerFault(closed.code, reason) from closed
+            raise
 
-    def _ended(self) -> LegClosed | PeerFault:
-        why = self._link.why
-        if self._link.overrun or self._link.broken:
-            return PeerFault(why.code, _told(why.code))
-        return why
-
+    @override
     def post(self, *messages: ToCore) -> None:
         """Send soon, in order; an interruption overtakes the audio that waits.
 
         AVR Core would throw that audio away on seeing the interruption.
         """
-        outbox = self._link.outbox
+        link = self._link
         for message in messages:
             if isinstance(message, Interruption):
-                outbox.clear_audio()
-            self._link.post(message)
+                link.outbox.clear_audio()
+            link.post(message)
 
-    async def write(self) -> NoReturn:
-        """Watch over the sending of what was posted.
+    @override
+    async def watch(self) -> NoReturn:
+        """Wait until what is posted can no longer be sent.
 
         Raises:
             LegClosed: The socket is gone.
             PeerFault: The peer has not read for ``stall_s`` (1008). The audio that
-                still waited is dropped, so that words about it come next.
+                still waited is dropped, so that the failure message comes next.
         """
         outbox = self._link.outbox
         await outbox.stuck(self._stall_s)
@@ -147,23 +149,14 @@ class CallerLeg:
         outbox.clear_audio()
         raise PeerFault(1008, "what is sent here is not being read")
 
+    @override
     async def aclose(self, code: int, reason: str = "") -> None:
         """Send what is posted, close with this code, and close the socket.
 
-        Waits for the peer to read and to answer: the caller bounds it. The socket is
-        closed however this ends, and nothing but a cancellation is raised.
+        Waits for the peer to read and to answer: whoever calls it bounds it. The socket
+        is closed however this ends, and nothing but a cancellation is raised.
         """
         await self._link.aclose(code, reason)
-
-
-def _audio_ms(message: ToCore) -> float:
-    return len(message.pcm) / _BYTES_PER_MS if isinstance(message, AgentAudio) else 0
-
-
-def _texts(message: ToCore) -> list[bytes]:
-    if isinstance(message, AgentAudio):
-        return encode_frames(message.pcm)
-    return [encode_to_core(message)]
 
 
 def _refuse_binary(_: bytes) -> None:
@@ -201,22 +194,14 @@ def read_together(
 
 def _read(text: bytes) -> FromCore | BadMessage:
     if len(text) > MAX_MESSAGE_BYTES:
-        raise _too_big()
+        raise PeerFault(TOO_BIG, _reason_for_caller(TOO_BIG))
     try:
         return decode_from_core(text)
     except BadMessage as fault:
         return fault
 
 
-def _too_big() -> PeerFault:
-    return PeerFault(TOO_BIG, _told(TOO_BIG))
-
-
-def _told(code: int) -> str:
+def _reason_for_caller(code: int) -> str:
     if code == TOO_BIG:
         return f"a message is longer than {MAX_MESSAGE_BYTES} bytes"
     return "what comes here is not what the WebSocket protocol allows"
-
-
-def _words(code: int) -> bytes:
-    return encode_to_core(Failure(_told(code)))

@@ -3,7 +3,7 @@
 import random
 import socket
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 
 import orjson
@@ -23,12 +23,13 @@ from trio_sts.errors import (
 from trio_sts.wire.realtime.codec import decode_event, decode_or_fault
 from trio_sts.wire.realtime.events import ErrorEvent, SessionCreated
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
+from trio_sts.wire.realtime.requests import ClientEvent
 
 from .endpoint import Endpoint
 from .fastpath.tls import TlsStream
-from .model_link import ModelLink, open_link
-
-Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
+from .handshake import open_link
+from .leg import Bounds, Codec, Liveness
+from .link import Link
 
 _REFUSALS = {
     401: "the model's endpoint refuses the API key",
@@ -38,6 +39,19 @@ _REFUSALS = {
 # How the API ends a connection whose first request it will never accept.
 _CLOSED_FOR_GOOD = 4000
 _TOO_SLOW = "the model's endpoint did not answer in time"
+_BOUNDS = Bounds(
+    # The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
+    # with the instructions and all tools in it, is what can be big.
+    max_message_bytes=16 * 1024 * 1024,
+    # Caller audio older than this answers nobody any more.
+    max_audio_ms=10_000,
+    # A call has a few in a minute. An endpoint that leaves this many unread is gone.
+    max_controls=1000,
+    queue_messages=16,
+    # Four audio deltas at once; a burst costs one pass of the scheduler, not sixteen.
+    receive_bytes=64 * 1024,
+    liveness=Liveness(ping_every_s=20, silent_s=60),
+)
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 
@@ -48,19 +62,22 @@ _log = structlog.get_logger()
 class Connected:
     """A session that the endpoint has opened and that is not yet set up."""
 
-    link: ModelLink
+    link: Link[ClientEvent]
     created: SessionInfo
 
 
 async def dial(
-    nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap, deadline: float
+    nursery: trio.Nursery,
+    endpoint: Endpoint,
+    codec: Codec[ClientEvent],
+    deadline: float,
 ) -> Connected:
     """Connect, and again after a growing pause, until ``session.created``.
 
     Args:
-        nursery: Where the WebSocket library's reader lives.
+        nursery: Where the link's task lives, see `open_link`.
         endpoint: Whom to call.
-        wrap: What is put between the socket and the WebSocket library.
+        codec: What posted events are on the wire.
         deadline: On Trio's clock; no attempt begins or goes on after it.
 
     Raises:
@@ -73,7 +90,7 @@ async def dial(
         while True:
             pause_s = next(pauses)
             try:
-                return await _try(nursery, endpoint, wrap)
+                return await _try(nursery, endpoint, codec)
             except ModelUnreachable as exc:
                 if trio.current_time() + pause_s >= deadline:
                     raise
@@ -104,10 +121,12 @@ def hung_up(closed: LegClosed) -> ModelError:
     return ModelUnreachable(told)
 
 
-async def _try(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
+async def _try(
+    nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
+) -> Connected:
     try:
         with trio.fail_after(endpoint.connect_timeout_s):
-            return await _attempt(nursery, endpoint, wrap)
+            return await _attempt(nursery, endpoint, codec)
     except LegClosed as exc:
         raise hung_up(exc) from exc
     except ConnectionRejected as exc:
@@ -118,18 +137,25 @@ async def _try(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connect
         raise ModelUnreachable(_no_connection(exc)) from exc
 
 
-async def _attempt(nursery: trio.Nursery, endpoint: Endpoint, wrap: Wrap) -> Connected:
+async def _attempt(
+    nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
+) -> Connected:
+    stream = await open_stream(endpoint)
+    link = await open_link(nursery, stream, endpoint, codec=codec, bounds=_BOUNDS)
     async with AsyncExitStack() as failed:
-        stream = wrap(await _open_stream(endpoint))
-        failed.push_async_callback(trio.aclose_forcefully, stream)
-        link = await open_link(nursery, stream, endpoint)
         failed.push_async_callback(link.drop)
         created = await _session_created(link)
         failed.pop_all()
     return Connected(link, created)
 
 
-async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
+async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
+    """Connect to the endpoint's host, with TLS if its URL wants it.
+
+    Raises:
+        OSError: There is no connection.
+        trio.BrokenResourceError: TLS failed.
+    """
     tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
     if endpoint.tls is None:
         return tcp
@@ -138,7 +164,7 @@ async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
         stream = TlsStream(tcp, endpoint.tls, server_hostname=endpoint.host)
     else:
         stream = trio.SSLStream(
-            # Endpoints do not take leave of TLS, and WebSocket frames tell truncation.
+            # Endpoints do not end TLS, and WebSocket frames show what is truncated.
             tcp,
             endpoint.tls,
             server_hostname=endpoint.host,
@@ -151,7 +177,7 @@ async def _open_stream(endpoint: Endpoint) -> trio.abc.Stream:
     return stream
 
 
-async def _session_created(link: ModelLink) -> SessionInfo:
+async def _session_created(link: Link[ClientEvent]) -> SessionInfo:
     while True:
         match decode_or_fault(await link.receive()):
             case SessionCreated(session):

@@ -1,40 +1,42 @@
-"""One accepted WebSocket, and the task that keeps it.
+"""One WebSocket of a call, on either side of it, and the task that keeps it.
 
 trio-websocket does the wire. Its reader and our sender run in a task of their own,
-beside the call and not under it: cancelling a call must not tear a message that a
-slow peer has half received, for nothing could follow it, not even the close frame.
+beside the call and not under it: cancelling a call must not tear a message that a slow
+peer has half received, for nothing could follow it, not even the close frame. The end of
+that task is the end of the link, whatever ended it: `Link.aclose`, `Link.drop`, silence
+of the peer, or a fault of the connection.
+
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
+import h11
 import trio
 from attrs import define, field
-from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_stream
+from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 from wsproto.utilities import ProtocolError
 
 from trio_sts.errors import LegClosed
 
+from .close_notice import BROKEN, OVERRUN, TOO_BIG, discard
 from .fastpath.demux import OnTexts
-from .last_words import BROKEN, OVERRUN, TOO_BIG, LastWords, discard
+from .fastpath.frames import Message
+from .leg import Bounds, Codec, Liveness
 from .outbox import Outbox
-from .paths import OnBinary, Path, server_path
+from .transport import OnBinary, Transport
 
 _M = TypeVar("_M")
 
-Wrap = Callable[[trio.abc.Stream], trio.abc.Stream]
-
-_HANDSHAKE_S = 5.0
-# Complete messages that wait for a pump, which itself never waits for anything.
-_QUEUE_MESSAGES = 8
-# How far above the leg's limit the library's is: a message between them gets our words.
-_SLACK = 4
-
-
-def as_it_is(stream: trio.abc.Stream) -> trio.abc.Stream:
-    """Put nothing between the socket and the WebSocket library."""
-    return stream
+# Closing the socket of a cancelled task waits for nobody; this only says so.
+_DROP_S = 1.0
+_GONE = (
+    ConnectionClosed,
+    ProtocolError,
+    trio.ClosedResourceError,
+    trio.BrokenResourceError,
+)
 
 
 @define(eq=False)
@@ -42,19 +44,21 @@ class Link(Generic[_M]):
     """An open WebSocket with an outbox in front of it.
 
     Attributes:
-        outbox: What is posted here is sent; closed when the WebSocket is gone.
+        outbox: What `post` could not send at once; closed when the WebSocket is gone.
     """
 
     outbox: Outbox[_M]
-    _texts: Callable[[_M], Iterable[bytes]]
+    _encode: Callable[[_M], Sequence[Message]]
     _ws: WebSocketConnection
-    _path: Path
+    _transport: Transport
     _scope: trio.CancelScope
     _ended: trio.Event = field(factory=trio.Event, init=False)
+    # `send` was cancelled half-way: nothing may follow it, not even a close frame.
+    _is_torn: bool = field(default=False, init=False)
 
     @property
     def target(self) -> str:
-        """The request's path and query string."""
+        """The request's path and query string, where the peer made the request."""
         return self._ws.path or "/"
 
     @property
@@ -80,145 +84,231 @@ class Link(Generic[_M]):
         """Read until the end.
 
         Raises:
-            ConnectionClosed: There is nothing any more; `why` tells the code.
+            LegClosed: There is nothing any more; it is `why`.
         """
         try:
-            await self._path.run(self._ws, on_texts, on_binary)
-        except ConnectionClosed:
+            await self._transport.run(self._ws, on_texts, on_binary)
+        except ConnectionClosed as exc:
             self.outbox.close()
-            raise
+            raise self.why from exc
+        raise AssertionError("only an error ends the reading")
 
     def post(self, message: _M) -> None:
         """Send at once if nothing is before it and the socket takes it, or queue it."""
-        if not (self.outbox.idle and self._path.offer(*self._texts(message))):
+        if not (self.outbox.idle and self._transport.offer(*self._encode(message))):
             self.outbox.post(message)
 
+    async def send(self, message: _M) -> None:
+        """Send one message past the outbox; before anything is posted.
+
+        Raises:
+            LegClosed: The WebSocket is closed or closing.
+        """
+        self._is_torn = True
+        try:
+            await self._transport.send(self._ws, *self._encode(message))
+        except _GONE as exc:
+            raise self.why from exc
+        self._is_torn = False
+
+    async def receive(self) -> str | bytes:
+        """The next message, before `run`: text is a string, bytes are binary.
+
+        Raises:
+            LegClosed: There is none any more.
+        """
+        try:
+            return await self._transport.receive(self._ws)
+        except ConnectionClosed as exc:
+            raise self.why from exc
+
+    def outlive_cancellation(self) -> None:
+        """From now on nothing but `aclose` and `drop` end the link, not its nursery.
+
+        For a leg that is made and closed in one block: when that is cancelled, reader
+        and sender are still needed for the closing handshake.
+        """
+        self._scope.shield = True
+
+    async def aclose(self, code: int, reason: str = "") -> None:
+        """Send what is posted, make the closing handshake, close the socket.
+
+        Waits for the peer to read and to answer: the caller bounds it. The socket is
+        closed however this ends, and nothing but a cancellation is raised.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._close, code, reason)
+                await self._ended.wait()
+                nursery.cancel_scope.cancel(reason="the link is closed")
+        finally:
+            await self.drop()
+
+    async def drop(self) -> None:
+        """Close the socket at once."""
+        self._scope.cancel(reason="the link is dropped")
+        with trio.move_on_after(_DROP_S, shield=True):
+            await self._ended.wait()
+
     async def keep(self) -> NoReturn:
-        """Send what is queued, then hold the socket until `aclose`."""
-        gone = (ConnectionClosed, trio.ClosedResourceError, trio.BrokenResourceError)
+        """Send what is queued, then hold the socket until `aclose` or `drop`."""
         try:
             while True:
-                texts = self._texts(await self.outbox.take())
-                await self._path.send(self._ws, *texts)
-        except gone:
+                messages = self._encode(await self.outbox.take())
+                await self._transport.send(self._ws, *messages)
+        except _GONE:
             self.outbox.close()
-        # Not over yet: `aclose` may have a goodbye to wait for.
+        # Not over yet: `aclose` may have to wait for the peer.
         await trio.sleep_forever()
 
-    async def aclose(self, code: int, reason: str) -> None:
-        """Send what is posted, shake hands on the end, close the socket."""
+    async def watch_peer(self, liveness: Liveness) -> None:
+        """Close the socket of a peer that is gone without a word; ends with the link."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._say_goodbye, code, reason)
-            await self._ended.wait()
-            nursery.cancel_scope.cancel(reason="the leg is closed")
-
-    async def _say_goodbye(self, code: int, reason: str) -> None:
-        try:
-            await self.outbox.drained()
-            await self._ws.aclose(code, reason)
-            if self.overrun:
-                await discard(self._path.stream)
-        finally:
-            self._scope.cancel(reason="the goodbye is over")
+            nursery.start_soon(self._ping, liveness)
+            await self.outbox.stuck(liveness.silent_s)
+            if not self.outbox.closed:
+                await trio.aclose_forcefully(self._transport.stream)
 
     def end(self) -> None:
-        """The keeper's last word: the socket is closed."""
+        """The socket is closed: the last step of the task that keeps the link."""
         self.outbox.close()
         self._ended.set()
 
+    async def _ping(self, liveness: Liveness) -> None:
+        try:
+            while True:
+                await trio.sleep(liveness.ping_every_s)
+                with trio.move_on_after(liveness.silent_s) as patience:
+                    await self._ws.ping()
+                if patience.cancelled_caught:
+                    await trio.aclose_forcefully(self._transport.stream)
+        except (ConnectionClosed, ProtocolError):
+            pass
 
-async def accept_link(
+    async def _close(self, code: int, reason: str) -> None:
+        try:
+            if not self._is_torn:
+                await self.outbox.drained()
+                await self._ws.aclose(code, reason)
+                if self.overrun:
+                    await discard(self._transport.stream)
+        except _GONE:
+            pass
+        finally:
+            self._scope.cancel(reason="the closing handshake is over")
+
+
+ShakeHands = Callable[[trio.Nursery, trio.abc.Stream], Awaitable[WebSocketConnection]]
+
+
+async def start_link(
     nursery: trio.Nursery,
-    stream: trio.abc.Stream,
+    transport: Transport,
+    shake_hands: ShakeHands,
     *,
-    outbox: Outbox[_M],
-    texts: Callable[[_M], Iterable[bytes]],
-    words: Callable[[int], bytes],
-    max_bytes: int,
-    wrap: Wrap,
-    fast: bool,
+    codec: Codec[_M],
+    bounds: Bounds,
+    ends_with_reader: bool,
 ) -> Link[_M]:
-    """Answer a WebSocket handshake; the link owns ``stream`` from now on.
+    """Make a WebSocket handshake and keep what it opens.
 
     Args:
-        nursery: Where the keeper lives, until `Link.aclose` or a cancellation.
-        stream: The socket, from the first byte of the request.
-        outbox: Where the link's messages will be posted.
-        texts: The WebSocket messages, in UTF-8, that a posted message becomes.
-        words: The WebSocket message that goes before a close code of the library's.
-        max_bytes: A longer message may be refused by the library; see `Link.overrun`.
-        wrap: What to put between the socket and the WebSocket library.
-        fast: Whether text takes the fast path.
+        nursery: Where the link's task lives. It has to outlive whatever uses the link,
+            or the closing handshake is cut off with it.
+        transport: What is connected; the link owns it from now on.
+        shake_hands: Makes the handshake, with the nursery for trio-websocket's reader and
+            the stream for trio-websocket.
+        codec: What posted messages are on the wire.
+        bounds: How much the link holds.
+        ends_with_reader: Whether the socket is closed as soon as nothing is read any
+            more. A server has still to say why; a client has nothing to say.
 
     Raises:
-        LegClosed: There was no handshake, or none within 5 s.
+        LegClosed: There was no handshake.
+        ConnectionRejected: The peer answered with another HTTP status than 101.
     """
-    make = partial(Link[_M], outbox, texts)
-    link: Link[_M] | None = await nursery.start(
-        _keep, stream, _paths(wrap, max_bytes, fast=fast), words, max_bytes, make
+    outcome: Link[_M] | Exception = await nursery.start(
+        partial(
+            _keep,
+            transport,
+            shake_hands,
+            codec,
+            bounds,
+            ends_with_reader=ends_with_reader,
+        )
     )
-    if link is None:
-        raise LegClosed(1006, "no WebSocket handshake")
-    return link
+    if isinstance(outcome, Exception):
+        raise outcome
+    return outcome
 
 
 async def _keep(
-    stream: trio.abc.Stream,
-    open_path: Callable[[trio.abc.Stream], Path],
-    words: Callable[[int], bytes],
-    max_bytes: int,
-    make: Callable[[WebSocketConnection, Path, trio.CancelScope], Link[_M]],
+    transport: Transport,
+    shake_hands: ShakeHands,
+    codec: Codec[_M],
+    bounds: Bounds,
     *,
-    task_status: trio.TaskStatus[Link[_M] | None],
+    ends_with_reader: bool,
+    task_status: trio.TaskStatus[Link[_M] | Exception],
 ) -> None:
     link: Link[_M] | None = None
+    failure: Exception = LegClosed(1006, "no WebSocket handshake")
+    outbox = Outbox(
+        codec.audio_ms,
+        max_audio_ms=bounds.max_audio_ms,
+        max_controls=bounds.max_controls,
+    )
     try:
         # The scope is outside the socket: when it is cancelled, the socket's closing
         # does not wait for a peer either.
         with trio.CancelScope() as scope:
-            path = open_path(stream)
-            async with stream, path.stream:
-                async with trio.open_nursery() as nursery:
-                    last = LastWords(path.stream, words)
-                    with trio.fail_after(_HANDSHAKE_S):
-                        ws = await _shake_hands(nursery, last, max_bytes)
-                    last.closed_with = partial(_closed_with, ws)
-                    nursery.start_soon(path.drain)
-                    link = make(ws, path, scope)
-                    task_status.started(link)
-                    await link.keep()
-    # The library's reader raises on a host that is no name (UnicodeError), and when
-    # nonsense meets a closing socket.
-    except* (ConnectionClosed, ProtocolError, UnicodeError, trio.TooSlowError):
+            async with transport.stream, trio.open_nursery() as nursery:
+                readers = _Readers(nursery, scope) if ends_with_reader else nursery
+                # Of a nursery trio-websocket uses `start_soon`.
+                ws = await shake_hands(cast("Any", readers), transport.stream)
+                link = Link(outbox, codec.encode, ws, transport, scope)
+                nursery.start_soon(transport.drain)
+                if bounds.liveness is not None:
+                    nursery.start_soon(link.watch_peer, bounds.liveness)
+                task_status.started(link)
+                await link.keep()
+    except* ConnectionRejected as group:
+        failure = _first(group)
+    # The library's reader raises on a host that is no name (UnicodeError), on its own
+    # answer to nonsense, and when nonsense meets a closing socket.
+    except* (
+        *(ConnectionClosed, ProtocolError, h11.ProtocolError),
+        *(UnicodeError, trio.TooSlowError),
+    ):
         pass
     finally:
         if link is not None:
             link.end()
     if link is None:
-        task_status.started(None)
+        task_status.started(failure)
 
 
-def _paths(
-    wrap: Wrap, max_bytes: int, *, fast: bool
-) -> Callable[[trio.abc.Stream], Path]:
-    return lambda stream: server_path(
-        wrap(stream), fast=fast, max_message_bytes=max_bytes
-    )
+@define(eq=False)
+class _Readers:
+    """Ends a scope when trio-websocket's reader ends, which is started here.
+
+    A handshake that the peer answers by hanging up would wait for ever, and a peer that
+    has closed waits for us to close the socket as well.
+    """
+
+    _nursery: trio.Nursery
+    _scope: trio.CancelScope
+
+    def start_soon(self, reader: Callable[[], Awaitable[None]]) -> None:
+        self._nursery.start_soon(self._read, reader)
+
+    async def _read(self, reader: Callable[[], Awaitable[None]]) -> None:
+        await reader()
+        self._scope.cancel(reason="nothing is read any more")
 
 
-def _closed_with(ws: WebSocketConnection) -> int | None:
-    return None if ws.closed is None else ws.closed.code
-
-
-async def _shake_hands(
-    nursery: trio.Nursery, stream: trio.abc.Stream, max_bytes: int
-) -> WebSocketConnection:
-    request = await wrap_server_stream(
-        nursery,
-        stream,
-        message_queue_size=_QUEUE_MESSAGES,
-        # Its own limit counts characters, of which there are no more than bytes; ours
-        # is told in words first.
-        max_message_size=_SLACK * max_bytes,
-    )
-    return await request.accept()
+def _first(group: BaseExceptionGroup[ConnectionRejected]) -> ConnectionRejected:
+    exc: ConnectionRejected | BaseExceptionGroup[ConnectionRejected] = group
+    while isinstance(exc, BaseExceptionGroup):
+        exc = exc.exceptions[0]
+    return exc

@@ -25,10 +25,10 @@ class Outbox(Generic[_M]):
     Attributes:
         audio_ms: How much audio a message holds, in ms; 0 makes it a control message.
         max_audio_ms: How much audio may wait; beyond it the oldest is dropped.
-        max_controls: How many control messages may wait; one more is an overflow.
+        max_controls: How many control messages may wait; one more is an overflow, after
+            which nothing is accepted, and the writer counts as stuck.
         dropped_ms: Audio dropped so far because too much of it waited.
         waiting_ms: Audio that waits.
-        overflowed: Too many control messages waited: the leg is past saving.
         closed: Nothing is accepted any more.
     """
 
@@ -37,7 +37,6 @@ class Outbox(Generic[_M]):
     max_controls: int = field(kw_only=True)
     dropped_ms: float = field(default=0.0, init=False)
     waiting_ms: float = field(default=0.0, init=False)
-    overflowed: bool = field(default=False, init=False)
     closed: bool = field(default=False, init=False)
     _waiting: deque[tuple[float, _M]] = field(
         factory=deque[tuple[float, _M]], init=False
@@ -59,7 +58,6 @@ class Outbox(Generic[_M]):
                 return
             audio_ms = self.audio_ms(message)
             if not audio_ms and self._controls >= self.max_controls:
-                self.overflowed = True
                 self._over.set()
                 return
             self._put(audio_ms, message)

@@ -108,7 +108,7 @@ async def _ask(
 ) -> SessionUpdated | ErrorEvent:
     await leg.ask(UpdateSession(session))
     while True:
-        answer = await leg.listen()
+        answer = await leg.receive()
         if isinstance(answer, SessionUpdated | ErrorEvent):
             return answer
 

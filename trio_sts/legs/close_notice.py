@@ -1,29 +1,29 @@
-"""What a caller is told when the WebSocket library ends the leg by itself.
+"""What a caller is sent before a close code that the WebSocket library chose.
 
 The library answers a message that is too long with a bare close frame, and bytes that
-break the protocol by closing the socket. Here the leg says what is wrong first: behind
-the library's back, but in its place in the stream.
+break the protocol by closing the socket. Here the leg first sends what is wrong, in the
+leg's own messages: not through the library, but at the right place in the stream.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import trio
 from attrs import define, field
 from typing_extensions import override
 
-from .fastpath.frames import CLOSE, message_frame
+from .fastpath.frames import CLOSE, Message, message_frame
 
-# The library's own words in the close frame that is meant.
+# The library's own reason in the close frame that is meant.
 OVERRUN = "Exceeded maximum message size"
 TOO_BIG = 1009
 # RFC 6455, 7.4.1: no frame that the protocol knows; text that is not UTF-8.
 BROKEN = (1002, 1007)
-_SAY_S = 1.0
+_SEND_S = 1.0
 _HEADER_BYTES = 2
 
 
 @define(eq=False)
-class LastWords(trio.abc.Stream):
+class CloseNotice(trio.abc.Stream):
     """Stands between trio-websocket, as a server, and the stream below.
 
     Attributes:
@@ -31,7 +31,7 @@ class LastWords(trio.abc.Stream):
     """
 
     _stream: trio.abc.Stream
-    _words: Callable[[int], bytes]
+    _notice: Callable[[int], Iterable[Message]]
     closed_with: Callable[[], int | None] = field(default=lambda: None, init=False)
     _closing: bool = field(default=False, init=False)
 
@@ -41,7 +41,7 @@ class LastWords(trio.abc.Stream):
         if raw[:1] == bytes((CLOSE,)):
             self._closing = True
             if raw[_HEADER_BYTES:].startswith(TOO_BIG.to_bytes(2) + OVERRUN.encode()):
-                raw = message_frame(self._words(TOO_BIG)) + raw
+                raw = self._frames(TOO_BIG) + raw
         await self._stream.send_all(raw)
 
     @override
@@ -58,16 +58,18 @@ class LastWords(trio.abc.Stream):
         try:
             if code is not None and code in BROKEN and not self._closing:
                 self._closing = True
-                with trio.move_on_after(_SAY_S):
-                    await self._say(code)
+                with trio.move_on_after(_SEND_S):
+                    await self._send(code)
         finally:
             await self._stream.aclose()
 
-    async def _say(self, code: int) -> None:
-        words = message_frame(self._words(code))
-        frame = bytes((CLOSE, 2)) + code.to_bytes(2)
+    def _frames(self, code: int) -> bytes:
+        return b"".join(map(message_frame, self._notice(code)))
+
+    async def _send(self, code: int) -> None:
+        close = bytes((CLOSE, 2)) + code.to_bytes(2)
         try:
-            await self._stream.send_all(words + frame)
+            await self._stream.send_all(self._frames(code) + close)
         # Busy: the peer has not read what was on its way; it would not read this either.
         except (trio.BrokenResourceError, trio.BusyResourceError):
             return

@@ -1,8 +1,8 @@
-"""The two ways of a leg's text between its socket and its handler.
+"""How a leg's messages get from its socket to its handler, and to the socket.
 
-The plain path is trio-websocket's message API. The fast path puts a tap under
-trio-websocket, which takes text off the wire and puts it there by itself; everything
-else stays trio-websocket's. Both carry the same messages in the same order.
+`PlainTransport` is trio-websocket's message API. `TappedTransport`, the fast path, puts a
+tap under trio-websocket, which takes text off the wire and writes messages to it;
+everything else stays trio-websocket's. Both carry the same messages in the same order.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,35 @@ from attrs import define, field
 from trio_websocket import WebSocketConnection
 from typing_extensions import override
 
-from .door import ReplayStream
 from .fastpath.demux import OnTexts
+from .fastpath.frames import Message
 from .fastpath.tap import FrameTap
+from .http_head import ReplayStream
 
 OnBinary = Callable[[bytes], None]
 
 
-class Path(Protocol):
-    """One leg's way; `stream` is what trio-websocket is given."""
+class Offer(Protocol):
+    """Send messages now, in one write, or not at all; never waits or raises."""
 
-    stream: trio.abc.Stream
-
-    def offer(self, *texts: bytes) -> bool:
-        """Send UTF-8 now, in one write, or not at all; never waits or raises."""
+    def __call__(self, *messages: Message) -> bool:
+        """Whether all of them are on their way; if not, none is."""
         ...
 
-    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
+
+class Transport(Protocol):
+    """One leg's transport.
+
+    Attributes:
+        stream: What trio-websocket is given.
+        offer: Sends without waiting; see `Offer`. An attribute, so that it may be the
+            tap's own method: one call less for every message.
+    """
+
+    stream: trio.abc.Stream
+    offer: Offer
+
+    async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
         """Send, and wait until the socket took it.
 
         Raises:
@@ -61,20 +73,24 @@ class Path(Protocol):
         ...
 
 
+def _refuse(*_: Message) -> bool:
+    return False
+
+
 @define(eq=False)
-class PlainPath(Path):
-    """trio-websocket's message API."""
+class PlainTransport(Transport):
+    """trio-websocket's message API, which cannot send without waiting."""
 
     stream: trio.abc.Stream
+    offer: Offer = field(default=_refuse, init=False)
 
     @override
-    def offer(self, *texts: bytes) -> bool:
-        return False
-
-    @override
-    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
-        for text in texts:
-            await ws.send_message(text.decode())
+    async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
+        for message in messages:
+            if isinstance(message, bytes):
+                await ws.send_message(message.decode())
+            else:
+                await ws.send_message(message.payload)
 
     @override
     async def receive(self, ws: WebSocketConnection) -> str | bytes:
@@ -93,22 +109,20 @@ class PlainPath(Path):
 
 
 @define(eq=False)
-class FastPath(Path):
+class TappedTransport(Transport):
     """The same with a tap under trio-websocket."""
 
     _tap: FrameTap
     stream: trio.abc.Stream = field(init=False)
+    offer: Offer = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self.stream = self._tap
+        self.offer = self._tap.offer
 
     @override
-    def offer(self, *texts: bytes) -> bool:
-        return self._tap.offer(*texts)
-
-    @override
-    async def send(self, ws: WebSocketConnection, *texts: bytes) -> None:
-        await self._tap.send(*texts)
+    async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
+        await self._tap.send(*messages)
 
     @override
     async def receive(self, ws: WebSocketConnection) -> str | bytes:
@@ -129,10 +143,12 @@ class FastPath(Path):
         await self._tap.drain()
 
 
-def server_path(stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int) -> Path:
-    """The path of a leg that accepts; ``stream`` begins with the handshake."""
+def server_transport(
+    stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int
+) -> Transport:
+    """The transport of a leg that accepts; ``stream`` begins with the handshake."""
     if not fast:
-        return PlainPath(stream)
+        return PlainTransport(stream)
     already_read = b""
     if isinstance(stream, ReplayStream):
         stream, already_read = stream.hand_over()
@@ -142,15 +158,17 @@ def server_path(stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int) 
         max_message_bytes=max_message_bytes,
         already_read=already_read,
     )
-    return FastPath(tap)
+    return TappedTransport(tap)
 
 
-def client_path(stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int) -> Path:
-    """The path of a leg that dials; ``stream`` is connected, TLS and all."""
+def client_transport(
+    stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int
+) -> Transport:
+    """The transport of a leg that dials; ``stream`` is connected, TLS and all."""
     if not fast:
-        return PlainPath(stream)
+        return PlainTransport(stream)
     tap = FrameTap.over(stream, server=False, max_message_bytes=max_message_bytes)
-    return FastPath(tap)
+    return TappedTransport(tap)
 
 
 def _dispatch(message: str | bytes, on_texts: OnTexts, on_binary: OnBinary) -> None:

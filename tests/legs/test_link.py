@@ -9,14 +9,32 @@ from trio.testing import MockClock
 
 from tests.paths import an_endpoint
 from trio_sts.errors import LegClosed
-from trio_sts.legs.model_link import ModelLink, open_link
+from trio_sts.legs.fastpath.frames import Message
+from trio_sts.legs.handshake import open_link
+from trio_sts.legs.leg import Bounds
+from trio_sts.legs.link import Link
 
 ENDPOINT = an_endpoint("ws://model.example/v1/realtime?model=m", (("api-key", "k"),))
 
 
+class Plain:
+    """Messages that go out as they are."""
+
+    def encode(self, message: Message) -> list[Message]:
+        return [message]
+
+    def audio_ms(self, message: Message) -> float:
+        return 0
+
+
+async def dialled(nursery: trio.Nursery, stream: trio.abc.Stream) -> Link[Message]:
+    bounds = Bounds(max_message_bytes=1000, max_audio_ms=0, max_controls=10)
+    return await open_link(nursery, stream, ENDPOINT, codec=Plain(), bounds=bounds)
+
+
 @asynccontextmanager
 async def linked() -> AsyncGenerator[
-    tuple[ModelLink, trio_websocket.WebSocketConnection], None
+    tuple[Link[Message], trio_websocket.WebSocketConnection], None
 ]:
     """A link and the peer's WebSocket, over a wire in memory."""
     ours, theirs = trio.testing.memory_stream_pair()
@@ -31,7 +49,7 @@ async def linked() -> AsyncGenerator[
 
         async with trio.open_nursery() as handshake:
             handshake.start_soon(accept)
-            link = await open_link(nursery, ours, ENDPOINT)
+            link = await dialled(nursery, ours)
         yield link, peers[0]
         await link.drop()
         # Nothing of the link is left: the nursery ends by itself.
@@ -46,11 +64,6 @@ async def test_messages_go_both_ways() -> None:
 
         assert await peer.get_message() == "to the model"
         assert await link.receive() == "from the model"
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(peer.get_message)
-            nursery.start_soon(link.ping)
-            await trio.testing.wait_all_tasks_blocked()
-            nursery.cancel_scope.cancel()
 
 
 async def test_the_peer_hears_our_code() -> None:
@@ -72,8 +85,8 @@ async def test_a_link_that_the_peer_closed_says_so_in_every_way() -> None:
             await link.receive()
         with pytest.raises(LegClosed):
             await link.send(b"too late")
-        with pytest.raises(LegClosed):
-            await link.ping()
+        link.post(b"too late as well")
+        assert link.why.code == 1011
         assert received.value.code == 1011
         assert received.value.reason == "broken"
         await link.aclose(1000, "")
@@ -91,7 +104,7 @@ async def test_a_refused_handshake_ends_nothing_but_itself() -> None:
 
         nursery.start_soon(refuse)
         with pytest.raises(trio_websocket.ConnectionRejected) as caught:
-            await open_link(nursery, ours, ENDPOINT)
+            await dialled(nursery, ours)
 
         assert caught.value.status_code == 403
         assert caught.value.body == b"no"
@@ -103,7 +116,7 @@ async def test_a_peer_that_hangs_up_instead_of_answering_ends_the_wait() -> None
         await theirs.aclose()
 
         with pytest.raises(LegClosed):
-            await open_link(nursery, ours, ENDPOINT)
+            await dialled(nursery, ours)
 
 
 async def test_a_handshake_that_is_given_up_leaves_no_task(
@@ -112,7 +125,7 @@ async def test_a_handshake_that_is_given_up_leaves_no_task(
     ours, _ = trio.testing.memory_stream_pair()
     async with trio.open_nursery() as nursery:
         with trio.move_on_after(10) as patience:
-            await open_link(nursery, ours, ENDPOINT)
+            await dialled(nursery, ours)
 
     assert patience.cancelled_caught
     assert trio.current_time() == pytest.approx(10)

@@ -1,12 +1,12 @@
-"""The door: WebSocket and plain HTTP on one port.
+"""The head of an HTTP request: WebSocket and plain HTTP come to one port.
 
-Somebody knocks with the head of an HTTP request. It is read here once, within limits,
-and then either answered here or replayed to the WebSocket library, byte for byte.
-A knock that is no HTTP is closed without a word: port probes are told nothing.
+It is read here once, within limits, and then either answered here or replayed to the
+WebSocket library, byte for byte. A connection that sends no HTTP is closed without an
+answer: a port probe learns nothing.
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import h11
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 
 @frozen
-class Head:
+class RequestHead:
     """The head of a request. Nothing of it is fit for a log.
 
     Attributes:
@@ -110,7 +110,7 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
-async def read_head(stream: trio.abc.Stream) -> tuple[Head, ReplayStream] | None:
+async def read_head(stream: trio.abc.Stream) -> tuple[RequestHead, ReplayStream] | None:
     """Read the head of one request, within 5 s and 16 KiB.
 
     Returns:
@@ -134,7 +134,6 @@ async def respond(
     stream: trio.abc.Stream,
     status: int,
     body: bytes | str = b"",
-    headers: Sequence[tuple[str, str]] = (),
     *,
     method: str = "GET",
 ) -> None:
@@ -143,11 +142,10 @@ async def respond(
     Args:
         stream: Where the request came from.
         status: The HTTP status.
-        body: Plain text, unless ``headers`` name another content type.
-        headers: More headers; ``Content-Length`` and ``Connection`` are ours.
+        body: Plain text.
         method: Of the request: an answer to ``HEAD`` is sent without its body.
     """
-    answer = _answer(status, body, headers, has_body=method != "HEAD")
+    answer = _answer(status, body, has_body=method != "HEAD")
     try:
         with trio.move_on_after(_ANSWER_S):
             await stream.send_all(answer)
@@ -161,7 +159,7 @@ async def respond(
     await trio.aclose_forcefully(stream)
 
 
-def has_token(head: Head, token: str) -> bool:
+def has_token(head: RequestHead, token: str) -> bool:
     """Whether a request carries the token, in its header or its query string.
 
     Compared in constant time. An empty token lets everybody in.
@@ -179,7 +177,7 @@ def has_token(head: Head, token: str) -> bool:
     )
 
 
-async def _read_head(stream: trio.abc.Stream) -> tuple[Head, ReplayStream]:
+async def _read_head(stream: trio.abc.Stream) -> tuple[RequestHead, ReplayStream]:
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
     raw = bytearray()
     event = parser.next_event()
@@ -197,7 +195,7 @@ async def _read_head(stream: trio.abc.Stream) -> tuple[Head, ReplayStream]:
     return _head_of(event), ReplayStream(stream, bytes(raw[:size]), bytes(rest))
 
 
-def _head_of(request: h11.Request) -> Head:
+def _head_of(request: h11.Request) -> RequestHead:
     path, _, query = request.target.decode("ascii", "replace").partition("?")
     headers: dict[str, str] = {}
     for raw_name, raw_value in request.headers:
@@ -212,24 +210,20 @@ def _head_of(request: h11.Request) -> Head:
         and headers.get("sec-websocket-version") == _WEBSOCKET_VERSION
         and "sec-websocket-key" in headers
     )
-    return Head(method, path, query, headers, is_upgrade)
+    return RequestHead(method, path, query, headers, is_upgrade)
 
 
 def _has_word(headers: Mapping[str, str], name: str, word: str) -> bool:
     return word in {part.strip().lower() for part in headers.get(name, "").split(",")}
 
 
-def _answer(
-    status: int,
-    body: bytes | str,
-    headers: Sequence[tuple[str, str]],
-    *,
-    has_body: bool,
-) -> bytes:
+def _answer(status: int, body: bytes | str, *, has_body: bool) -> bytes:
     content = body.encode() if isinstance(body, str) else body
-    fields = [*headers, ("Content-Length", str(len(content))), ("Connection", "close")]
-    if not any(name.lower() == "content-type" for name, _ in headers):
-        fields.append(("Content-Type", "text/plain; charset=utf-8"))
+    fields = [
+        ("Content-Length", str(len(content))),
+        ("Connection", "close"),
+        ("Content-Type", "text/plain; charset=utf-8"),
+    ]
     writer = h11.Connection(h11.SERVER)
     head = writer.send(h11.Response(status_code=status, headers=fields)) or b""
     return head + content if has_body else head

@@ -1,0 +1,157 @@
+"""What a leg is made of, and what a call asks of one.
+
+A leg is a codec, bounds, and a few lines above a `link.Link`. A further kind of caller
+leg, with binary media and control messages of its own, is one codec in ``wire`` and one
+file here:
+
+- its `ServerCodec` says which WebSocket messages a posted message becomes: text as UTF-8,
+  or `fastpath.frames.Binary`, as many as it takes and in any order, and how much audio is
+  in it, for the outbox counts audio in ms and everything else by the piece;
+- its class has what `CallerSide` asks for. `run` gives `Link.run` one function for text
+  that arrives and one for binary, each of which makes `wire.avr.FromCore` messages; `post`
+  takes `wire.avr.ToCore` messages; `watch` says after how long a peer that does not read
+  is given up; `aclose` may post a last message before it closes the link;
+- `handshake.accept_link` answers its handshake, with the subprotocol that it names.
+
+Relay, call and conversation do not change; the call's `_accept` picks the class by what
+the request's head asks for. ``caller.py`` is the example.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, Protocol, TypeVar
+
+from attrs import frozen
+
+from trio_sts.errors import BadMessage
+from trio_sts.wire.avr import FromCore, ToCore
+from trio_sts.wire.realtime.events import ServerEvent
+from trio_sts.wire.realtime.requests import ClientEvent
+
+from .fastpath.frames import Message
+
+_M_contra = TypeVar("_M_contra", contravariant=True)
+
+
+class Codec(Protocol[_M_contra]):
+    """What a leg's posted messages are on the wire."""
+
+    def encode(self, message: _M_contra) -> Sequence[Message]:
+        """The WebSocket messages that a posted message becomes, in order."""
+        ...
+
+    def audio_ms(self, message: _M_contra) -> float:
+        """How much audio it holds, in ms; 0 makes it a control message."""
+        ...
+
+
+class ServerCodec(Codec[_M_contra], Protocol[_M_contra]):
+    """That of a leg that accepts connections."""
+
+    def close_notice(self, code: int) -> Iterable[Message]:
+        """What is sent before a close code that the WebSocket library chose, if any."""
+        ...
+
+
+@frozen
+class Liveness:
+    """When a peer is gone that nobody has heard of.
+
+    Attributes:
+        ping_every_s: How long after a pong the next ping is sent.
+        silent_s: A peer that leaves a ping unanswered, or a message of ours unread, for
+            so long is dropped.
+    """
+
+    ping_every_s: float
+    silent_s: float
+
+
+@frozen
+class Bounds:
+    """How much of everything a link holds.
+
+    Attributes:
+        max_message_bytes: A longer message may be refused; see `Link.overrun`.
+        max_audio_ms: How much audio may wait to be sent; the oldest goes first.
+        max_controls: How many control messages may; with one more the link is stuck.
+        queue_messages: Messages that were passed on to trio-websocket and wait for the
+            leg, which itself waits for nothing.
+        receive_bytes: How much trio-websocket reads at once.
+        liveness: None leaves it to the leg to find out.
+    """
+
+    max_message_bytes: int
+    max_audio_ms: float
+    max_controls: int
+    queue_messages: int = 8
+    receive_bytes: int = 4096
+    liveness: Liveness | None = None
+
+
+class CallerSide(Protocol):
+    """What a call needs of its caller leg.
+
+    Attributes:
+        query: The query string as it came: the call's metadata and perhaps a token.
+    """
+
+    query: str
+
+    @property
+    def uuid(self) -> str | None:
+        """The call id that came with the request, if one did; not to be trusted."""
+        ...
+
+    async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
+        """Read until the leg ends; ``handle`` gets each message, or its fault.
+
+        Raises:
+            LegClosed: The peer closed, or the connection broke.
+            PeerFault: The peer broke a rule of the leg.
+        """
+        ...
+
+    async def watch(self) -> NoReturn:
+        """Wait until what is posted can no longer be sent.
+
+        Raises:
+            LegClosed: The socket is gone.
+            PeerFault: The peer does not read.
+        """
+        ...
+
+    def post(self, *messages: ToCore) -> None:
+        """Send soon, in order; never waits."""
+        ...
+
+    async def aclose(self, code: int, reason: str = "") -> None:
+        """Send what is posted, close with this code; whoever calls it bounds it."""
+        ...
+
+
+class ModelSide(Protocol):
+    """What a call needs of its model leg once that is set up."""
+
+    async def run(self, handle: Callable[[ServerEvent | BadMessage], None]) -> NoReturn:
+        """Read until the leg ends; ``handle`` gets each event, or its fault.
+
+        Raises:
+            LegClosed: The endpoint closed, or the connection broke.
+        """
+        ...
+
+    async def watch(self) -> NoReturn:
+        """Wait until what is posted can no longer be sent.
+
+        Raises:
+            LegClosed: The socket is gone, and `run` has read all that came before.
+        """
+        ...
+
+    def post(self, *events: ClientEvent) -> None:
+        """Send soon, in order; never waits."""
+        ...
+
+    async def aclose(self, code: int, reason: str = "") -> None:
+        """Send what is posted, close with this code."""
+        ...
