@@ -142,7 +142,8 @@ class Link(Generic[_M]):
                 await self._ended.wait()
                 nursery.cancel_scope.cancel(reason="the link is closed")
         finally:
-            await self.drop()
+            with trio.move_on_after(_DROP_S, shield=True):
+                await self.drop()
 
     async def drop(self) -> None:
         """Close the socket at once."""
