@@ -76,14 +76,22 @@ class CloseNotice(trio.abc.Stream):
         await discard(self._stream)
 
 
-async def discard(stream: trio.abc.Stream) -> None:
+async def discard(
+    stream: trio.abc.Stream, reader_ended: trio.Event | None = None
+) -> None:
     """Send no more and read until the peer closes.
 
     Closing a socket with unread bytes resets it, and what was sent last is lost.
+
+    Args:
+        stream: What the peer is at the other end of.
+        reader_ended: When nobody else reads it any more; None if nobody does.
     """
     try:
         if isinstance(stream, trio.abc.HalfCloseableStream):
             await stream.send_eof()
+        if reader_ended is not None:
+            await reader_ended.wait()
         async for _ in stream:
             pass
     except (trio.BrokenResourceError, trio.ClosedResourceError):

@@ -52,6 +52,7 @@ class Link(Generic[_M]):
     _ws: WebSocketConnection
     _transport: Transport
     _scope: trio.CancelScope
+    _reader_ended: trio.Event
     _ended: trio.Event = field(factory=trio.Event, init=False)
     # `send` was cancelled half-way: nothing may follow it, not even a close frame.
     _is_torn: bool = field(default=False, init=False)
@@ -192,7 +193,8 @@ class Link(Generic[_M]):
                 await self.outbox.drained()
                 await self._ws.aclose(code, reason)
                 if self.overrun:
-                    await discard(self._transport.stream)
+                    # The library's reader reads once more before it ends.
+                    await discard(self._transport.stream, self._reader_ended)
         except _GONE:
             pass
         finally:
@@ -264,10 +266,10 @@ async def _keep(
         # does not wait for a peer either.
         with trio.CancelScope() as scope:
             async with transport.stream, trio.open_nursery() as nursery:
-                readers = _Readers(nursery, scope) if ends_with_reader else nursery
+                readers = _Readers(nursery, scope if ends_with_reader else None)
                 # Of a nursery trio-websocket uses `start_soon`.
                 ws = await shake_hands(cast("Any", readers), transport.stream)
-                link = Link(outbox, codec.encode, ws, transport, scope)
+                link = Link(outbox, codec.encode, ws, transport, scope, readers.ended)
                 nursery.start_soon(transport.drain)
                 if bounds.liveness is not None:
                     nursery.start_soon(link.watch_peer, bounds.liveness)
@@ -291,21 +293,25 @@ async def _keep(
 
 @define(eq=False)
 class _Readers:
-    """Ends a scope when trio-websocket's reader ends, which is started here.
+    """Where trio-websocket starts its reader, of which it is known when it ends.
 
-    A handshake that the peer answers by hanging up would wait for ever, and a peer that
-    has closed waits for us to close the socket as well.
+    Where there is a scope the link ends with the reader. A handshake that the peer
+    answers by hanging up would wait for ever, and a peer that has closed waits for us to
+    close the socket as well.
     """
 
     _nursery: trio.Nursery
-    _scope: trio.CancelScope
+    _link: trio.CancelScope | None
+    ended: trio.Event = field(factory=trio.Event, init=False)
 
     def start_soon(self, reader: Callable[[], Awaitable[None]]) -> None:
         self._nursery.start_soon(self._read, reader)
 
     async def _read(self, reader: Callable[[], Awaitable[None]]) -> None:
         await reader()
-        self._scope.cancel(reason="nothing is read any more")
+        self.ended.set()
+        if self._link is not None:
+            self._link.cancel(reason="nothing is read any more")
 
 
 def _first(group: BaseExceptionGroup[ConnectionRejected]) -> ConnectionRejected:
