@@ -90,7 +90,7 @@ async def test_nothing_but_a_dialplan_name_reaches_the_telephone_system(
 async def test_a_transfer_to_nowhere_is_refused() -> None:
     outcome = await control(Ami(), "avr_transfer")
 
-    assert error_of(outcome) == "'transfer_extension' is a required property"
+    assert error_of(outcome) == '"transfer_extension" is a required property'
 
 
 @pytest.mark.parametrize(

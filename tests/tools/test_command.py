@@ -135,7 +135,7 @@ async def test_a_failure_is_what_the_model_would_be_told(folder: Path) -> None:
     assert "RuntimeError: inside" in thrown.err
     misfit = await tools(folder, "run", "greet")
     assert misfit.code == 1
-    assert "'who' is a required property" in misfit.out
+    assert r"\"who\" is a required property" in misfit.out
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,7 @@ async def shown(size: Size, small: Small = Small(1)) -> str: return "reached"
         extra = await run("shown", '{"size": "s", "more": 1}', a_call())
         big = await run("shown", '{"size": "s", "small": {"n": 11}}', a_call())
 
-    assert error_of(wrong) == "size: 'xl' is not one of ['s', 'l']"
+    assert error_of(wrong) == 'size: "xl" is not one of "s" or "l"'
     assert "more" in error_of(extra)
     assert error_of(big) == "small: this value is refused."
 

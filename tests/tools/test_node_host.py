@@ -93,7 +93,7 @@ async def test_a_module_of_avr_runs_unchanged(tmp_path: Path) -> None:
     assert offer.parameters["required"] == ["who"]
     assert registry.tools["greet"].kind is Kind.JAVASCRIPT
     assert outcome == ToolOutcome("Hello Wörld in call-1", ok=True)
-    assert error_of(wrong) == "'who' is a required property"
+    assert error_of(wrong) == '"who" is a required property'
 
 
 @needs_node

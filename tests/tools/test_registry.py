@@ -1,3 +1,4 @@
+import json
 import sys
 from collections.abc import Generator, Mapping
 from datetime import date
@@ -68,8 +69,8 @@ async def test_arguments_that_models_really_send_are_understood(raw: str) -> Non
         ('{"order": NaN}', "The arguments are not valid JSON."),
         ("[1]", "The arguments must be a JSON object."),
         ("null", "The arguments must be a JSON object."),
-        ("{}", "'order' is a required property"),
-        ('{"order": "seven"}', "order: 'seven' is not of type 'integer'"),
+        ("{}", '"order" is a required property'),
+        ('{"order": "seven"}', 'order: "seven" is not of type "integer"'),
     ],
 )
 async def test_wrong_arguments_are_explained_to_the_model(
@@ -84,14 +85,82 @@ async def test_an_unknown_tool_is_an_error_for_the_model() -> None:
     assert error_of(outcome) == "There is no tool named 'fly'."
 
 
-async def test_a_schema_that_refers_to_nothing_fails_without_a_look_at_the_network() -> (
-    None
-):
-    schema = {"properties": {"a": {"$ref": "http://127.0.0.1:9/schema"}}}
+def one_property(schema: object) -> Mapping[str, Any]:
+    return {"type": "object", "properties": {"a": schema}}
 
-    outcome = await run_one(echo, '{"a": 1}', schema)
 
-    assert error_of(outcome) == "The arguments cannot be checked."
+@pytest.mark.parametrize(
+    "schema",
+    [
+        one_property({"$ref": "http://127.0.0.1:9/schema"}),
+        one_property({"$ref": "#/nowhere"}),
+        one_property({"type": "text"}),
+        one_property({"type": "string", "required": True}),
+        {"properties": 7},
+        {"title": "x" * 200_000},
+    ],
+)
+def test_an_impossible_schema_is_found_before_the_first_call(
+    schema: Mapping[str, Any],
+) -> None:
+    with pytest.raises(ToolFault, match="input_schema is"):
+        a_tool(echo, schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "fits"),
+    [
+        (r"^(a+)+$", "a" * 40 + "!", False),
+        (r"^(a|aa)+$", "a" * 5000 + "!", False),
+        (r"^(([a-z])+.)+[A-Z]([a-z])+$", "a" * 5000, False),
+        (r"^(?=.*\d)(a+)+$", "1" + "a" * 40 + "!", False),
+        (r"(.*)*x\1$", "a" * 5000, False),
+        (r"^\/[\w-]+\/\d{3}$", "/a-b/123", True),
+        (r"^(?=.*\d)[a-z\d]+$", "abc1", True),
+    ],
+)
+async def test_no_pattern_holds_up_the_calls(
+    pattern: str, text: str, fits: bool
+) -> None:
+    schema = one_property({"type": "string", "pattern": pattern})
+    tool = a_tool(echo, schema)
+    registry = Registry([tool])
+
+    with capture_logs() as logs:
+        outcome = await registry.run("look_up", json.dumps({"a": text}), a_call())
+
+    assert outcome.ok is fits
+    assert tool.check.remark is None
+    assert not [each for each in logs if each["event"] == "tool held the event loop"]
+
+
+async def test_a_pattern_that_only_javascript_has_is_told_but_not_checked() -> None:
+    pattern = {"type": "string", "pattern": "[\\w-.]+"}
+    schema = one_property({"anyOf": [pattern, {"type": "integer"}]})
+    schema = {**schema, "$schema": "http://shop.example/schema"}
+    tool = a_tool(echo, schema)
+
+    outcome = await Registry([tool]).run("look_up", '{"a": "x"}', a_call())
+    wrong = await Registry([tool]).run("look_up", '{"a": []}', a_call())
+
+    assert outcome.ok
+    assert not wrong.ok
+    assert tool.check.remark == "a pattern of input_schema is not checked"
+    assert tool.offer().parameters == {**schema, "type": "object"}
+
+
+async def test_a_property_may_have_the_name_of_a_keyword() -> None:
+    schema = {
+        "properties": {
+            "pattern": {"type": "string", "pattern": "[\\w-.]+"},
+            "patternProperties": {"type": "integer"},
+        },
+        "required": ["pattern"],
+    }
+    registry = Registry([a_tool(echo, schema)])
+
+    assert not (await registry.run("look_up", "{}", a_call())).ok
+    assert not (await registry.run("look_up", '{"pattern": 7}', a_call())).ok
 
 
 async def crash(args: Mapping[str, Any], context: CallContext) -> str:

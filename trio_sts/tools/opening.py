@@ -79,6 +79,7 @@ def _ranked(
     for file in found.files:
         content = loaded.get(file.path, LoadedFile())
         candidates += content.tools
-        problems += [f"{file.path}: {fault}" for fault in content.faults]
+        faults = [*content.faults, *(tool.check.remark for tool in content.tools)]
+        problems += [f"{file.path}: {fault}" for fault in faults if fault]
     tools, losers = rank(candidates)
     return tools, (*problems, *losers)

@@ -201,7 +201,7 @@ def _checked(tool: Tool, arguments_raw: str) -> Mapping[str, Any]:
     checked = cast("dict[str, Any]", arguments)
     try:
         violation = tool.violation(checked)
-    except Exception as exc:  # the operator's schema: a $ref to nothing, a bad pattern
+    except (ValueError, RecursionError) as exc:  # too deep, or numbers too large
         raise ToolError("The arguments cannot be checked.") from exc
     if violation is not None:
         raise ToolError(violation[:_REASON_CHARS])

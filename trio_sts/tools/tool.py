@@ -1,24 +1,19 @@
 """What a tool is: its name, its schema, its handler, and the call that it serves."""
 
-import json
 import re
 from collections.abc import Callable, Coroutine, Mapping
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import trio
 from attrs import field, frozen
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
-from jsonschema.protocols import Validator
-from jsonschema.validators import validator_for
-from referencing import Registry as References
 from structlog.typing import FilteringBoundLogger
 
 from trio_sts.errors import ToolFault
 from trio_sts.wire.realtime.session import FunctionTool
 
+from .schemas import ArgumentsCheck, compiled, object_schema
 from .threads import tool_threads
 
 BUILT_IN = "built in"
@@ -29,7 +24,6 @@ TRANSFER = "avr_transfer"
 TOOLS_AT_ONCE = 8
 # What a model is told about one tool. Longer texts leave no room for a conversation.
 _DESCRIPTION_CHARS = 32 * 1024
-_SCHEMA_CHARS = 128 * 1024
 
 # The Realtime API's own rule for the name of a function.
 _NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
@@ -97,7 +91,7 @@ class Tool:
     description: str
     input_schema: Mapping[str, Any]
     handler: Handler = field(repr=False)
-    validator: Validator = field(repr=False, eq=False)
+    check: ArgumentsCheck = field(repr=False, eq=False)
     kind: Kind
     source: str = BUILT_IN
     timeout_s: float | None = None
@@ -109,13 +103,7 @@ class Tool:
 
     def violation(self, arguments: Mapping[str, Any]) -> str | None:
         """Return what is wrong with ``arguments``, fit for the model, or None."""
-        errors = list(self.validator.iter_errors(arguments))
-        if not errors:
-            return None
-        # The deepest message names the one argument that is wrong.
-        worst = max(errors, key=lambda error: len(error.absolute_path))
-        where = ".".join(str(step) for step in worst.absolute_path)
-        return f"{where}: {worst.message}" if where else worst.message
+        return self.check.violation(arguments)
 
 
 def make_tool(
@@ -144,7 +132,7 @@ def make_tool(
         description=offer.description,
         input_schema=offer.parameters,
         handler=handler,
-        validator=_compiled(offer.parameters),
+        check=compiled(offer.parameters),
         kind=kind if ending is None else Kind.CALL_CONTROL,
         source=source,
         timeout_s=timeout_s,
@@ -185,40 +173,6 @@ def checked_offer(
     if len(description) > _DESCRIPTION_CHARS:
         fault = f"description is longer than {_DESCRIPTION_CHARS} characters"
         raise ToolFault(fault)
-    schema = _object_schema(input_schema)
-    _compiled(schema)
+    schema = object_schema(input_schema)
+    compiled(schema)
     return FunctionTool(name, description, schema)
-
-
-def _object_schema(written: object) -> dict[str, Any]:
-    """Return a JSON copy of a schema, which nobody else can change."""
-    if written is None:
-        written = {}
-    try:
-        text = json.dumps(written, allow_nan=False)
-        if len(text) > _SCHEMA_CHARS:
-            fault = f"input_schema is longer than {_SCHEMA_CHARS} characters"
-            raise ToolFault(fault)
-        copy: object = json.loads(text)
-    except (TypeError, ValueError, RecursionError) as exc:
-        fault = f"input_schema is not JSON: {exc}"
-        raise ToolFault(fault) from exc
-    if not isinstance(copy, dict):
-        raise ToolFault("input_schema must be an object")
-    schema = cast("dict[str, Any]", copy)
-    if schema.setdefault("type", "object") != "object":
-        raise ToolFault("input_schema must have the type 'object'")
-    schema.setdefault("properties", {})
-    return schema
-
-
-def _compiled(parameters: Mapping[str, Any]) -> Validator:
-    schema = dict(parameters)
-    kind = validator_for(schema, default=Draft202012Validator)
-    try:
-        kind.check_schema(schema)
-    except SchemaError as exc:
-        fault = f"input_schema is no JSON Schema: {exc.message:.200}"
-        raise ToolFault(fault) from exc
-    # An empty registry: by default a foreign $ref would be fetched, blocking.
-    return kind(schema, registry=References())
