@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from contextlib import chdir
 from functools import partial
 from pathlib import Path
@@ -187,9 +188,21 @@ async def test_call_control_acts_on_the_call_that_is_named(tmp_path: Path) -> No
     assert "does not know this call" in again.out
 
 
+@pytest.fixture
+def in_the_foreground() -> Iterator[None]:
+    """What is started here is open to SIGINT.
+
+    Behind ``nohup`` or ``&`` a shell has SIGINT ignored, which every program inherits;
+    a handler of ours is not inherited, and the program starts with the usual one.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @needs_node
 async def test_a_tool_that_never_ends_is_stopped_from_the_keyboard(
-    tmp_path: Path,
+    tmp_path: Path, in_the_foreground: None
 ) -> None:
     (tmp_path / "tools").mkdir()
     (tmp_path / "tools" / "wait.js").write_text(
