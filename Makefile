@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-micro bench-quality conformance docs format clean
+.PHONY: help demo test check bench bench-micro bench-quality conformance mutants docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -36,6 +36,10 @@ $(VENV)/conformance.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group conformance
 	@touch $@
 
+$(VENV)/mutants.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group mutants
+	@touch $@
+
 demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key and no network
 	$(BIN)/trio-sts demo
 
@@ -61,6 +65,11 @@ format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 
 conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both paths, with a suite for the protocol
 	$(BIN)/python -m tests.conformance $(if $(REPORTS),--reports $(REPORTS))
+
+# SAMPLE=50 tries so many, SEED=2 others, ROOM=tools only those of trio_sts/tools.
+mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice (20 min, so not in CI)
+	$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
+	  $(if $(ROOM),--room $(ROOM))
 
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
 bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50

@@ -268,7 +268,8 @@ def test_any_order_of_events_keeps_the_rules(
     run_state_machine_as_test(
         ThisCall,
         settings=settings(
-            max_examples=500,
+            # Five times the default: a profile that tries less does so here too.
+            max_examples=5 * settings().max_examples,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=[HealthCheck.too_slow],

@@ -1,0 +1,98 @@
+"""Change the code a little, many times, and ask the tests of its room each time.
+
+A seeded sample of all changes is tried, each in a copy of the tree: the tree itself is
+never touched. A change is noticed if a test fails, or if the tests hang.
+"""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import trio
+
+from .equivalents import difference, known, stale
+from .places import changed, places
+from .report import Verdict, score, survivors, table
+from .rooms import ROOMS, sources
+from .sample import Candidate, drawn, shares
+from .trials import Change, Trials
+from .workplace import CannotJudge
+
+
+@click.command(help=__doc__)
+@click.option("--sample", default=200, show_default=True, help="How many changes.")
+@click.option("--seed", default=1, show_default=True, help="Which ones.")
+@click.option("--room", "rooms", multiple=True, help="Of this folder of trio_sts only.")
+@click.option("--workers", default=2, show_default=True, help="So many at a time.")
+@click.option("--limit-s", default=60.0, show_default=True, help="For a hang, on top.")
+@click.option("--at-least", default=90.0, show_default=True, help="In percent, or 1.")
+def main(
+    *,
+    sample: int,
+    seed: int,
+    rooms: Sequence[str],
+    workers: int,
+    limit_s: float,
+    at_least: float,
+) -> None:
+    """The command line."""
+    root = Path.cwd()
+    chosen, possible = _choose(root, rooms or ROOMS, sample, seed)
+    click.echo(f"{len(chosen)} of {sum(possible.values())} changes, seed {seed}")
+    with TemporaryDirectory(prefix="mutants-") as folder:
+        trials = Trials(root, Path(folder), workers, limit_s)
+        try:
+            verdicts = trio.run(trials.carry_out, chosen)
+        except* CannotJudge as group:
+            click.echo("\n".join(map(str, group.exceptions)))
+            sys.exit(2)
+    _tell(verdicts, possible)
+    sys.exit(0 if score(verdicts) >= at_least else 1)
+
+
+def _choose(
+    root: Path, rooms: Sequence[str], sample: int, seed: int
+) -> tuple[list[Change], dict[str, int]]:
+    texts = {
+        path: (root / path).read_text("utf-8")
+        for room in rooms
+        for path in sources(root, room)
+    }
+    candidates = {
+        room: [
+            Candidate(path, place)
+            for path in sources(root, room)
+            for place in places(texts[path])
+        ]
+        for room in rooms
+    }
+    equivalents = known()
+    if set(rooms) >= set(ROOMS):
+        for line in stale(equivalents, texts.values()):
+            click.echo(f"an equivalent whose line is gone: {line}")
+    left_out = {(each.line, each.becomes) for each in equivalents}
+    possible = {room: len(found) for room, found in candidates.items()}
+    chosen: list[Change] = []
+    for room, share in shares(possible, sample).items():
+        taken = 0
+        for candidate in drawn(candidates[room], seed):
+            if taken == share:
+                break
+            before = texts[candidate.path]
+            after = changed(before, candidate.place)
+            if after and difference(before, after) not in left_out:
+                chosen.append(Change(room, candidate, before, after))
+                taken += 1
+    return chosen, possible
+
+
+def _tell(verdicts: Sequence[Verdict], possible: dict[str, int]) -> None:
+    click.echo(survivors(verdicts))
+    click.echo()
+    click.echo(table(verdicts, possible))
+
+
+if __name__ == "__main__":
+    main()
