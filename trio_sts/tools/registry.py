@@ -220,8 +220,9 @@ def _told(failure: BaseExceptionGroup[BaseException], log: Any) -> str:
         log.error("tool failed", exc_info=failure)
         return "The tool failed."
     refusal = next(_leaves(refusals))
-    log.warning("tool refused", reason=str(refusal), cause=_cause(refusal))
-    return str(refusal)[:_REASON_CHARS]
+    reason = str(refusal)[:_REASON_CHARS]
+    log.warning("tool refused", reason=reason, cause=_cause(refusal))
+    return reason
 
 
 def _leaves(group: BaseExceptionGroup[ToolError]) -> Iterator[ToolError]:
