@@ -146,7 +146,8 @@ class Stage:
             self.now = max(self.now, self.conversation.deadline)
             self.tick()
             assert self.conversation.deadline > self.now, "a busy loop"
-        self.now = until
+        # A deadline may be the later one, by the last digit of a float: time never goes back.
+        self.now = max(self.now, until)
         self.core.play_until(until)
 
     def stall(self, seconds: float) -> None:

@@ -86,6 +86,10 @@ class Sequencer:
         """Whether a want waits for the delay that the model's side asked for."""
         return now < self._not_before and self.deadline < NEVER
 
+    def retry_at(self, now: float) -> float:
+        """When it waits for that no more; infinity if it does not wait."""
+        return self._not_before if self.waiting_for_retry(now) else NEVER
+
     @property
     def busy(self) -> bool:
         """Whether a response is active, seen or unseen."""

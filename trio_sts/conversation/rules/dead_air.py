@@ -42,9 +42,7 @@ def watch_at(state: State, now: float) -> float:
     if not owed_turn.owed:
         return _deaf_at(state)
     if _is_excused(state, now):
-        # Speech that is not ended excuses for a while only.
-        ends_at = state.caller_speech.excuses_until(state.ear.speaks_until)
-        return (ends_at if ends_at > now else NEVER) if owed_turn.clocks_stand else now
+        return _excuse_ends_at(state, now) if owed_turn.clocks_stand else now
     return owed_turn.deadline if owed_turn.clocks_run else now
 
 
@@ -107,6 +105,12 @@ def _is_excused(state: State, now: float) -> bool:
         or state.mcp.unanswered
         or state.playout.audible(now)
     )
+
+
+def _excuse_ends_at(state: State, now: float) -> float:
+    """When an excuse ends by time alone, and by no other rule."""
+    ends_at = state.caller_speech.excuses_until(state.ear.speaks_until)
+    return min(ends_at if ends_at > now else NEVER, state.sequencer.retry_at(now))
 
 
 def _ask_again(state: State, now: float) -> None:

@@ -1,0 +1,110 @@
+"""Numbers at their very value, and nobody woken for what is over."""
+
+from itertools import pairwise
+
+import pytest
+from attrs import fields
+
+from trio_sts import plan
+from trio_sts.conversation.commands import EndCall, Reconnect, RunTool
+from trio_sts.conversation.config import Rules
+from trio_sts.settings import load
+from trio_sts.wire.avr import Interruption
+from trio_sts.wire.realtime.requests import AppendAudio
+
+from .stage import Stage
+from .test_goodbye import run_tools, saying_goodbye
+
+
+def test_the_rules_defaults_are_those_of_the_settings() -> None:
+    environ = {"OPENAI_API_KEY": "sk-test-0123456789abcdefghij"}
+    rules = plan.rules(load(environ, None, strict=True)[0])
+    usual = Rules()
+    differing = {
+        each.name
+        for each in fields(Rules)
+        if getattr(rules, each.name) != getattr(usual, each.name)
+    }
+    assert differing <= {"audio_format", "caller_transcripts"}
+
+
+def test_a_goodbye_is_over_at_the_very_moment_its_last_frame_is_heard() -> None:
+    stage = saying_goodbye(ms=1000, playout_delay_ms=1000, audio_format="pcmu")
+    stage.advance(5)
+    assert stage.times(RunTool) == [-3.0]
+
+
+def test_a_gap_in_speech_is_mended_every_100_ms() -> None:
+    stage = Stage.ready()
+    stage.speech_started()
+    stage.talk(0.1)
+    stage.mark()
+    stage.advance(0.51)
+    mended = stage.times(AppendAudio)
+    between = [round(b - a, 6) for a, b in pairwise(mended)]
+    assert len(between) >= 2
+    assert between == [0.1] * len(between)
+
+
+def test_nobody_is_woken_for_audio_that_an_interruption_threw_away() -> None:
+    interrupted, silent = Stage.ready(), Stage.ready()
+    interrupted.created()
+    interrupted.delta(3000)
+    ticks: list[int] = []
+    for stage in (interrupted, silent):
+        stage.advance(1)
+        stage.speech_started()
+        before = stage.ticks
+        stage.advance(5)
+        ticks.append(stage.ticks - before)
+    assert ticks[0] == ticks[1]
+
+
+def test_nobody_is_woken_at_the_end_of_a_protection_that_is_over() -> None:
+    stage = Stage(Rules(idle_s=1e6, greeting_protected=True))
+    stage.init()
+    stage.model_ready()
+    stage.created()
+    stage.delta(500)
+    stage.audio_done()
+    stage.done()
+    stage.advance(5)
+    before = stage.ticks
+    stage.advance(60)
+    assert stage.ticks == before
+
+
+@pytest.mark.parametrize("losses", [1, 3])
+def test_three_sessions_in_a_row_may_be_lost(losses: int) -> None:
+    stage = Stage.ready()
+    for _ in range(losses):
+        stage.model_lost()
+        stage.model_ready()
+    assert len(stage.all(Reconnect)) == losses
+    assert not stage.over()
+
+
+def test_the_fourth_one_that_is_lost_ends_the_call() -> None:
+    stage = Stage.ready()
+    for _ in range(3):
+        stage.model_lost()
+        stage.model_ready()
+    stage.model_lost()
+    assert isinstance(stage.end, EndCall)
+    assert stage.end.code == 1011
+
+
+def test_speech_over_a_hangup_interrupts_only_where_barge_in_is_on() -> None:
+    stage = saying_goodbye("avr_hangup", barge_in=False)
+    stage.speech_started()
+    assert stage.all(Interruption) == []
+
+
+def test_speech_after_a_transfer_interrupts_only_where_barge_in_is_on() -> None:
+    stage = saying_goodbye("avr_transfer", ms=100, barge_in=False)
+    stage.advance(1)
+    assert run_tools(stage) == ["avr_transfer"]
+    stage.created("r2")
+    stage.delta(3000, "i2", "r2")
+    stage.speech_started()
+    assert stage.all(Interruption) == []
