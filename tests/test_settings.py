@@ -130,11 +130,12 @@ def test_an_empty_value_means_not_set(empty: str) -> None:
         ("OPENAI_BASE_URL", "ftp://host"),
         ("OPENAI_BASE_URL", "https://"),
         ("OPENAI_BASE_URL", "https://a..b"),
+        ("OPENAI_BASE_URL", f"https://{'h' * 70}.example"),
+        ("HOST", "h" * 70),
         ("OPENAI_BASE_URL", "https://host:port"),
         ("OPENAI_BASE_URL", "https://[::1"),
         ("OPENAI_BASE_URL", "https://münchen.example"),
         ("OPENAI_URL_INSTRUCTIONS", "wss://host"),
-        ("AMI_URL", "http://a b"),
         ("OPENAI_MODEL", "two\nlines"),
         ("OPENAI_VOICE", "a" * 201),
         ("OPENAI_NOISE_REDUCTION", "mid_field"),
@@ -198,7 +199,7 @@ def test_a_shown_value_is_cut_at_60_characters() -> None:
         ("OPENAI_MAX_TOKENS", "lots", "inf", "the default is used"),
         ("OPENAI_REASONING_EFFORT", "hihg", "high", "high is used"),
         ("OPENAI_REASONING_EFFORT", "zzz", "low", "the default is used"),
-        ("OPENAI_TURN_DETECTION", "none", "server_vad", "the default is used"),
+        ("OPENAI_TURN_DETECTION", "push_to_talk", "server_vad", "the default is used"),
         ("OPENAI_TURN_DETECTION", "semantic", "semantic_vad", "semantic_vad is used"),
         ("OPENAI_TURN_DETECTION_EAGERNESS", "extreme", "auto", "the default is used"),
         ("OPENAI_TURN_DETECTION_THRESHOLD", "1.5", 1.0, "1 is used"),
@@ -395,6 +396,65 @@ def test_a_bad_list_of_mcp_servers_is_told_without_its_content(
     assert why in fault
 
 
+@pytest.mark.parametrize(
+    "text", ["avr-ami:6006", "http://a b", "ftp://ami", "http://", "http://ami:port"]
+)
+@pytest.mark.parametrize("strict", [True, False])
+def test_an_unusable_address_of_avr_ami_costs_call_control_alone(
+    text: str, strict: bool
+) -> None:
+    settings, (warning,) = load(
+        {"OPENAI_API_KEY": KEY, "AMI_URL": text}, None, strict=strict
+    )
+    assert settings.ami_url is None
+    assert warning.startswith("AMI_URL='")
+    assert warning.endswith("; avr_hangup and avr_transfer are not offered")
+    (row,) = (row for row in effective(settings) if row.variable == "AMI_URL")
+    assert row.value == "unusable"
+
+
+@pytest.mark.parametrize("word", ["undefined", "null", "None", "UNDEFINED"])
+def test_words_for_nothing_mean_not_set(word: str) -> None:
+    environ = {
+        row.variable: word
+        for row in describe()
+        if row.variable not in {"STS_TOKEN", "AMI_URL"}
+    }
+    settings, warnings = load(environ | {"OPENAI_API_KEY": KEY}, None, strict=True)
+    is_none = word.lower() == "none"
+    off = None if is_none else Settings().transcription_model
+    assert settings == Settings(api_key=KEY, transcription_model=off)
+    assert warnings == ()
+
+
+def test_a_word_for_nothing_is_no_token_and_no_key() -> None:
+    (fault,) = faults(STS_TOKEN="undefined")
+    assert fault.startswith("STS_TOKEN=*** is the word undefined")
+    (fault,) = faults(OPENAI_API_KEY="null")
+    assert fault.startswith("OPENAI_API_KEY is not set")
+
+
+def test_the_panel_s_address_of_avr_ami_is_told() -> None:
+    settings, (warning,) = read(AMI_URL="undefined")
+    assert settings.ami_url == "http://127.0.0.1:6006"
+    assert warning == "AMI_URL is the word undefined and counts as not set"
+
+
+def test_the_endpoint_has_a_second_name() -> None:
+    url = "wss://acme.example/v1"
+    settings, warnings = read(OPENAI_REALTIME_ENDPOINT=url)
+    assert (settings.base_url, warnings) == (url, ())
+    settings, warnings = read(OPENAI_REALTIME_ENDPOINT="undefined")
+    assert (settings.base_url, warnings) == (Settings().base_url, ())
+    settings, (warning,) = read(
+        OPENAI_REALTIME_ENDPOINT=url, OPENAI_BASE_URL="wss://other"
+    )
+    assert settings.base_url == "wss://other"
+    assert warning == "OPENAI_REALTIME_ENDPOINT is not used: OPENAI_BASE_URL is set too"
+    (fault,) = faults(OPENAI_REALTIME_ENDPOINT="acme")
+    assert fault.startswith("OPENAI_BASE_URL='acme' must be")
+
+
 def test_mcp_servers_are_read() -> None:
     text = '[{"server_label": "crm", "server_url": "https://crm.example"}]'
     settings, _ = read(OPENAI_MCP_SERVERS=text)
@@ -475,6 +535,30 @@ def test_every_setting_is_described_and_its_default_is_allowed() -> None:
     settings, warnings = read(**defaults)
     assert settings == Settings(api_key=KEY)
     assert [line for line in warnings if not line.startswith("TOOLS_DIR")] == []
+
+
+@pytest.mark.parametrize(
+    "key", [KEY, PLAIN_KEY, "gsk_0123456789abcdef", "Ab" * 15 + "12", "eyJhbGciOi.eyJz"]
+)
+@pytest.mark.parametrize("variable", ["OPENAI_VOICE", "OPENAI_MODEL", "TOOLS_DIR"])
+def test_a_key_put_into_another_setting_is_masked(key: str, variable: str) -> None:
+    environ = {"OPENAI_API_KEY": "another-key", variable: key}
+    settings, warnings = load(environ, None, strict=True)
+    shown = [row.value for row in effective(settings)]
+    assert key not in " ".join([*shown, *warnings])
+
+
+def test_a_long_value_is_cut_and_stays_on_one_line() -> None:
+    settings, _ = read(OPENAI_WELCOME_MESSAGE="a\nb" * 20_000)
+    assert all(
+        len(row.value) <= 60 and row.value.isprintable() for row in effective(settings)
+    )
+
+
+@pytest.mark.parametrize("variable", ["PORT", "HOST", "OPENAI_AUDIO_FORMAT"])
+def test_userinfo_is_not_shown_wherever_it_stands(variable: str) -> None:
+    (fault,) = faults(**{variable: "user:hush@example.com"})
+    assert "hush" not in fault
 
 
 @pytest.mark.parametrize("key", [KEY, PLAIN_KEY])

@@ -23,12 +23,12 @@ from trio_sts.legs.http_head import (
     read_head,
     respond,
 )
+from trio_sts.listening import listen
 from trio_sts.nursery import Call, Services
 from trio_sts.tools.problems import public_warnings
 
 # What a stop may take after the drain: every call closes both its legs within 2 s.
 STOP_S = 2.5
-_LISTEN_BACKLOG = 512
 
 _log = structlog.get_logger()
 
@@ -65,12 +65,10 @@ class Server:
         Started with the port once it listens.
 
         Raises:
-            OSError: The port cannot be bound.
+            CannotListen: The port cannot be bound.
         """
         settings = self.services.settings
-        listeners = await trio.open_tcp_listeners(
-            settings.port, host=settings.host, backlog=_LISTEN_BACKLOG
-        )
+        listeners = await listen(settings.host, settings.port)
         async with trio.open_nursery() as connections:
             connections.start_soon(trio.serve_listeners, self._connection, listeners)
             port: int = listeners[0].socket.getsockname()[1]

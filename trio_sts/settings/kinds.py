@@ -22,6 +22,9 @@ _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _HOST_CHARS = 253  # RFC 1035, section 2.3.4, without the length bytes
 _LINE_CHARS = 200
 DAY_S = 86_400
+
+# What programs write where they have no value: AVR's panel the first of them.
+NOT_SET = frozenset({"undefined", "null", "none"})
 _SWITCH = {
     **dict.fromkeys(("on", "true", "1", "yes"), True),
     **dict.fromkeys(("off", "false", "0", "no"), False),
@@ -63,13 +66,15 @@ class Kind:
 
     ``allowed`` completes the sentence "must be …". ``parse`` raises `Unfit`. ``show``
     turns a parsed value into text for people, with everything secret masked. A value
-    that ``is_url`` is masked as one, even where it is malformed.
+    that ``is_url`` is masked as one, even where it is malformed. ``own_words`` are those
+    of `NOT_SET` that mean something here.
     """
 
     allowed: str
     parse: Callable[[str], Any]
     show: Callable[[Any], str] = plain
     is_url: bool = False
+    own_words: frozenset[str] = frozenset()
 
 
 def number(low: float, high: float) -> Kind:
@@ -133,7 +138,7 @@ def choice(*words: str, also: Mapping[str, Any] | None = None) -> Kind:
         close = get_close_matches(word[:_LINE_CHARS], values, n=1)
         raise Unfit(nearest=close[0] if close else None)
 
-    return Kind(_either(list(values)), parse)
+    return Kind(_either(list(values)), parse, own_words=NOT_SET & values.keys())
 
 
 def switch() -> Kind:
@@ -181,6 +186,7 @@ def line(*, none: str | None = None, known: frozenset[str] = frozenset()) -> Kin
         allowed + (f", or {none}" if none else ""),
         parse,
         lambda value: (none or "") if value is None else value,
+        own_words=NOT_SET & {none},
     )
 
 
@@ -258,7 +264,11 @@ def language() -> Kind:
         start = re.split("[-_.]", word, maxsplit=1)[0]
         raise Unfit(nearest=start if start in ISO_639_1 else None)
 
-    return Kind("an ISO-639-1 code of two letters, or auto", parse)
+    return Kind(
+        "an ISO-639-1 code of two letters, or auto",
+        parse,
+        own_words=frozenset({"null"}),
+    )
 
 
 def _within(value: float, low: float, high: float) -> float:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from .kinds import Kind, Unfit
+from .kinds import NOT_SET, Kind, Unfit
 
 _MAX_ENTRIES = 100
 _MAX_CHARS = 100
@@ -38,7 +38,7 @@ def extension() -> Kind:
             raise Unfit
         return text
 
-    return Kind("an extension, or none", parse)
+    return Kind("an extension, or none", parse, own_words=frozenset({"none"}))
 
 
 def keywords() -> Kind:
@@ -69,4 +69,9 @@ def _comma_list(
                 raise Unfit(why)
         return entries
 
-    return Kind(allowed, parse, lambda entries: ", ".join(entries) or none)
+    return Kind(
+        allowed,
+        parse,
+        lambda entries: ", ".join(entries) or none,
+        own_words=NOT_SET & {none},
+    )

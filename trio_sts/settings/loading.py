@@ -8,15 +8,15 @@ from typing import Any
 from attrs import Attribute, define, evolve, field, fields, frozen
 from cattrs import ClassValidationError, Converter
 from cattrs.gen import make_dict_structure_fn, override
-from dotenv import dotenv_values
 
 from trio_sts.errors import SettingsError
 
 from .files import check_transcript_dir, read_key, usable_tools_dir
 from .kinds import Unfit
 from .lifetimes import current_model
-from .masking import MASK, mask_secrets, mask_url, one_line
+from .masking import MASK, mask_secrets, mask_url, mask_value, one_line
 from .schema import Settings
+from .sources import gather
 from .spec import Spec, spec_of
 
 _SPECS: dict[str, Spec] = {
@@ -44,6 +44,7 @@ class _Findings:
 class _Misfit:
     """One variable whose value is not allowed."""
 
+    name: str
     spec: Spec
     value: str = field(repr=False)
     unfit: Unfit
@@ -69,10 +70,10 @@ def load(
     Raises:
         SettingsError: With every fault at once, secrets masked.
     """
-    faults: list[str] = []
-    given = _unwrapped(_from_file(dotenv_path, faults)) | _unwrapped(environ)
+    sources = gather(environ, dotenv_path, _SPECS.values())
+    given = sources.values
     secrets = [given[spec.variable] for spec in _keys() if spec.variable in given]
-    found = _Findings(secrets, faults)
+    found = _Findings(secrets, [*sources.faults], [*sources.warnings])
     found.warnings += _strangers(given)
     settings, misfits = _structure(given)
     for misfit in misfits:
@@ -86,36 +87,6 @@ def load(
 
 def _keys() -> tuple[Spec, ...]:
     return _SPECS["api_key"], _SPECS["token"]
-
-
-def _from_file(
-    dotenv_path: str | PathLike[str] | None, faults: list[str]
-) -> dict[str, str | None]:
-    if dotenv_path is None:
-        return {}
-    try:
-        # Nothing is expanded: a dollar sign in a key or a prompt stays what it is.
-        return dotenv_values(dotenv_path, interpolate=False, encoding="utf-8-sig")
-    except (OSError, ValueError) as exc:
-        reason = exc.strerror if isinstance(exc, OSError) else "it is not UTF-8 text"
-        faults.append(f"{one_line(str(dotenv_path))} cannot be read: {reason}")
-        return {}
-
-
-def _unwrapped(values: Mapping[str, str | None]) -> dict[str, str]:
-    """Drop what is empty, and the quotes that a compose file's list entries keep."""
-    unwrapped = {
-        variable: _without_quotes((value or "").strip()).strip()
-        for variable, value in values.items()
-    }
-    return {variable: value for variable, value in unwrapped.items() if value}
-
-
-def _without_quotes(value: str) -> str:
-    # More than one character, so that a lone quote is not taken for a pair.
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value
 
 
 def _strangers(given: Mapping[str, str]) -> Iterator[str]:
@@ -133,21 +104,24 @@ def _structure(given: Mapping[str, str]) -> tuple[Settings, list[_Misfit]]:
         return _converter.structure(given, Settings), []
     except ClassValidationError as group:
         misfits = [
-            _misfit(exc, _SPECS[note.name], given)
-            for exc, note in group.group_exceptions()[0]
+            _misfit(exc, note.name, given) for exc, note in group.group_exceptions()[0]
         ]
     mended = dict(given)
+    lost: dict[str, Any] = {}
     for misfit in misfits:
         del mended[misfit.spec.variable]
-        if misfit.unfit.nearest is not None:
+        if misfit.spec.costs:
+            lost[misfit.name] = None
+        elif misfit.unfit.nearest is not None:
             mended[misfit.spec.variable] = misfit.unfit.nearest
-    return _converter.structure(mended, Settings), misfits
+    return evolve(_converter.structure(mended, Settings), **lost), misfits
 
 
-def _misfit(exc: Exception, spec: Spec, given: Mapping[str, str]) -> _Misfit:
+def _misfit(exc: Exception, name: str, given: Mapping[str, str]) -> _Misfit:
     if not isinstance(exc, Unfit):
         raise exc
-    return _Misfit(spec, given[spec.variable], exc)
+    spec = _SPECS[name]
+    return _Misfit(name, spec, given[spec.variable], exc)
 
 
 def _judge(misfit: _Misfit, found: _Findings, *, strict: bool) -> None:
@@ -155,7 +129,9 @@ def _judge(misfit: _Misfit, found: _Findings, *, strict: bool) -> None:
     line = f"{_named(spec, misfit.value, found)} must be {spec.kind.allowed}"
     if unfit.why:
         line += f": {unfit.why}"
-    if strict or not spec.lenient:
+    if spec.costs:
+        found.warnings.append(f"{line}; {spec.costs}")
+    elif strict or not spec.lenient:
         found.faults.append(line)
     else:
         instead = "the default" if unfit.nearest is None else unfit.nearest
@@ -166,8 +142,8 @@ def _named(spec: Spec, value: object, found: _Findings) -> str:
     """A variable with its value, as far as that may be shown."""
     if spec.secret:
         return f"{spec.variable}={MASK}"
-    masked = mask_secrets(str(value), found.secrets)
-    if spec.kind.is_url or "://" in masked:
+    masked = mask_value(str(value), found.secrets)
+    if spec.kind.is_url:
         masked = mask_url(masked)
     return f"{spec.variable}='{one_line(masked)}'"
 
@@ -188,6 +164,8 @@ def _with_key(
             found.faults.append(
                 f"{_named(by_file, settings.api_key_file, found)} {fault}"
             )
+        if key is not None:
+            found.secrets.append(key)
         return evolve(settings, api_key=key)
     if from_file not in given and not settings.embedded:
         found.faults.append(

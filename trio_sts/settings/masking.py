@@ -14,6 +14,12 @@ SHOWN_CHARS = 60
 _MIN_SECRET_CHARS = 6
 
 _KEY_LIKE = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
+# In a setting that is no secret, also other vendors' keys and what looks like chance.
+_PERHAPS_KEY = re.compile(
+    r"(?<![A-Za-z0-9])(?:gsk_|xai-|AIza|eyJ)[A-Za-z0-9_.-]{8,}"
+    r"|(?<![A-Za-z0-9])(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])[A-Za-z0-9]{32,}"
+)
+_USERINFO = re.compile(r"[^\s/:@]*:[^\s@]*@(?=[\w\[])")
 _PARAMETER = re.compile(r"[\w.~\[\]-]{1,40}", re.ASCII)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 
@@ -75,6 +81,14 @@ def mask_secrets(text: str, secrets: Iterable[str]) -> str:
         if len(secret) >= _MIN_SECRET_CHARS:
             text = text.replace(secret, MASK)
     return _KEY_LIKE.sub(f"sk-{MASK}", text)
+
+
+def mask_value(text: str, secrets: Iterable[str]) -> str:
+    """What may be shown of a setting that is no secret: perhaps a key was put into it."""
+    masked = _PERHAPS_KEY.sub(MASK, mask_secrets(text, secrets))
+    if "://" in masked:
+        return mask_url(masked)
+    return _USERINFO.sub(f"{MASK}@", masked)
 
 
 def url_repr(url: str | None) -> str:

@@ -1,9 +1,12 @@
 """The settings as rows: for the README, ``.env.example`` and ``trio-sts check``."""
 
+from collections.abc import Iterable
+
 from attrs import fields, frozen
 
+from .masking import mask_secrets, mask_value, one_line
 from .schema import Settings
-from .spec import spec_of
+from .spec import Spec, spec_of
 
 
 @frozen
@@ -51,11 +54,12 @@ def describe() -> tuple[Row, ...]:
 
 
 def effective(settings: Settings) -> tuple[EffectiveRow, ...]:
-    """Every setting's value, with secrets masked, in MCP servers and URLs too."""
+    """Every setting's value on one line, with secrets masked, wherever they stand."""
+    secrets = [secret for secret in (settings.api_key, settings.token) if secret]
     return tuple(
         EffectiveRow(
             variable=spec.variable,
-            value=spec.kind.show(value) or spec.default,
+            value=_shown(spec, value, secrets),
             unit=spec.unit,
             is_default=value == attribute.default,
         )
@@ -63,3 +67,12 @@ def effective(settings: Settings) -> tuple[EffectiveRow, ...]:
         for spec in (spec_of(attribute),)
         for value in (getattr(settings, attribute.name),)
     )
+
+
+def _shown(spec: Spec, value: object, secrets: Iterable[str]) -> str:
+    if value is None and spec.costs:
+        return "unusable"
+    text = spec.kind.show(value) or spec.default
+    if spec.secret or spec.kind.is_url:
+        return mask_secrets(text, secrets)
+    return one_line(mask_value(text, secrets))

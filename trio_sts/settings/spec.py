@@ -20,6 +20,10 @@ class Spec:
         example: A value that could stand in ``.env``.
         secret: Not a character of the value is ever shown.
         lenient: ``serve`` takes the nearest value or the default instead of refusing.
+        alias: Another name of the variable, for where the first cannot be set.
+        costs: What is lost, in words, where a value cannot be used, which then is None;
+            empty where such a value is a fault.
+        no_words: A word such as "undefined" is a fault, not a value that is missing.
     """
 
     variable: str
@@ -30,6 +34,9 @@ class Spec:
     example: str = ""
     secret: bool = False
     lenient: bool = False
+    alias: str = ""
+    costs: str = ""
+    no_words: bool = False
 
 
 def about(
@@ -42,10 +49,26 @@ def about(
     example: str = "",
     secret: bool = False,
     lenient: bool = False,
+    alias: str = "",
+    costs: str = "",
+    no_words: bool = False,
 ) -> dict[str, Spec]:
     """The metadata of a field; see `Spec` for the arguments."""
-    spec = Spec(variable, kind, meaning, unit, default, example, secret, lenient)
-    return {_KEY: spec}
+    return {
+        _KEY: Spec(
+            variable,
+            kind,
+            meaning,
+            unit=unit,
+            default=default,
+            example=example,
+            secret=secret,
+            lenient=lenient,
+            alias=alias,
+            costs=costs,
+            no_words=no_words,
+        )
+    }
 
 
 def spec_of(attribute: "Attribute[object]") -> Spec:

@@ -29,6 +29,7 @@ class Listener:
             "A shared secret that the caller leg must present, as `Authorization: Bearer …` "
             "or as `?token=…`.",
             secret=True,
+            no_words=True,
         ),
     )
     max_calls: int = field(

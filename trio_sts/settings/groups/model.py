@@ -53,7 +53,9 @@ class Model:
             "OPENAI_BASE_URL",
             url("https", "http", "wss", "ws"),
             "The endpoint; `/realtime` and `?model=` are added. A host below `.azure.com` "
-            "gets the key as `api-key`.",
+            "gets the key as `api-key`. `OPENAI_REALTIME_ENDPOINT` is the same setting, for "
+            "panels that refuse names with `_URL` at their end.",
+            alias="OPENAI_REALTIME_ENDPOINT",
         ),
     )
     realtime_api: Dialect = field(

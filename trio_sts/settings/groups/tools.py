@@ -18,7 +18,7 @@ from trio_sts.settings.spec import about
 class Tools:
     """Tools and call control."""
 
-    ami_url: str = field(
+    ami_url: str | None = field(
         default="http://127.0.0.1:6006",
         repr=url_repr,
         metadata=about(
@@ -26,6 +26,7 @@ class Tools:
             url("http", "https"),
             "avr-ami, which transfers and hangs up.",
             example="http://avr-ami:6006",
+            costs="avr_hangup and avr_transfer are not offered",
         ),
     )
     tools_dir: Path = field(

@@ -1,0 +1,142 @@
+"""Where values come from: the real environment, and ``.env`` beneath it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from os import PathLike
+from pathlib import Path
+
+from attrs import field, frozen
+
+from .dotenv import Dotenv, parse
+from .kinds import NOT_SET
+from .masking import MASK, one_line
+from .spec import Spec
+
+# Far above any prompt: a whole disk must not be read by mistake.
+_MAX_BYTES = 4 * 1024 * 1024
+_MOST_LINES = 5
+_NO_TEXT = "it is not UTF-8 text; save it as UTF-8"
+
+
+class _Unreadable(Exception):
+    """The file cannot be read; the text says why."""
+
+
+@frozen
+class Given:
+    """What was set, by variable, without empty values and their quotes."""
+
+    values: Mapping[str, str] = field(repr=False)
+    faults: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def gather(
+    environ: Mapping[str, str],
+    dotenv_path: str | PathLike[str] | None,
+    specs: Iterable[Spec],
+) -> Given:
+    """Collect what is set; the real environment wins over the file.
+
+    Args:
+        environ: The real environment.
+        dotenv_path: A file that may be missing; None reads none.
+        specs: What is known of the variables: their other names, and which words are
+            values of theirs.
+    """
+    from_file, faults, warnings = _from_file(dotenv_path)
+    values = _unwrapped(from_file) | _unwrapped(environ)
+    for spec in specs:
+        warnings += _under_one_name(values, spec)
+        faults += _forget_words(values, spec, warnings)
+    return Given(values, tuple(faults), tuple(warnings))
+
+
+def _from_file(
+    path: str | PathLike[str] | None,
+) -> tuple[dict[str, str], list[str], list[str]]:
+    if path is None:
+        return {}, [], []
+    file, shown = Path(path), one_line(str(path))
+    if file.is_dir():
+        # What a container runtime makes of a mounted file that does not exist.
+        return {}, [], [f"{shown} is a folder: nothing is read from it"]
+    if not file.exists():
+        return {}, [], []
+    try:
+        found = parse(_text(file))
+    except _Unreadable as exc:
+        return {}, [f"{shown} cannot be read: {exc}"], []
+    return found.values, [], list(_told_of_lines(found, shown))
+
+
+def _text(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as exc:
+        raise _Unreadable(exc.strerror) from exc
+    except UnicodeDecodeError as exc:
+        raise _Unreadable(_NO_TEXT) from exc
+    if len(content) > _MAX_BYTES:
+        why = f"it is over {_MAX_BYTES >> 20} MiB"
+        raise _Unreadable(why)
+    # UTF-16 of plain English is UTF-8 with a zero after each letter.
+    if "\0" in text:
+        raise _Unreadable(_NO_TEXT)
+    return text
+
+
+def _told_of_lines(found: Dotenv, shown: str) -> Iterator[str]:
+    if found.unread:
+        yield f"{shown}: {_lines(found.unread)} is not read: it is no KEY=value"
+    if found.cut:
+        told = "has a # in its value, which ends there; put the value into quotes"
+        yield f"{shown}: {_lines(found.cut)} {told}"
+
+
+def _lines(numbers: tuple[int, ...]) -> str:
+    shown = ", ".join(map(str, numbers[:_MOST_LINES]))
+    more = f" and {rest} more" if (rest := len(numbers) - _MOST_LINES) > 0 else ""
+    return f"line {shown}{more}"
+
+
+def _unwrapped(values: Mapping[str, str]) -> dict[str, str]:
+    """Drop what is empty, and the quotes that a compose file's list entries keep."""
+    unwrapped = {
+        variable: _without_quotes(value.strip()).strip()
+        for variable, value in values.items()
+    }
+    return {variable: value for variable, value in unwrapped.items() if value}
+
+
+def _without_quotes(value: str) -> str:
+    # More than one character, so that a lone quote is not taken for a pair.
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        return value[1:-1]
+    return value
+
+
+def _under_one_name(values: dict[str, str], spec: Spec) -> list[str]:
+    """Move what is set under a variable's other name to its first one."""
+    other = values.pop(spec.alias, None) if spec.alias else None
+    if other is None or other.lower() in NOT_SET:
+        return []
+    if values.setdefault(spec.variable, other) != other:
+        return [f"{spec.alias} is not used: {spec.variable} is set too"]
+    return []
+
+
+def _forget_words(values: dict[str, str], spec: Spec, warnings: list[str]) -> list[str]:
+    """Drop a word that stands for no value; a token must not vanish in silence."""
+    word = values.get(spec.variable, "").lower()
+    if word not in NOT_SET - spec.kind.own_words:
+        return []
+    del values[spec.variable]
+    if spec.no_words:
+        why = f"is the word {word}: set a secret, or nothing at all"
+        return [f"{spec.variable}={MASK} {why}"]
+    if spec.costs:
+        told = f"{spec.variable} is the word {word} and counts as not set"
+        warnings.append(told)
+    return []
