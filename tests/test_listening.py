@@ -82,5 +82,5 @@ async def test_a_port_for_root_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         raise PermissionError(errno.EACCES, "denied")
 
     monkeypatch.setattr(trio, "open_tcp_listeners", refused)
-    with pytest.raises(CannotListen, match="PORT=80 .* ports below 1024 are for root"):
+    with pytest.raises(CannotListen, match=r"PORT=80 .* ports below 1024 are for root"):
         await listen("127.0.0.1", 80)

@@ -49,7 +49,9 @@ def test_every_rule_follows_its_setting() -> None:
 
 def test_the_default_settings_ask_for_the_default_session() -> None:
     assert session_config(SETTINGS, "Be kind.", []) == SessionConfig(
-        instructions="Be kind.", reasoning_effort="low"
+        instructions="Be kind.",
+        transcription_model="gpt-transcribe",
+        reasoning_effort="low",
     )
 
 

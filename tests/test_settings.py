@@ -64,6 +64,7 @@ def test_every_field_is_named_after_its_variable() -> None:
         ("OPENAI_REASONING_EFFORT", "HIGH", "high"),
         ("OPENAI_TRANSCRIPTION_MODEL", "None", None),
         ("OPENAI_TRANSCRIPTION_MODEL", "gpt-transcribe", "gpt-transcribe"),
+        ("OPENAI_TRANSCRIPTION_MODEL", "Auto", "auto"),
         ("OPENAI_TURN_DETECTION", "Semantic_VAD", "semantic_vad"),
         ("OPENAI_TURN_DETECTION_EAGERNESS", "Low", "low"),
         ("OPENAI_VOICE", "Marin", "marin"),
@@ -509,7 +510,7 @@ def test_the_effective_rows_say_what_holds_when_nothing_is_set() -> None:
     assert rows["STS_DRAIN_S"] == "8"
     assert rows["OPENAI_REALTIME_API"] == "ga"
     assert rows["STS_TOKEN"] == ""
-    assert rows["OPENAI_TRANSCRIPTION_MODEL"] == "whisper-1"
+    assert rows["OPENAI_TRANSCRIPTION_MODEL"] == "auto"
     changed = evolve(Settings(), embedded=True, transcription_model=None)
     rows = {row.variable: row.value for row in effective(changed)}
     assert rows["STS_EMBEDDED"] == "on"

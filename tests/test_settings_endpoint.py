@@ -13,6 +13,8 @@ from trio_sts.settings import (
     reasoning_sent,
     retirements,
     temperature_sent,
+    transcriber,
+    transcriber_fallback,
 )
 from trio_sts.wire.realtime.session import Dialect
 
@@ -36,6 +38,13 @@ def serving(**environ: str) -> tuple[Settings, tuple[str, ...]]:
         ("wss://host/v1?a=1&b=%20", "wss://host/v1/realtime?a=1&b=%20&model=m"),
         ("wss://host/v1?model=own", "wss://host/v1/realtime?model=own"),
         ("https://user:word@host/v1#part", "wss://host/v1/realtime?model=m"),
+        *[
+            (
+                f"https://a.openai.azure.com{path}",
+                "wss://a.openai.azure.com/openai/v1/realtime?model=m",
+            )
+            for path in ("", "/", "/openai", "/openai/v1", "/openai/v1/realtime")
+        ],
     ],
 )
 def test_the_url_is_the_base_with_realtime_and_the_model(base: str, url: str) -> None:
@@ -64,6 +73,26 @@ def test_the_host_says_whose_endpoint_it_is(
 ) -> None:
     settings = evolve(OPENAI, base_url=base)
     assert (is_openai(settings), is_azure(settings)) == (openai, azure)
+
+
+@pytest.mark.parametrize(
+    ("settings", "chosen", "asked", "fallback"),
+    [
+        (OPENAI, "auto", "gpt-transcribe", "whisper-1"),
+        (AZURE, "auto", "whisper-1", None),
+        (LOCAL, "auto", "whisper-1", None),
+        (evolve(OPENAI, embedded=True), "auto", "whisper-1", None),
+        (OPENAI, "gpt-transcribe", "gpt-transcribe", None),
+        (OPENAI, "whisper-1", "whisper-1", None),
+        (OPENAI, None, None, None),
+    ],
+)
+def test_the_default_transcription_model_is_the_endpoint_s(
+    settings: Settings, chosen: str | None, asked: str | None, fallback: str | None
+) -> None:
+    settings = evolve(settings, transcription_model=chosen)
+    assert transcriber(settings) == asked
+    assert transcriber_fallback(settings) == fallback
 
 
 def test_azure_gets_its_own_header() -> None:
@@ -140,10 +169,10 @@ def test_another_name_passes_unchanged() -> None:
 
 def test_models_that_will_be_shut_down_are_named_with_their_date() -> None:
     old = evolve(OPENAI, model="gpt-realtime-mini", transcription_model="whisper-1")
-    model, transcriber = retirements(old)
+    model, words = retirements(old)
     assert "gpt-realtime-mini shuts down on 2027-01-20" in model
     assert model.endswith("use gpt-realtime-2.1-mini")
-    assert "whisper-1 shuts down on 2027-02-26" in transcriber
-    assert transcriber.endswith("use gpt-realtime-whisper")
+    assert "whisper-1 shuts down on 2027-02-26" in words
+    assert words.endswith("use gpt-transcribe")
     assert retirements(evolve(OPENAI, transcription_model=None)) == ()
     assert retirements(evolve(old, base_url=AZURE.base_url)) == ()

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Mapping
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -73,6 +74,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     """
     from trio_sts.logs import configure
     from trio_sts.service import run_service
+    from trio_sts.settings import surprises
 
     environ = dict(os.environ)
     if embedded:
@@ -84,6 +86,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
         secrets=(settings.api_key, settings.token),
     )
     ordered = _faults(faults, settings) if faults else None
+    warnings += surprises(settings, date.today())  # noqa: DTZ011  # the operator's day
     sys.exit(run_service(settings, warnings, environ, faults=ordered))
 
 

@@ -39,7 +39,7 @@ from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.summary import summary
 from trio_sts.record.transcript import TranscriptFile
 from trio_sts.relay import Relay
-from trio_sts.settings import Settings
+from trio_sts.settings import Settings, transcriber
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
 from trio_sts.wire import avr
@@ -254,6 +254,7 @@ class Call:
             code=ending.code,
             duration_s=trio.current_time() - self._started_at,
             model=self.services.settings.model,
+            transcriber=transcriber(self.services.settings),
         )
         self._transcript.write(
             "ended", {"outcome": ending.outcome, "code": ending.code}

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 
 from trio_sts.conversation.config import Rules
-from trio_sts.settings import Settings, reasoning_sent, temperature_sent
+from trio_sts.settings import (
+    Settings,
+    reasoning_sent,
+    temperature_sent,
+    transcriber,
+)
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
 
 
@@ -18,7 +23,7 @@ def session_config(
         tools=tuple(tools),
         mcp_servers=settings.mcp_servers,
         turn_detection=_turn_detection(settings),
-        transcription_model=settings.transcription_model,
+        transcription_model=transcriber(settings),
         language=settings.language,
         noise_reduction=settings.noise_reduction,
         max_tokens=settings.max_tokens,

@@ -1,7 +1,7 @@
 import pytest
 
 from trio_sts.conversation.parts.counters import Counters
-from trio_sts.record.prices import PRICES, cost_usd
+from trio_sts.record.prices import cost_usd
 from trio_sts.record.summary import summary
 from trio_sts.wire.realtime.items import Usage
 
@@ -46,8 +46,42 @@ def test_the_usage_of_all_responses_adds_up() -> None:
     assert fields["duration_s"] == 61.3
 
 
-@pytest.mark.parametrize("model", sorted(PRICES))
-def test_cached_input_is_never_dearer_than_fresh_input(model: str) -> None:
-    price = PRICES[model]
-    assert price.audio_cached < price.audio_in
-    assert price.text_cached < price.text_in
+def test_cached_tokens_are_never_more_than_the_input() -> None:
+    counters = Counters()
+    counters.add_usage(
+        Usage(
+            input_text_tokens=10,
+            input_audio_tokens=20,
+            cached_text_tokens=1000,
+            cached_audio_tokens=1000,
+        )
+    )
+    cost = cost_usd(counters, "gpt-realtime-2.1")
+    assert cost == pytest.approx((10 * 0.40 + 20 * 0.40) / 1e6)
+
+
+@pytest.mark.parametrize(
+    ("transcriber", "usage", "usd"),
+    [
+        ("whisper-1", {"type": "duration", "seconds": 90.0}, 0.009),
+        ("gpt-transcribe", {"type": "duration", "seconds": 120}, 0.009),
+        (
+            "gpt-4o-transcribe",
+            {"type": "tokens", "input_tokens": 1_000_000, "output_tokens": 100_000},
+            3.5,
+        ),
+        ("our-own", {"type": "duration", "seconds": 90}, 0),
+        (None, {"type": "duration", "seconds": 90}, 0),
+        ("whisper-1", {"seconds": "90", "input_tokens": None}, 0),
+        ("whisper-1", {"seconds": float("inf")}, 0),
+        ("whisper-1", {"seconds": float("nan")}, 0),
+        ("whisper-1", {"seconds": True}, 0),
+        ("whisper-1", {"seconds": -5}, 0),
+    ],
+)
+def test_the_caller_s_transcripts_are_counted(
+    transcriber: str | None, usage: dict[str, object], usd: float
+) -> None:
+    counters = Counters()
+    counters.add_transcription(usage)
+    assert cost_usd(counters, "gpt-realtime-2.1", transcriber) == pytest.approx(usd)

@@ -1,53 +1,55 @@
-"""What a call costs: tokens times list prices.
+"""What a call costs: tokens and minutes times list prices.
 
-US dollars per million tokens, from OpenAI's price list of autumn 2026. A model that is
-not listed has no cost in the summary rather than a wrong one.
+A model that is not listed has no cost in the summary rather than a wrong one.
 """
 
-from collections.abc import Mapping
-
-from attrs import frozen
-
 from trio_sts.conversation.parts.counters import Counters
+from trio_sts.modelfacts import Price, facts
+
+_MILLION = 1_000_000
 
 
-@frozen
-class Price:
-    """US dollars per million tokens; cached input replaces the input price."""
+def cost_usd(
+    counters: Counters, model: str, transcriber: str | None = None
+) -> float | None:
+    """US dollars for all responses of a call, and for the caller's transcripts.
 
-    audio_in: float
-    audio_cached: float
-    audio_out: float
-    text_in: float
-    text_cached: float
-    text_out: float
+    Args:
+        counters: What the endpoint counted. Cached tokens are a part of the input, and
+            more of them than input are as many as the input.
+        model: The session's model.
+        transcriber: What wrote down the caller's words, if anything did; one without a
+            known price costs nothing here.
 
-
-_FULL = Price(32, 0.40, 64, 4, 0.40, 24)
-_FULL_1_5 = Price(32, 0.40, 64, 4, 0.40, 16)
-_MINI = Price(10, 0.30, 20, 0.60, 0.06, 2.40)
-
-PRICES: Mapping[str, Price] = {
-    "gpt-realtime-2.1": _FULL,
-    "gpt-realtime-2": _FULL,
-    "gpt-realtime-1.5": _FULL_1_5,
-    "gpt-realtime-2.1-mini": _MINI,
-}
-
-
-def cost_usd(counters: Counters, model: str) -> float | None:
-    """US dollars for all responses of a call, transcription not included."""
-    price = PRICES.get(model)
+    Returns:
+        None for a model without a known price.
+    """
+    price = facts().price(model)
     if price is None:
         return None
-    fresh_audio = counters.input_audio_tokens - counters.cached_audio_tokens
-    fresh_text = counters.input_text_tokens - counters.cached_text_tokens
+    return _responses_usd(counters, price) + _transcripts_usd(counters, transcriber)
+
+
+def _responses_usd(counters: Counters, price: Price) -> float:
+    cached_audio = min(counters.cached_audio_tokens, counters.input_audio_tokens)
+    cached_text = min(counters.cached_text_tokens, counters.input_text_tokens)
     millionths = (
-        fresh_audio * price.audio_in
-        + counters.cached_audio_tokens * price.audio_cached
+        (counters.input_audio_tokens - cached_audio) * price.audio_in
+        + cached_audio * price.audio_cached
         + counters.output_audio_tokens * price.audio_out
-        + fresh_text * price.text_in
-        + counters.cached_text_tokens * price.text_cached
+        + (counters.input_text_tokens - cached_text) * price.text_in
+        + cached_text * price.text_cached
         + counters.output_text_tokens * price.text_out
     )
-    return millionths / 1_000_000
+    return millionths / _MILLION
+
+
+def _transcripts_usd(counters: Counters, transcriber: str | None) -> float:
+    known = facts().transcriber(transcriber) if transcriber else None
+    if known is None:
+        return 0.0
+    return (
+        counters.transcription_s / 60 * known.minute
+        + counters.transcription_input_tokens / _MILLION * known.tokens_in
+        + counters.transcription_output_tokens / _MILLION * known.tokens_out
+    )

@@ -8,12 +8,18 @@ from .prices import cost_usd
 
 
 def summary(
-    counters: Counters, *, outcome: str, code: int, duration_s: float, model: str
+    counters: Counters,
+    *,
+    outcome: str,
+    code: int,
+    duration_s: float,
+    model: str,
+    transcriber: str | None = None,
 ) -> dict[str, Any]:
     """The fields of the line: how the call ended and what it was like.
 
     Nothing in it is anybody's words or number; the cost is in US dollars, in list
-    prices, and missing for a model without one.
+    prices, with the caller's transcripts, and missing for a model without one.
     """
     fields: dict[str, Any] = {
         "outcome": outcome,
@@ -34,7 +40,7 @@ def summary(
         "retries": counters.retries,
         "reconnects": counters.reconnects,
     }
-    cost = cost_usd(counters, model)
+    cost = cost_usd(counters, model, transcriber)
     if cost is not None:
         fields["cost_usd"] = round(cost, 4)
     return fields

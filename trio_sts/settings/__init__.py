@@ -10,6 +10,8 @@ from .endpoint import (
     is_openai,
     reasoning_sent,
     temperature_sent,
+    transcriber,
+    transcriber_fallback,
 )
 from .lifetimes import retirements
 from .loading import load
@@ -37,4 +39,6 @@ __all__ = [
     "retirements",
     "surprises",
     "temperature_sent",
+    "transcriber",
+    "transcriber_fallback",
 ]

@@ -5,12 +5,15 @@ from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from trio_sts.wire.realtime.session import Dialect
 
+from .groups.hearing import DEFAULT_TRANSCRIBER
 from .schema import Settings
 
 _WEBSOCKET_SCHEMES = {"http": "ws", "https": "wss"}
 
 # The model family that knows reasoning; gpt-realtime-2025-08-28 is not one of them.
 _REASONING = re.compile(r"gpt-realtime-2(?!\d)", re.IGNORECASE)
+
+_LAST_TRANSCRIBER = "whisper-1"
 
 _BETA_TEMPERATURE = 0.8
 _BETA_TEMPERATURES = (0.6, 1.2)
@@ -20,10 +23,13 @@ def endpoint_url(settings: Settings) -> str:
     """The model leg's URL: ``ws`` or ``wss``, ``…/realtime``, and the model's name.
 
     The base's query is kept, and so is a ``model`` in it. A path that ends in
-    ``/realtime`` already is left as it is; user name and fragment are left out.
+    ``/realtime`` already is left as it is; a bare Azure host gets ``/openai/v1``. User
+    name and fragment are left out.
     """
     base = urlsplit(settings.base_url)
     path = base.path.rstrip("/")
+    if is_azure(settings) and path in {"", "/openai"}:
+        path = "/openai/v1"
     if not path.endswith("/realtime"):
         path += "/realtime"
     query = base.query
@@ -70,6 +76,20 @@ def temperature_sent(settings: Settings) -> float | None:
 def reasoning_sent(settings: Settings) -> str | None:
     """The reasoning effort, for the models that know it; others refuse the field."""
     return settings.reasoning_effort if _REASONING.match(settings.model) else None
+
+
+def transcriber(settings: Settings) -> str | None:
+    """What writes down the caller's words; None if nothing is to."""
+    if settings.transcription_model != DEFAULT_TRANSCRIBER:
+        return settings.transcription_model
+    return "gpt-transcribe" if is_openai(settings) else _LAST_TRANSCRIBER
+
+
+def transcriber_fallback(settings: Settings) -> str | None:
+    """What takes the place of a default transcription model that does not work."""
+    is_default = settings.transcription_model == DEFAULT_TRANSCRIBER
+    is_last = transcriber(settings) == _LAST_TRANSCRIBER
+    return _LAST_TRANSCRIBER if is_default and not is_last else None
 
 
 def _is_below(url: str, domain: str) -> bool:

@@ -1,43 +1,18 @@
-"""Which models are retired, which will be, and what replaces them.
+"""Which models are retired, which will be, and what replaces them."""
 
-The dates are those of OpenAI's deprecations page as of November 2026.
-"""
+from datetime import date
 
-import re
+from trio_sts.modelfacts import Model, Transcriber, facts
 
-from .endpoint import is_openai
+from .endpoint import is_openai, transcriber
 from .schema import Settings
-
-_PREVIEW = re.compile(r"gpt-4o(-mini)?-realtime-preview\b.*", re.IGNORECASE)
-
-_MODELS_END = "2027-01-20"
-_MODELS = {
-    "gpt-realtime": "gpt-realtime-2.1",
-    "gpt-realtime-2025-08-28": "gpt-realtime-2.1",
-    "gpt-realtime-mini": "gpt-realtime-2.1-mini",
-    "gpt-realtime-mini-2025-10-06": "gpt-realtime-2.1-mini",
-    "gpt-realtime-mini-2025-12-15": "gpt-realtime-2.1-mini",
-}
-
-_TRANSCRIBERS_END = "2027-02-26"
-_TRANSCRIBERS = frozenset(
-    {
-        "whisper-1",
-        "gpt-4o-transcribe",
-        "gpt-4o-transcribe-diarize",
-        "gpt-4o-mini-transcribe",
-        "gpt-4o-mini-transcribe-2025-12-15",
-    }
-)
-_TRANSCRIBER_NOW = "gpt-realtime-whisper"
 
 
 def current_model(settings: Settings) -> str:
-    """The model to ask for: a retired preview's successor at OpenAI, else as set."""
-    preview = _PREVIEW.fullmatch(settings.model)
-    if preview is None or not is_openai(settings):
-        return settings.model
-    return "gpt-realtime-2.1-mini" if preview[1] else "gpt-realtime-2.1"
+    """The model to ask for: a retired one's successor at OpenAI, else as set."""
+    known = facts().model(settings.model) if is_openai(settings) else None
+    # One that has no price any more was shut down before the facts were read.
+    return known.use if known is not None and known.price is None else settings.model
 
 
 def retirements(settings: Settings) -> tuple[str, ...]:
@@ -47,15 +22,23 @@ def retirements(settings: Settings) -> tuple[str, ...]:
     """
     if not is_openai(settings):
         return ()
-    lines: list[str] = []
-    if settings.model in _MODELS:
-        lines.append(
-            f"OPENAI_MODEL: {settings.model} shuts down on {_MODELS_END}; "
-            f"use {_MODELS[settings.model]}"
-        )
-    if settings.transcription_model in _TRANSCRIBERS:
-        lines.append(
-            f"OPENAI_TRANSCRIPTION_MODEL: {settings.transcription_model} shuts down on "
-            f"{_TRANSCRIBERS_END}; use {_TRANSCRIBER_NOW}"
-        )
-    return tuple(lines)
+    model, words = settings.model, transcriber(settings)
+    lines = (
+        _line("OPENAI_MODEL", model, facts().model(model)),
+        _line("OPENAI_TRANSCRIPTION_MODEL", words, facts().transcriber(words or "")),
+    )
+    return tuple(line for line in lines if line)
+
+
+def has_ended(name: str, today: date) -> bool:
+    """Whether a model of OpenAI's, of either sort, was shut down by a day."""
+    known = facts().model(name) or facts().transcriber(name)
+    return known is not None and known.ends is not None and known.ends <= today
+
+
+def _line(
+    variable: str, name: str | None, known: Model | Transcriber | None
+) -> str | None:
+    if known is None or known.ends is None:
+        return None
+    return f"{variable}: {name} shuts down on {known.ends}; use {known.use}"

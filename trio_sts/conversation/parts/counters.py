@@ -1,6 +1,7 @@
 """What a call was like, in numbers: the core counts, the summary line tells."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from attrs import define, field
 
@@ -9,6 +10,8 @@ from trio_sts.wire.realtime.items import Usage
 
 _MS_PER_BYTE = FRAME_MS / FRAME_BYTES
 _MOST_UNKNOWN_TYPES = 100
+# A day of speech, and its tokens many times over: more is no count of a call's.
+_MOST_TRANSCRIBED = 10_000_000
 
 Counter = Literal[
     "barge_ins",
@@ -51,6 +54,9 @@ class Counters:
     cached_audio_tokens: int = 0
     output_text_tokens: int = 0
     output_audio_tokens: int = 0
+    transcription_s: float = 0
+    transcription_input_tokens: int = 0
+    transcription_output_tokens: int = 0
     _asked_at: float | None = field(default=None, repr=False)
     # Of what the caller asked last; audio of an older one is no answer to it.
     _answer_id: str | None = field(default=None, repr=False)
@@ -110,6 +116,16 @@ class Counters:
         self._token_limit_told = True
         return first
 
+    def add_transcription(self, usage: Mapping[str, Any]) -> None:
+        """Add what one of the caller's transcripts took, by time or by tokens.
+
+        Args:
+            usage: As the endpoint sent it; what is no number in it counts as none.
+        """
+        self.transcription_s += _figure(usage, "seconds")
+        self.transcription_input_tokens += int(_figure(usage, "input_tokens"))
+        self.transcription_output_tokens += int(_figure(usage, "output_tokens"))
+
     def is_new_type(self, message_type: str) -> bool:
         """Whether an unknown type is seen for the first time; from now on it is not."""
         known = self._unknown_types
@@ -117,3 +133,10 @@ class Counters:
             return False
         known.add(message_type)
         return True
+
+
+def _figure(usage: Mapping[str, Any], name: str) -> float:
+    value = usage.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return 0
+    return value if 0 <= value <= _MOST_TRANSCRIBED else 0

@@ -43,6 +43,7 @@ def caller_words(state: State, event: events.TranscriptionCompleted, _: float) -
     """The caller's words; cumulative ones are waited out."""
     if event.status in {None, "completed"}:
         state.history.caller_said(event.item_id, event.transcript)
+        state.counters.add_transcription(event.usage or {})
 
 
 def no_caller_words(state: State, event: events.TranscriptionFailed, _: float) -> None:

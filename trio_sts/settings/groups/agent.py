@@ -5,6 +5,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
+from trio_sts.modelfacts import facts
 from trio_sts.settings.kinds import (
     choice,
     line,
@@ -21,20 +22,7 @@ from trio_sts.settings.masking import url_repr
 from trio_sts.settings.spec import about
 
 # OpenAI's own; other endpoints have others, and their case may matter.
-_VOICES = frozenset(
-    {
-        "alloy",
-        "ash",
-        "ballad",
-        "cedar",
-        "coral",
-        "echo",
-        "marin",
-        "sage",
-        "shimmer",
-        "verse",
-    }
-)
+_VOICES = frozenset(facts().voices)
 
 
 @frozen(kw_only=True, slots=False)

@@ -9,6 +9,9 @@ from trio_sts.settings.lists import keywords
 from trio_sts.settings.sounds import Sound, sound
 from trio_sts.settings.spec import about
 
+# The word for the endpoint's own best.
+DEFAULT_TRANSCRIBER = "auto"
+
 _TURN = "OPENAI_TURN_DETECTION"
 
 
@@ -27,11 +30,13 @@ class Hearing:
         ),
     )
     transcription_model: str | None = field(
-        default="whisper-1",
+        default=DEFAULT_TRANSCRIBER,
         metadata=about(
             "OPENAI_TRANSCRIPTION_MODEL",
-            line(none="none"),
-            "What writes down the caller's words; `none` turns that off.",
+            line(none="none", known=frozenset({DEFAULT_TRANSCRIBER})),
+            "What writes down the caller's words; `none` turns that off. A default that "
+            "does not work falls back to `whisper-1`, then to none.",
+            default="gpt-transcribe at api.openai.com, else whisper-1",
         ),
     )
     transcription_keywords: tuple[str, ...] = field(
