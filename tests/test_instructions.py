@@ -1,9 +1,14 @@
 """Instructions: four sources in order, and what bad services get."""
 
+import gzip
+import json
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 import pytest
@@ -15,6 +20,7 @@ from structlog.typing import EventDict
 from typing_extensions import override
 
 from trio_sts.instructions import DEFAULT, Resolved, resolve, with_metadata
+from trio_sts.instructions.placeholders import of_time
 from trio_sts.settings import Settings
 
 URL = "https://user:hush@crm.example/prompt?tenant=hush&from=own"
@@ -158,22 +164,36 @@ def failing(_: httpx.Request) -> httpx.Response:
     ("service", "reason"),
     [
         (answering(500, json={"system": "x"}), "status 500"),
-        (answering(204), "status 204"),
+        (answering(204), "the answer is not JSON"),
         (answering(200, text="hush"), "the answer is not JSON"),
         (answering(200, json=["hush"]), 'the answer has no text named "system"'),
         (answering(200, json={"system": 1}), 'the answer has no text named "system"'),
         (saying("  "), 'the answer has no text named "system"'),
-        (answering(200, text='{"system":"\\ud800"}'), "the answer is not JSON"),
+        (answering(200, text='{"system": NaN}'), "the answer is not JSON"),
+        (answering(200, text="[" * 100_000), "the answer is not JSON"),
+        (answering(404, json={"system": "x"}), "status 404"),
         (saying("a" * 256 * 1024), "the answer is longer than 262144 bytes"),
         (Service(failing), "ConnectError"),
-        (answering(302, headers={"Location": "/hush"}), "more than 5 redirects"),
+        (answering(302, headers={"Location": "/hush"}), "more than 21 redirects"),
         (
             answering(302, headers={"Location": "https://hush:port"}),
             "RemoteProtocolError",
         ),
         (
             answering(200, headers={"Content-Encoding": "gzip"}, stream=Stream(0)),
-            "the answer is compressed",
+            "the answer is packed wrongly",
+        ),
+        (
+            answering(200, headers={"Content-Encoding": "br"}, stream=Stream(0)),
+            "the answer is packed in a way that was not asked for",
+        ),
+        (
+            answering(
+                200,
+                headers={"Content-Encoding": "gzip"},
+                stream=httpx.ByteStream(gzip.compress(b" " * 300_000)),
+            ),
+            "the answer is longer than 262144 bytes",
         ),
     ],
 )
@@ -189,6 +209,66 @@ async def test_a_bad_service_is_passed_over_with_a_warning(
         "url": "https://***@crm.example/prompt?tenant=***&from=***",
         "reason": reason,
     }
+
+
+SAID = "Grüezi, ça va?"
+ANSWER = json.dumps({"system": SAID}, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "body"),
+    [
+        *[(status, {}, ANSWER.encode()) for status in (200, 201, 202, 203)],
+        (200, {}, ANSWER.encode("utf-8-sig")),
+        (200, {"Content-Type": "text/html; charset=ISO-8859-1"}, ANSWER.encode("l1")),
+        (200, {"Content-Type": "application/json; charset=nonsense"}, ANSWER.encode()),
+        (200, {"Content-Type": "application/json; charset=hex"}, ANSWER.encode()),
+        (200, {"Content-Type": "text/plain; charset=utf-16"}, ANSWER.encode("utf-16")),
+        (200, {"Content-Encoding": "gzip"}, gzip.compress(ANSWER.encode())),
+        (200, {"Content-Encoding": "deflate"}, zlib.compress(ANSWER.encode())),
+        (
+            200,
+            {"Content-Encoding": "deflate"},
+            zlib.compress(ANSWER.encode(), wbits=-15),
+        ),
+        (200, {"Content-Encoding": "Identity"}, ANSWER.encode()),
+    ],
+)
+async def test_what_avr_s_own_connector_takes_is_taken(
+    status: int, headers: dict[str, str], body: bytes
+) -> None:
+    service = answering(status, headers=headers, stream=httpx.ByteStream(body))
+    resolved, lines = await ask(evolve(SETTINGS, url_instructions=URL), service)
+    assert (resolved.text, resolved.source, lines) == (SAID, "service", [])
+
+
+async def test_half_a_character_is_a_question_mark() -> None:
+    service = answering(200, text='{"system": "a\\ud800b"}')
+    resolved, _ = await ask(evolve(SETTINGS, url_instructions=URL), service)
+    assert resolved.text == "a?b"
+
+
+def strict(request: httpx.Request) -> httpx.Response:
+    """As services exist that are particular about what they are asked with."""
+    if "*/*" not in request.headers["Accept"]:
+        return httpx.Response(406)
+    if request.headers.get("Content-Type") != "application/json":
+        return httpx.Response(415)
+    return httpx.Response(200, json={"system": SAID})
+
+
+async def test_a_particular_service_is_asked_as_it_wants() -> None:
+    service = Service(strict)
+    resolved, _ = await ask(evolve(SETTINGS, url_instructions=URL), service)
+    assert resolved.text == SAID
+
+
+async def test_a_signed_url_is_left_as_it_is() -> None:
+    service = saying("x")
+    url = "https://crm.example/prompt?b=%2F&a=1+2&sig=aB%3D%3D"
+    settings = evolve(SETTINGS, url_instructions=url, instructions_metadata=False)
+    await ask(settings, service)
+    assert str(service.asked[0].url) == url
 
 
 async def test_a_long_body_is_not_read_to_its_end() -> None:
@@ -344,3 +424,127 @@ async def test_the_id_of_the_call_is_not_the_metadatas() -> None:
 
 def test_the_repr_of_the_instructions_is_no_prompt() -> None:
     assert "hush" not in repr(Resolved("hush", "file", "hush"))
+
+
+def knowing(answer: object, status: int = 200) -> Service:
+    """A fork of avr-ami that tells a call's variables, and a service of instructions."""
+
+    def tell(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/variables":
+            return httpx.Response(status, json=answer)
+        return httpx.Response(200, json={"system": "{{caller}} calls"})
+
+    return Service(tell)
+
+
+async def asked_of(service: Service, metadata: dict[str, str]) -> str:
+    settings = evolve(SETTINGS, url_instructions="http://crm/", ami_url="http://ami/")
+    async with service.client() as http:
+        return (await resolve(settings, "call-1", metadata, http)).text
+
+
+async def test_the_caller_is_whom_the_metadata_names() -> None:
+    service = knowing({"callerid": "3000"})
+    assert await asked_of(service, {"from": "2000"}) == "2000 calls"
+    assert [request.url.path for request in service.asked] == ["/"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "caller"),
+    [
+        ({"callerid": "3000"}, "3000"),
+        ({"CALLERID(num)": "+39055123"}, "+39055123"),
+        ({"variables": {"callerIdNum": "3000", "uniqueid": "1.2"}}, "3000"),
+        ({"data": {"caller_id": '"Ann" <3000>'}}, "3000"),
+        ({"CallerIDNum": 3000}, "3000"),
+        ({"callerid": "{{uuid}}", "number": "1"}, "1"),
+        ({"callerid": ""}, "unknown"),
+        ({}, "unknown"),
+        ([], "unknown"),
+        ("3000", "unknown"),
+    ],
+)
+async def test_avr_ami_is_asked_where_the_metadata_names_nobody(
+    answer: object, caller: str
+) -> None:
+    service = knowing(answer)
+    assert await asked_of(service, {}) == f"{caller} calls"
+    question = service.asked[-1]
+    assert (question.method, question.content) == ("POST", b'{"uuid":"call-1"}')
+
+
+async def test_an_avr_ami_that_tells_no_variables_costs_nothing() -> None:
+    assert await asked_of(knowing({}, status=404), {}) == "unknown calls"
+
+
+async def test_avr_ami_has_one_second_to_answer(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await trio.sleep(30)
+        return httpx.Response(200, json={"callerid": "1"})
+
+    settings = evolve(SETTINGS, instructions="{{ caller }}")
+    async with httpx.AsyncClient(transport=httpx.MockTransport(slow)) as http:
+        assert (await resolve(settings, "u", {}, http)).text == "unknown"
+    assert trio.current_time() == 1
+
+
+async def test_avr_ami_is_not_asked_for_texts_that_name_no_caller() -> None:
+    service = knowing({})
+    await ask(evolve(SETTINGS, instructions="Hello."), service)
+    assert service.asked == []
+
+
+def test_the_placeholders_of_time_are_of_one_moment_in_its_zone() -> None:
+    moment = datetime(2026, 11, 25, 19, 5, 9, tzinfo=ZoneInfo("Europe/Rome"))
+    assert of_time(moment) == {
+        "now": "2026-11-25T19:05:09+01:00",
+        "date": "2026-11-25",
+        "time": "19:05",
+        "weekday": "Wednesday",
+    }
+
+
+async def test_time_is_told_in_the_zone_of_the_settings() -> None:
+    zone = ZoneInfo("Asia/Kathmandu")
+    settings = evolve(SETTINGS, instructions="{{now}}|{{weekday}}", tz=zone)
+    resolved, _ = await ask(settings)
+    now, _, weekday = resolved.text.partition("|")
+    told = datetime.fromisoformat(now)
+    assert told.utcoffset() == timedelta(hours=5, minutes=45)
+    assert abs(told - datetime.now(UTC)) < timedelta(minutes=1)
+    assert weekday == f"{told:%A}"
+
+
+async def test_one_answer_has_everything_of_its_call() -> None:
+    answer = {
+        "system": "Sell {{product}} at {{uuid}}.",
+        "voice": "sage",
+        "welcome_message": "Hello {{name}}, {{product}}!",
+        "language": "klingon",
+        "metadata": {"product": "tyres", "uuid": "forged"},
+    }
+    service = answering(200, json=answer)
+    resolved, (line,) = await ask(evolve(SETTINGS, url_instructions=URL), service)
+    assert resolved.text == "Sell tyres at call-1."
+    assert resolved.welcome_message == "Hello Ann, tyres!"
+    assert resolved.config.voice == "sage"
+    assert resolved.config.language is None
+    assert line["event"] == "field of the call ignored"
+    assert line["problem"].startswith("language must be")
+    assert "klingon" not in str(line)
+
+
+async def test_what_avr_core_says_is_below_the_service() -> None:
+    init = {"system": "from init", "voice": "echo", "language": "it"}
+    settings = evolve(SETTINGS, url_instructions=URL)
+    for service, text, source, voice in (
+        (answering(200, json={"system": "x", "voice": "sage"}), "x", "service", "sage"),
+        (answering(500), "from init", "init", "echo"),
+        (answering(200, json={"voice": "ash"}), "from init", "init", "ash"),
+    ):
+        async with service.client() as http:
+            resolved = await resolve(settings, "u", {}, http, provider_config=init)
+        assert (resolved.text, resolved.source) == (text, source)
+        assert (resolved.config.voice, resolved.config.language) == (voice, "it")

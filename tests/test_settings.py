@@ -2,6 +2,7 @@
 
 import stat
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from attrs import evolve, fields
@@ -96,6 +97,7 @@ def test_every_field_is_named_after_its_variable() -> None:
         ("OPENAI_SPEED", "1.25", 1.25),
         ("OPENAI_SAFETY_ID", "on", True),
         ("STS_RENEW", "off", False),
+        ("TZ", "Europe/Rome", ZoneInfo("Europe/Rome")),
         ("STS_INSTRUCTIONS_METADATA", "off", False),
         *[("STS_EMBEDDED", word, True) for word in ("on", "True", "1", "YES")],
         *[("STS_FAST_PATH", word, False) for word in ("off", "FALSE", "0", "no")],
@@ -419,7 +421,7 @@ def test_words_for_nothing_mean_not_set(word: str) -> None:
     environ = {
         row.variable: word
         for row in describe()
-        if row.variable not in {"STS_TOKEN", "AMI_URL"}
+        if row.variable not in {"STS_TOKEN", "AMI_URL", "TZ"}
     }
     settings, warnings = load(environ | {"OPENAI_API_KEY": KEY}, None, strict=True)
     is_none = word.lower() == "none"

@@ -13,15 +13,19 @@ from .endpoint import (
     transcriber,
     transcriber_fallback,
 )
+from .files import read_prompt
 from .lifetimes import retirements
 from .loading import load
 from .masking import mask_secrets, mask_url
+from .percall import NO_CONFIG, CallConfig, read_call_config
 from .report import EffectiveRow, Row, describe, effective
 from .schema import Settings
 from .sounds import Sound
 from .surprises import surprises
 
 __all__ = [
+    "NO_CONFIG",
+    "CallConfig",
     "EffectiveRow",
     "Row",
     "Settings",
@@ -35,6 +39,8 @@ __all__ = [
     "load",
     "mask_secrets",
     "mask_url",
+    "read_call_config",
+    "read_prompt",
     "reasoning_sent",
     "retirements",
     "surprises",

@@ -9,6 +9,7 @@ DEFAULT_TOOLS_DIR = Path("tools")
 
 # Far above any key: a whole disk must not be read by mistake.
 _KEY_FILE_BYTES = 64 * 1024
+_MAX_PROMPT_BYTES = 256 * 1024
 
 
 def read_key(path: Path) -> tuple[str | None, str]:
@@ -30,6 +31,28 @@ def read_key(path: Path) -> tuple[str | None, str]:
     except (Unfit, UnicodeDecodeError):
         return None, f"must hold one key: {kind.allowed}"
     return (key, "") if key else (None, "is empty")
+
+
+def read_prompt(path: Path) -> tuple[str | None, str]:
+    """Read a file of instructions: UTF-8, at most 256 KiB.
+
+    Returns:
+        The text and an empty one, or None and what is wrong.
+    """
+    try:
+        # Anything else, such as a pipe, could block for ever.
+        if not path.is_file():
+            return None, "it is not a file"
+        with path.open("rb") as file:
+            content = file.read(_MAX_PROMPT_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except OSError as exc:
+        return None, exc.strerror or type(exc).__name__
+    except UnicodeDecodeError:
+        return None, "it is not UTF-8 text"
+    if len(content) > _MAX_PROMPT_BYTES:
+        return None, f"it is longer than {_MAX_PROMPT_BYTES} bytes"
+    return (text, "") if text.strip() else (None, "it is empty")
 
 
 def usable_tools_dir(path: Path) -> Path:

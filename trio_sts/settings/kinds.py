@@ -8,6 +8,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 
@@ -110,6 +111,18 @@ def tokens(high: int) -> Kind:
         return "inf" if text.lower() == "inf" else count.parse(text)
 
     return Kind(f"{count.allowed}, or inf", parse)
+
+
+def time_zone() -> Kind:
+    """A name of the time zone database."""
+
+    def parse(name: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(name.removeprefix(":"))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise Unfit from None
+
+    return Kind("the name of a time zone, such as Europe/Rome", parse)
 
 
 def truncation() -> Kind:

@@ -59,7 +59,7 @@ def effective(settings: Settings) -> tuple[EffectiveRow, ...]:
     return tuple(
         EffectiveRow(
             variable=spec.variable,
-            value=_shown(spec, value, secrets),
+            value=_shown(spec, value, secrets, attribute.default),
             unit=spec.unit,
             is_default=value == attribute.default,
         )
@@ -69,8 +69,8 @@ def effective(settings: Settings) -> tuple[EffectiveRow, ...]:
     )
 
 
-def _shown(spec: Spec, value: object, secrets: Iterable[str]) -> str:
-    if value is None and spec.costs:
+def _shown(spec: Spec, value: object, secrets: Iterable[str], default: object) -> str:
+    if value is None and default is not None and spec.costs:
         return "unusable"
     text = spec.kind.show(value) or spec.default
     if spec.secret or spec.kind.is_url:

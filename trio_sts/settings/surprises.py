@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
 from trio_sts.modelfacts import facts
 from trio_sts.wire.realtime.session import Dialect
 
 from .endpoint import is_azure, is_openai, transcriber
+from .files import read_prompt
 from .kinds import plain
 from .lifetimes import has_ended
 from .masking import mask_value, one_line
@@ -16,31 +16,12 @@ from .schema import Settings
 
 # Some five seconds of speech: audio is 20 tokens a second, words come on top.
 _FEW_TOKENS = 300
-# As much as is read of a prompt at a call.
-MAX_PROMPT_BYTES = 256 * 1024
 
 
 def surprises(settings: Settings, today: date) -> tuple[str, ...]:
     """One line for each: what will happen, and what to set instead."""
     rules = (_model, _transcriber, _voice, _answers, _turns, _prompt, _mcp, _endings)
     return tuple(line for rule in rules for line in rule(settings, today))
-
-
-def prompt_file_problem(path: Path) -> str:
-    """What is wrong with a file of instructions; empty if it can be used."""
-    try:
-        if not path.is_file():
-            return "it is not a file"
-        with path.open("rb") as file:
-            content = file.read(MAX_PROMPT_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except OSError as exc:
-        return exc.strerror or type(exc).__name__
-    except UnicodeDecodeError:
-        return "it is not UTF-8 text"
-    if len(content) > MAX_PROMPT_BYTES:
-        return f"it is longer than {MAX_PROMPT_BYTES} bytes"
-    return "" if text.strip() else "it is empty"
 
 
 def _model(settings: Settings, today: date) -> Iterator[str]:
@@ -115,8 +96,8 @@ def _turns(settings: Settings, _: date) -> Iterator[str]:
 def _prompt(settings: Settings, _: date) -> Iterator[str]:
     # The first of the three holds, and a failing service falls through to the file.
     if settings.instructions is None and settings.file_instructions is not None:
-        problem = prompt_file_problem(settings.file_instructions)
-        if problem:
+        text, problem = read_prompt(settings.file_instructions)
+        if text is None:
             path = _shown(str(settings.file_instructions))
             yield f"OPENAI_FILE_INSTRUCTIONS={path} gives no prompt: {problem}"
 

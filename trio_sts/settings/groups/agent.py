@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from attrs import field, frozen
 
@@ -14,6 +15,7 @@ from trio_sts.settings.kinds import (
     prompt,
     switch,
     text,
+    time_zone,
     tokens,
     truncation,
     url,
@@ -36,7 +38,8 @@ class Agent:
             "OPENAI_INSTRUCTIONS",
             prompt(),
             "The prompt. `{{name}}` stands for a piece of the call's metadata, `{{uuid}}` "
-            "for its id.",
+            "for its id, `{{caller}}` for the caller's number, and there are `{{now}}`, "
+            "`{{date}}`, `{{time}}` and `{{weekday}}`.",
             default="a built-in prompt",
             secret=True,
         ),
@@ -47,8 +50,8 @@ class Agent:
         metadata=about(
             "OPENAI_URL_INSTRUCTIONS",
             url("https", "http"),
-            'A web service that answers `{"system": "…"}` for each call; asked if '
-            "`OPENAI_INSTRUCTIONS` is not set.",
+            'A web service that answers `{"system": "…"}` for each call, and what else '
+            "holds for it; asked if `OPENAI_INSTRUCTIONS` is not set.",
             example="https://crm.example/prompt",
         ),
     )
@@ -68,6 +71,17 @@ class Agent:
             path(),
             "A text file with the prompt; read if neither of the other two gave one.",
             example="/etc/trio-sts/prompt.txt",
+        ),
+    )
+    tz: ZoneInfo | None = field(
+        default=None,
+        metadata=about(
+            "TZ",
+            time_zone(),
+            "The time zone of `{{now}}`, `{{date}}`, `{{time}}` and `{{weekday}}`.",
+            default="the system's",
+            example="Europe/Rome",
+            costs="the time in prompts is the system's",
         ),
     )
     voice: str = field(
