@@ -51,6 +51,8 @@ def test_the_default_settings_ask_for_the_default_session() -> None:
     assert session_config(SETTINGS, "Be kind.", []) == SessionConfig(
         instructions="Be kind.",
         transcription_model="gpt-transcribe",
+        transcription_fallback="whisper-1",
+        transcription_lists=True,
         reasoning_effort="low",
     )
 
@@ -69,6 +71,9 @@ def test_every_field_of_a_session_follows_its_setting() -> None:
         max_tokens=100,
         temperature=1.0,
         reasoning_effort="high",
+        transcription_keywords=("Acme",),
+        truncation=0.8,
+        speed=1.25,
         turn_detection_threshold=0.7,
         turn_detection_silence_ms=1,
         turn_detection_prefix_padding_ms=2,
@@ -88,6 +93,9 @@ def test_every_field_of_a_session_follows_its_setting() -> None:
         max_tokens=100,
         temperature=1.0,
         reasoning_effort=None,
+        transcription_keywords=("Acme",),
+        truncation=0.8,
+        speed=1.25,
     )
 
 

@@ -24,13 +24,14 @@ import trio
 from attrs import define, evolve, field, frozen
 
 from trio_sts import plan
+from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import LegClosed, ModelError
-from trio_sts.instructions import Resolved, resolve
+from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
-from trio_sts.legs.endpoint import Endpoint
+from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
@@ -91,7 +92,8 @@ class Call:
     _tool_context: CallContext = field(init=False, repr=False)
     _sockets: trio.Nursery = field(init=False)
     _tasks: trio.Nursery = field(init=False)
-    _instructions: Resolved | None = field(default=None, repr=False)
+    _provider_config: Mapping[str, Any] | None = field(default=None, repr=False)
+    _brief: Brief | None = field(default=None, repr=False)
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     _begun: trio.Event = field(factory=trio.Event)
     _model_over: trio.Event = field(factory=trio.Event)
@@ -123,7 +125,7 @@ class Call:
                     start(self._relay.watch_caller)
                     start(self._relay.keep_time)
                     await self._begun.wait()
-                    await self._open_model(self.services.endpoint)
+                    await self._open_model()
         except* ModelError as group:
             self.end(_no_model(group))
         # The guard of the call: it ends with its code, and the server lives on.
@@ -176,9 +178,10 @@ class Call:
         self._relay = Relay(core, caller, self, self._alarm)
         return True
 
-    def begin(self, uuid: str) -> None:
+    def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
         """``init`` has come: the model may be dialled for this call id."""
         self.uuid = uuid
+        self._provider_config = provider_config
         self._relay.log = _log.bind(call_id=uuid)
         self._relay.log.info("call begun")
         self._transcript = TranscriptFile.open(
@@ -188,23 +191,36 @@ class Call:
         self._tool_context = self.services.registry.context(uuid, self._metadata, _log)
         self._begun.set()
 
-    async def _open_model(self, endpoint: Endpoint) -> None:
+    async def _open_model(self, budget_s: float | None = None) -> None:
         """Dial while the instructions are being found, then set the session up."""
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         services = self.services
+        endpoint = self._endpoint(budget_s)
         async with trio.open_nursery() as both:
-            both.start_soon(self._find_instructions)
+            both.start_soon(self._get_briefed)
             # Kept at once: a call that ends meanwhile closes it with the caller leg.
             model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
             self._model = model
-        found = await self._find_instructions()
-        config = plan.session_config(
-            services.settings, found.text, services.registry.offered()
-        )
-        info = await set_up(model, config, services.refused_fields)
-        self._relay.model_ready(model, info, found.welcome_message)
+        brief = await self._get_briefed()
+        if brief.endpoint.url != endpoint.url:
+            # Only now it is known that this call has a model of its own.
+            self._model_over.set()
+            own = self._endpoint(budget_s)
+            self._model = model = await self._sockets.start(self._keep_model, own)
+        info = await set_up(model, brief.session, services.refused_fields)
+        self._relay.model_ready(model, info, brief.welcome_message)
         self._tasks.start_soon(self._relay.pump_model, model)
         self._tasks.start_soon(self._relay.watch_model, model)
+
+    def _endpoint(self, budget_s: float | None) -> Endpoint:
+        """Where this call's model is, as far as that is known, and who calls."""
+        services = self.services
+        endpoint = services.endpoint if self._brief is None else self._brief.endpoint
+        caller = self._metadata.get("from", "")
+        endpoint = with_safety_id(endpoint, services.settings, caller)
+        if budget_s is None:
+            return endpoint
+        return evolve(endpoint, connect_budget_s=budget_s)
 
     async def _keep_model(
         self, endpoint: Endpoint, *, task_status: trio.TaskStatus[ModelLeg]
@@ -215,19 +231,29 @@ class Call:
             task_status.started(model)
             await over.wait()
 
-    async def _find_instructions(self) -> Resolved:
-        if self._instructions is None:
-            self._instructions = await resolve(
-                self.services.settings, self.uuid, self._metadata, self.services.http
+    async def _get_briefed(self) -> Brief:
+        """What is this call's own, found once."""
+        if self._brief is None:
+            services = self.services
+            told = await resolve(
+                services.settings,
+                self.uuid,
+                self._metadata,
+                services.http,
+                provider_config=self._provider_config,
             )
-        return self._instructions
+            self._brief = brief(
+                services.settings, services.endpoint, services.registry, told
+            )
+            if told.config.record is False:
+                self._transcript.discard()
+        return self._brief
 
     def reconnect(self) -> None:
         """The model leg is gone: open another one, within a budget of its own."""
         self._model_over.set()
         budget_s = self.services.settings.reconnect_budget_s
-        endpoint = evolve(self.services.endpoint, connect_budget_s=budget_s)
-        self._tasks.start_soon(self._open_model, endpoint)
+        self._tasks.start_soon(self._open_model, budget_s)
 
     def run_tool(self, command: RunTool) -> None:
         """Start a tool; it is cancelled with the call."""
@@ -235,7 +261,8 @@ class Call:
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        outcome = await self.services.registry.run(
+        briefed = await self._get_briefed()
+        outcome = await briefed.tools.run(
             command.name, command.arguments, self._tool_context
         )
         self._relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
@@ -248,13 +275,14 @@ class Call:
         """Let the model's socket go, and leave one line in the log."""
         self._model_over.set()
         ending = self.ending or _STOPPING
+        own = self.services.settings if self._brief is None else self._brief.settings
         fields = summary(
             self._relay.core.counters,
             outcome=ending.outcome,
             code=ending.code,
             duration_s=trio.current_time() - self._started_at,
-            model=self.services.settings.model,
-            transcriber=transcriber(self.services.settings),
+            model=own.model,
+            transcriber=transcriber(own),
         )
         self._transcript.write(
             "ended", {"outcome": ending.outcome, "code": ending.code}

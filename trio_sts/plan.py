@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 from trio_sts.conversation.config import Rules
+from trio_sts.modelfacts import facts
 from trio_sts.settings import (
     Settings,
     reasoning_sent,
     temperature_sent,
     transcriber,
+    transcriber_fallback,
 )
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
 
@@ -16,6 +18,7 @@ def session_config(
     settings: Settings, instructions: str, tools: Sequence[FunctionTool]
 ) -> SessionConfig:
     """What a call's session is asked for; ``instructions`` are the resolved ones."""
+    words = transcriber(settings)
     return SessionConfig(
         instructions=instructions,
         voice=settings.voice,
@@ -23,12 +26,17 @@ def session_config(
         tools=tuple(tools),
         mcp_servers=settings.mcp_servers,
         turn_detection=_turn_detection(settings),
-        transcription_model=transcriber(settings),
+        transcription_model=words,
+        transcription_fallback=transcriber_fallback(settings),
+        transcription_lists=words is not None and facts().takes_lists(words),
+        transcription_keywords=settings.transcription_keywords,
         language=settings.language,
         noise_reduction=settings.noise_reduction,
         max_tokens=settings.max_tokens,
         temperature=temperature_sent(settings),
         reasoning_effort=reasoning_sent(settings),
+        truncation=None if settings.truncation == "auto" else settings.truncation,
+        speed=None if settings.speed == 1 else settings.speed,
     )
 
 

@@ -4,6 +4,7 @@ A pump hands each message to the core and performs what comes back at once: post
 leg never waits, so reading one leg never waits for the other one's socket.
 """
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any, NoReturn, Protocol
 
@@ -35,7 +36,7 @@ from trio_sts.wire.realtime.items import SessionInfo
 class CallActions(Protocol):
     """What the relay asks of the call that it is in."""
 
-    def begin(self, uuid: str) -> None:
+    def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
         """``init`` has come: open the model's side. Called once."""
         ...
 
@@ -148,8 +149,8 @@ class Relay:
                 self.actions.record(kind, dict(fields))
             case RunTool():
                 self.actions.run_tool(command)
-            case Begin(uuid=uuid):
-                self.actions.begin(uuid)
+            case Begin(uuid=uuid, provider_config=provider_config):
+                self.actions.begin(uuid, provider_config)
             case Reconnect():
                 self.model = None
                 self.actions.reconnect()

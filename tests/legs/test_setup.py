@@ -210,7 +210,14 @@ async def test_a_field_that_is_refused_although_it_was_left_out_ends_it() -> Non
         ("session.input_audio_noise_reduction.type", "", "noise_reduction"),
         ("session.max_response_output_tokens", "", "max_output_tokens"),
         ("session.turn_detection.threshold", "", "turn_detection.threshold"),
-        ("audio.input.transcription.model", "", "transcription"),
+        ("audio.input.transcription.model", "", "transcription.model"),
+        (
+            "session.audio.input.transcription.languages[0]",
+            "",
+            "transcription.language",
+        ),
+        ("session.audio.output.speed", "", "speed"),
+        ("session.truncation.retention_ratio", "", "truncation"),
         ("session", 'Unknown parameter: "temperature"', "temperature"),
         (None, "Unsupported: `session.reasoning`", "reasoning"),
         (None, "Invalid 'type' in 'session.reasoning'", "reasoning"),
@@ -226,6 +233,33 @@ def test_the_refused_field_is_found(
 
     found = refused_field(error, ga_session(RICH, frozenset()))
     assert (found and str(found)) == name
+
+
+@pytest.mark.parametrize("param", ["transcription", "transcription.model"])
+async def test_a_default_transcriber_falls_back_to_the_next_and_then_to_none(
+    param: str,
+) -> None:
+    asked: list[Any] = []
+
+    async def refuse(session: ScriptedSession) -> None:
+        await session.create()
+        while True:
+            update = await session.expect("session.update")
+            given = update["session"]["audio"]["input"]
+            asked.append((given.get("transcription") or {}).get("model"))
+            if "transcription" not in given:
+                await session.update()
+                return
+            path = f"session.audio.input.{param}"
+            await session.error("invalid_value", "No such model.", param=path)
+
+    config = evolve(
+        PLAIN, transcription_model="gpt-transcribe", transcription_fallback="whisper-1"
+    )
+    fields = RefusedFields()
+    info, _ = await tried(refuse, config, fields)
+    assert isinstance(info, SessionInfo)
+    assert asked == ["gpt-transcribe", "whisper-1", None]
 
 
 @pytest.mark.parametrize("field", OptionalField)

@@ -98,10 +98,61 @@ def configs() -> list[SessionConfig]:
         "tools": [(), FULL.tools],
         "mcp_servers": [(), FULL.mcp_servers],
     }
+    lists = evolve(FULL, transcription_model="gpt-transcribe", transcription_lists=True)
     return [
-        evolve(PLAIN, **dict(zip(variants, choice, strict=True)))
-        for choice in itertools.product(*variants.values())
+        *[
+            evolve(PLAIN, **dict(zip(variants, choice, strict=True)))
+            for choice in itertools.product(*variants.values())
+        ],
+        lists,
+        evolve(lists, language=None, transcription_keywords=("Acme", "Grüezi")),
+        *[evolve(FULL, truncation=chosen) for chosen in ("disabled", 0.8)],
+        evolve(FULL, speed=1.25),
     ]
+
+
+def test_a_transcription_model_gets_its_hints_in_its_own_form() -> None:
+    asked = evolve(
+        PLAIN,
+        transcription_model="gpt-transcribe",
+        transcription_fallback="whisper-1",
+        transcription_lists=True,
+        transcription_keywords=("Acme",),
+        language="it",
+    )
+
+    def sent_with(*refused: OptionalField) -> Any:
+        session = ga_session(asked, frozenset(refused))
+        return session["audio"]["input"].get("transcription")
+
+    assert sent_with() == {
+        "model": "gpt-transcribe",
+        "languages": ["it"],
+        "keywords": ["Acme"],
+    }
+    assert sent_with(OptionalField.KEYWORDS, OptionalField.LANGUAGE) == {
+        "model": "gpt-transcribe"
+    }
+    assert sent_with(OptionalField.TRANSCRIBER) == {
+        "model": "whisper-1",
+        "language": "it",
+    }
+    assert sent_with(OptionalField.TRANSCRIPTION) is None
+    # The beta dialect has no lists.
+    assert beta_session(asked, NOTHING)["input_audio_transcription"] == {
+        "model": "gpt-transcribe",
+        "language": "it",
+    }
+
+
+def test_truncation_and_speed_have_their_own_form() -> None:
+    ratio = ga_session(evolve(PLAIN, truncation=0.8, speed=1.25), frozenset())
+    assert ratio["truncation"] == {"type": "retention_ratio", "retention_ratio": 0.8}
+    assert ratio["audio"]["output"]["speed"] == 1.25
+    plain = ga_session(PLAIN, frozenset())
+    assert "truncation" not in plain
+    assert "speed" not in plain["audio"]["output"]
+    assert beta_session(evolve(PLAIN, speed=0.5), frozenset())["speed"] == 0.5
 
 
 @pytest.mark.parametrize("dialect", list(Dialect))
@@ -244,7 +295,7 @@ _INPUT = {OptionalField.NOISE_REDUCTION, OptionalField.TRANSCRIPTION}
 PATHS = {
     field: f"audio.input.{field}" if "." in field or field in _INPUT else field.value
     for field in OptionalField
-}
+} | {OptionalField.SPEED: "audio.output.speed"}
 # What the other kind of turn detection is tuned with.
 SERVER_VAD = {
     OptionalField.THRESHOLD,
@@ -253,9 +304,20 @@ SERVER_VAD = {
 }
 
 
-@pytest.mark.parametrize("field", OptionalField)
+# Another transcription model takes the refused one's place; nothing is left out.
+@pytest.mark.parametrize(
+    "field",
+    [field for field in OptionalField if field is not OptionalField.TRANSCRIBER],
+)
 def test_a_refused_field_is_left_out_and_nothing_else(field: OptionalField) -> None:
-    config = evolve(FULL, temperature=0.7)
+    config = evolve(
+        FULL,
+        temperature=0.7,
+        transcription_lists=field is OptionalField.KEYWORDS,
+        transcription_keywords=("Acme",),
+        truncation=0.8,
+        speed=1.25,
+    )
     if field in SERVER_VAD:
         config = evolve(config, turn_detection=TurnDetection())
     whole, less = ga_session(config, NOTHING), ga_session(config, frozenset({field}))

@@ -11,9 +11,13 @@ from trio_sts.wire.realtime import requests
 
 @frozen
 class Begin:
-    """AVR Core's ``init`` is here: dial the model for this call id."""
+    """AVR Core's ``init`` is here: dial the model for this call id.
+
+    ``provider_config`` is what AVR Core says of the call, unchecked.
+    """
 
     uuid: str
+    provider_config: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 @frozen
@@ -107,9 +111,11 @@ class Outgoing:
     ending: EndCall | None = None
     _commands: list[Command] = field(factory=list[Command])
 
-    def begin(self, uuid: str) -> None:
+    def begin(
+        self, uuid: str, provider_config: Mapping[str, Any] | None = None
+    ) -> None:
         """Open the model's side for this call."""
-        self._put(Begin(uuid))
+        self._put(Begin(uuid, provider_config))
 
     def reconnect(self) -> None:
         """Open another model leg for this call."""

@@ -1,13 +1,16 @@
 """Where the model is, and what its WebSocket handshake carries."""
 
+import hmac
 import ssl
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
-from attrs import Factory, field, frozen
+from attrs import Factory, evolve, field, frozen
 
-from trio_sts.settings import Settings, auth_header, endpoint_url
+from trio_sts.settings import Settings, auth_header, endpoint_url, is_openai
 from trio_sts.wire.realtime.session import Dialect
 
+# Half of a hash is more than all callers of the world need.
+_SAFETY_ID_CHARS = 32
 _PORTS = {"ws": 80, "wss": 443}
 
 
@@ -80,6 +83,30 @@ class Endpoint:
     @property
     def _split(self) -> SplitResult:
         return urlsplit(self.url)
+
+
+def with_model(endpoint: Endpoint, settings: Settings) -> Endpoint:
+    """The same endpoint for the model that these settings name.
+
+    The built-in model is one, whatever it is called.
+    """
+    if settings.embedded:
+        return endpoint
+    return evolve(endpoint, url=endpoint_url(settings))
+
+
+def with_safety_id(endpoint: Endpoint, settings: Settings, caller: str) -> Endpoint:
+    """The endpoint as it is dialled for one caller, where OpenAI is to know misuse.
+
+    The identifier is a hash of the number, keyed with the API key: the same caller has
+    the same one, and nobody else can tell the number from it.
+    """
+    if not settings.safety_id or not caller or not is_openai(settings):
+        return endpoint
+    key = (settings.api_key or "").encode()
+    digest = hmac.new(key, caller.encode(), "sha256").hexdigest()
+    header = ("OpenAI-Safety-Identifier", digest[:_SAFETY_ID_CHARS])
+    return evolve(endpoint, headers=(*endpoint.headers, header))
 
 
 def endpoint_of(settings: Settings, *, url: str | None = None) -> Endpoint:

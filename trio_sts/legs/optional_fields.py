@@ -17,10 +17,15 @@ _NAMES: Mapping[str, OptionalField] = {
     "max_response_output_tokens": OptionalField.MAX_OUTPUT_TOKENS,
     "input_audio_noise_reduction": OptionalField.NOISE_REDUCTION,
     "input_audio_transcription": OptionalField.TRANSCRIPTION,
+    "transcription.languages": OptionalField.LANGUAGE,
+    "input_audio_transcription.model": OptionalField.TRANSCRIBER,
     "input_audio_transcription.language": OptionalField.LANGUAGE,
+    "input_audio_transcription.languages": OptionalField.LANGUAGE,
+    "input_audio_transcription.keywords": OptionalField.KEYWORDS,
 }
-_PREFIXES = ("session.", "audio.", "input.")
+_PREFIXES = ("session.", "audio.", "input.", "output.")
 _TOOL = re.compile(r"tools(?:\[(\d+)\]|\.(\d+))")
+_INDEX = re.compile(r"(?:\[\d+\]|\.\d+)+$")
 _QUOTED = re.compile(r"""['"`]([\w.\[\] -]+)['"`]""")
 
 
@@ -69,8 +74,10 @@ def _optional(
     tool = _TOOL.match(path)
     if tool:
         return _tool(int(tool[1] or tool[2]), session)
-    # Of some the whole path is optional, of others all that is inside.
-    return _NAMES.get(path) or _NAMES.get(re.split(r"[.\[]", path, maxsplit=1)[0])
+    # A list's element stands for the list. Of some fields the whole path is optional, of
+    # others all that is inside.
+    path = _INDEX.sub("", path)
+    return _NAMES.get(path) or _NAMES.get(path.partition(".")[0])
 
 
 def _tool(index: int, session: Mapping[str, Any]) -> RemoteServer | None:

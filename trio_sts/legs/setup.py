@@ -99,7 +99,7 @@ async def _negotiate(
         if isinstance(answer, SessionUpdated):
             check_echo(answer.session, config.audio_format)
             return _complete(answer.session, leg.created)
-        fields.add(leg.endpoint, _fault(answer.error, session, refused))
+        fields.add(leg.endpoint, _fault(answer.error, session, refused, config))
     raise ModelRefused("the model's endpoint refuses too much of the session")
 
 
@@ -114,10 +114,13 @@ async def _ask(
 
 
 def _fault(
-    error: ErrorDetail, session: Mapping[str, Any], refused: Refused
+    error: ErrorDetail,
+    session: Mapping[str, Any],
+    refused: Refused,
+    config: SessionConfig,
 ) -> OptionalField | RemoteServer:
     """What to leave out of the next update; raises if that would not help."""
-    found = refused_field(error, session)
+    found = _or_next_transcriber(refused_field(error, session), refused, config)
     if found is not None and found not in refused:
         _log.warning("model refuses a field", field=str(found), code=error.code)
         return found
@@ -131,6 +134,18 @@ def _fault(
     about = f": {error.param}" if is_name else ""
     told = f"the model's endpoint refuses the session{about}"
     raise ModelRefused(told, code=error.code)
+
+
+def _or_next_transcriber(
+    found: OptionalField | RemoteServer | None, refused: Refused, config: SessionConfig
+) -> OptionalField | RemoteServer | None:
+    """The model before the whole: another one may work, then there is none at all."""
+    if found not in {OptionalField.TRANSCRIBER, OptionalField.TRANSCRIPTION}:
+        return found
+    is_first = OptionalField.TRANSCRIBER not in refused
+    if is_first and config.transcription_fallback is not None:
+        return OptionalField.TRANSCRIBER
+    return OptionalField.TRANSCRIPTION
 
 
 def _complete(updated: SessionInfo, created: SessionInfo) -> SessionInfo:

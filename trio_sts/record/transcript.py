@@ -1,6 +1,7 @@
 """One JSON Lines file per call: who said what, which tools ran, how it ended."""
 
 import os
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
@@ -22,6 +23,7 @@ class TranscriptFile:
     """
 
     _file: BinaryIO | None = field(default=None, repr=False)
+    _path: Path | None = field(default=None, repr=False)
 
     @classmethod
     def open(cls, folder: Path | None, uuid: str) -> Self:
@@ -41,7 +43,7 @@ class TranscriptFile:
         except OSError as exc:
             _log.warning("no transcript of this call", why=exc.strerror)
             return cls()
-        return cls(os.fdopen(descriptor, "wb", buffering=0))
+        return cls(os.fdopen(descriptor, "wb", buffering=0), path)
 
     def write(self, kind: str, fields: dict[str, Any]) -> None:
         """Add one entry with the time of day, in UTC."""
@@ -54,6 +56,13 @@ class TranscriptFile:
         except OSError as exc:
             _log.warning("transcript ends here", why=exc.strerror)
             self.close()
+
+    def discard(self) -> None:
+        """Keep nothing of this call after all: what was written is removed."""
+        if self._file is not None and self._path is not None:
+            with suppress(OSError):
+                self._path.unlink()
+        self.close()
 
     def close(self) -> None:
         """End the record."""

@@ -15,7 +15,7 @@ def init(state: State, message: avr.Init, now: float) -> None:
     state.opening.begin()
     state.connection.dialling(now)
     if is_usable_uuid(message.uuid):
-        state.out.begin(str(message.uuid))
+        state.out.begin(str(message.uuid), message.provider_config)
         return
     state.out.caller(
         avr.Failure(
@@ -23,7 +23,7 @@ def init(state: State, message: avr.Init, now: float) -> None:
             "without '/' and spaces; the call goes on under another id."
         )
     )
-    state.out.begin(state.opening.fallback_uuid)
+    state.out.begin(state.opening.fallback_uuid, message.provider_config)
 
 
 def is_usable_uuid(uuid: object) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from typing_extensions import override
 
 
@@ -28,7 +28,11 @@ class OptionalField(StrEnum):
     TOOL_CHOICE = "tool_choice"
     NOISE_REDUCTION = "noise_reduction"
     TRANSCRIPTION = "transcription"
+    TRANSCRIBER = "transcription.model"
     LANGUAGE = "transcription.language"
+    KEYWORDS = "transcription.keywords"
+    TRUNCATION = "truncation"
+    SPEED = "speed"
     THRESHOLD = "turn_detection.threshold"
     PREFIX_PADDING = "turn_detection.prefix_padding_ms"
     SILENCE_DURATION = "turn_detection.silence_duration_ms"
@@ -84,6 +88,13 @@ class SessionConfig:
 
     ``None`` leaves a field out. ``reasoning_effort`` is None for models without it;
     ``temperature`` is None where the endpoint must not be sent one.
+
+    Attributes:
+        transcription_fallback: What writes down the caller's words where the first model
+            is refused; it takes one language and no keywords.
+        transcription_lists: Whether ``transcription_model`` takes lists of languages
+            and keywords instead of one language.
+        truncation: ``disabled``, or which part of a full conversation is kept.
     """
 
     instructions: str = field(repr=False)
@@ -93,11 +104,16 @@ class SessionConfig:
     mcp_servers: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     turn_detection: TurnDetection = TurnDetection()
     transcription_model: str | None = "whisper-1"
+    transcription_fallback: str | None = None
+    transcription_lists: bool = False
+    transcription_keywords: tuple[str, ...] = ()
     language: str | None = None
     noise_reduction: Literal["near_field", "far_field"] | None = None
     max_tokens: int | Literal["inf"] = "inf"
     temperature: float | None = None
     reasoning_effort: str | None = None
+    truncation: Literal["disabled"] | float | None = None
+    speed: float | None = None
 
 
 _Fields = Mapping[OptionalField, Any]
@@ -136,6 +152,7 @@ def ga_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
             "output": {
                 "format": _ga_format(config.audio_format),
                 "voice": config.voice,
+                **_set(refused, {OptionalField.SPEED: config.speed}),
             },
         },
         "tools": [*_functions(config), *_mcp(config, refused)],
@@ -155,6 +172,7 @@ def ga_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
             # Both are understood by reasoning models only.
             OptionalField.REASONING: effort and {"effort": effort},
             OptionalField.PARALLEL_TOOL_CALLS: True if effort else None,
+            OptionalField.TRUNCATION: _truncation(config.truncation),
         },
     )
 
@@ -162,13 +180,16 @@ def ga_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
 def beta_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
     """The ``session`` of a beta ``session.update``; arguments as in `ga_session`.
 
-    The beta dialect knows no reasoning and no remote MCP servers: they are left out.
+    The beta dialect knows no reasoning, truncation, remote MCP servers and lists of
+    languages and keywords: they are left out.
     """
     chosen = _chosen(
         refused,
         {
             OptionalField.NOISE_REDUCTION: _noise_reduction(config),
-            OptionalField.TRANSCRIPTION: _transcription(config, refused),
+            OptionalField.TRANSCRIPTION: _transcription(
+                evolve(config, transcription_lists=False), refused
+            ),
             OptionalField.MAX_OUTPUT_TOKENS: config.max_tokens,
             OptionalField.TOOL_CHOICE: "auto",
         },
@@ -183,7 +204,13 @@ def beta_session(config: SessionConfig, refused: Refused) -> dict[str, Any]:
         "tools": _functions(config),
     }
     session |= {_BETA_NAMES.get(name, name): value for name, value in chosen.items()}
-    return session | _set(refused, {OptionalField.TEMPERATURE: config.temperature})
+    return session | _set(
+        refused,
+        {
+            OptionalField.TEMPERATURE: config.temperature,
+            OptionalField.SPEED: config.speed,
+        },
+    )
 
 
 def _chosen(refused: Refused, fields: _Fields) -> dict[str, Any]:
@@ -206,12 +233,26 @@ def _noise_reduction(config: SessionConfig) -> dict[str, str] | None:
     return {"type": config.noise_reduction} if config.noise_reduction else None
 
 
-def _transcription(config: SessionConfig, refused: Refused) -> dict[str, str] | None:
-    if config.transcription_model is None:
+def _truncation(chosen: Literal["disabled"] | float | None) -> object:
+    if isinstance(chosen, float):
+        return {"type": "retention_ratio", "retention_ratio": chosen}
+    return chosen
+
+
+def _transcription(config: SessionConfig, refused: Refused) -> dict[str, Any] | None:
+    model, lists = config.transcription_model, config.transcription_lists
+    if OptionalField.TRANSCRIBER in refused and config.transcription_fallback:
+        model, lists = config.transcription_fallback, False
+    if model is None:
         return None
-    asked = {"model": config.transcription_model}
+    asked: dict[str, Any] = {"model": model}
     if config.language and OptionalField.LANGUAGE not in refused:
-        asked[OptionalField.LANGUAGE.key] = config.language
+        asked |= (
+            {"languages": [config.language]} if lists else {"language": config.language}
+        )
+    words = config.transcription_keywords
+    if lists and words and OptionalField.KEYWORDS not in refused:
+        asked[OptionalField.KEYWORDS.key] = list(words)
     return asked
 
 

@@ -1,0 +1,62 @@
+"""What one call is held with: the service's settings and what was said of this call."""
+
+from attrs import field, frozen
+
+from trio_sts import plan
+from trio_sts.instructions import Resolved
+from trio_sts.legs.endpoint import Endpoint, with_model
+from trio_sts.settings import Settings, transcriber
+from trio_sts.tools.percall import CallTools
+from trio_sts.tools.registry import Registry
+from trio_sts.wire.realtime.session import SessionConfig
+
+
+@frozen
+class Brief:
+    """Everything that is the call's own.
+
+    Attributes:
+        settings: The container's, with what holds for this call.
+        endpoint: Where its model is.
+        tools: What it may do.
+        session: What its session is asked for.
+        welcome_message: Its greeting, filled; None if there is none.
+    """
+
+    settings: Settings = field(repr=False)
+    endpoint: Endpoint
+    tools: CallTools
+    session: SessionConfig = field(repr=False)
+    welcome_message: str | None = field(default=None, repr=False)
+
+    @property
+    def transcriber(self) -> str | None:
+        """What writes down the caller's words."""
+        return transcriber(self.settings)
+
+
+def brief(
+    settings: Settings, endpoint: Endpoint, registry: Registry, told: Resolved
+) -> Brief:
+    """Put together what a call is held with.
+
+    Args:
+        settings: The container's.
+        endpoint: The container's, or the built-in model's, as this call dials it.
+        registry: The service's tools.
+        told: What was found out about the call.
+    """
+    own = told.config.applied(settings)
+    tools = CallTools(
+        registry,
+        off=frozenset(own.tools_off),
+        only=None if told.config.tools is None else frozenset(told.config.tools),
+        transfer_to=own.transfer_to,
+    )
+    return Brief(
+        settings=own,
+        endpoint=with_model(endpoint, own) if own.model != settings.model else endpoint,
+        tools=tools,
+        session=plan.session_config(own, told.text, tools.offered()),
+        welcome_message=told.welcome_message,
+    )

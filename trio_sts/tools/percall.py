@@ -1,0 +1,101 @@
+"""The tools of one call: fewer than the service's, and transfers fenced in."""
+
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import orjson
+from attrs import evolve, field, frozen
+
+from trio_sts.dialplan import may_dial
+from trio_sts.wire.realtime.session import FunctionTool
+
+from .registry import Registry, ToolOutcome
+from .tool import TRANSFER, CallContext
+
+_EXTENSION = "transfer_extension"
+
+
+@frozen
+class CallTools:
+    """What one call may do.
+
+    Attributes:
+        registry: The service's tools.
+        off: Names that are not offered whatever else is said.
+        only: The names that are offered; None is all.
+        transfer_to: Patterns of extensions for ``avr_transfer``; () is any.
+    """
+
+    registry: Registry
+    off: Collection[str] = ()
+    only: Collection[str] | None = None
+    transfer_to: tuple[str, ...] = field(default=())
+
+    def offered(self) -> tuple[FunctionTool, ...]:
+        """What the model is told about the tools of this call."""
+        return tuple(
+            self._fenced(tool)
+            for tool in self.registry.offered()
+            if self._is_on(tool.name)
+        )
+
+    async def run(
+        self, name: str, arguments_raw: str, context: CallContext
+    ) -> ToolOutcome:
+        """Run one of them; another one is answered as if there were none of that name."""
+        if not self._is_on(name):
+            return _refused(f"There is no tool named {name[:64]!r}.")
+        if name == TRANSFER and not may_transfer(arguments_raw, self.transfer_to):
+            return _refused(
+                "This call cannot be transferred to that extension, only to "
+                f"{_listed(self.transfer_to)}."
+            )
+        return await self.registry.run(name, arguments_raw, context)
+
+    def _is_on(self, name: str) -> bool:
+        return name not in self.off and (self.only is None or name in self.only)
+
+    def _fenced(self, tool: FunctionTool) -> FunctionTool:
+        """Tell the model in the schema where it may transfer to."""
+        properties: Mapping[str, Any] = tool.parameters.get("properties") or {}
+        if (
+            tool.name != TRANSFER
+            or not self.transfer_to
+            or _EXTENSION not in properties
+        ):
+            return tool
+        told = dict(properties[_EXTENSION])
+        if any(sign in pattern for pattern in self.transfer_to for sign in "*?"):
+            allowed = (
+                f"Only these, where * and ? stand for any: {_listed(self.transfer_to)}."
+            )
+            told["description"] = f"{told.get('description', '')} {allowed}".strip()
+        else:
+            told["enum"] = list(self.transfer_to)
+        parameters = {**tool.parameters, "properties": {**properties, _EXTENSION: told}}
+        return evolve(tool, parameters=parameters)
+
+
+def may_transfer(arguments_raw: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a transfer's raw arguments name an extension that the call may reach.
+
+    Arguments that name none, as those of an operator's own tool, are not ours to judge.
+    """
+    if not patterns:
+        return True
+    try:
+        arguments: object = orjson.loads(arguments_raw)
+    except orjson.JSONDecodeError:
+        return True
+    if not isinstance(arguments, dict):
+        return True
+    extension = cast("dict[str, object]", arguments).get(_EXTENSION)
+    return not isinstance(extension, str) or may_dial(extension.strip(), patterns)
+
+
+def _listed(patterns: tuple[str, ...]) -> str:
+    return ", ".join(patterns)
+
+
+def _refused(why: str) -> ToolOutcome:
+    return ToolOutcome(orjson.dumps({"error": why}).decode(), ok=False)
