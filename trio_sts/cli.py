@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -86,7 +87,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
         secrets=(settings.api_key, settings.token),
     )
     ordered = _faults(faults, settings) if faults else None
-    warnings += surprises(settings, date.today())  # noqa: DTZ011  # the operator's day
+    warnings += surprises(settings, _today())
     sys.exit(run_service(settings, warnings, environ, faults=ordered))
 
 
@@ -102,16 +103,50 @@ def _faults(orders: tuple[str, ...], settings: "Settings") -> "Faults":
 
 
 @main.command()
-def check() -> None:
-    """Show the settings as they are understood, and every fault.
+@click.option(
+    "--json", "is_json", is_flag=True, help="One JSON object instead of text."
+)
+@click.option("--offline", is_flag=True, help="Ask nobody over the network.")
+@click.option(
+    "--call-uuid", metavar="UUID", help="Ask for the prompt as this call would."
+)
+def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
+    """Tell what will work and what will not, before the first call.
 
-    Secrets are masked, and no tool file is run. Exit code 2 if a setting is faulty.
+    Shows the settings as they are understood, asks the model's endpoint once whether it
+    takes the key, and loads the tools: JavaScript files in Node.js, no handler is called;
+    Python files are only read. Secrets are masked. The last line begins with "ready" or
+    "not ready". Exit code 0 if ready, 1 if the service starts but something will not work
+    as expected, 2 if it will not start.
     """
-    from trio_sts.checkup import show_check
+    import trio
+
+    from trio_sts import checkup
+    from trio_sts.logs import configure
+    from trio_sts.settings import load
 
     environ = dict(os.environ)
-    settings, warnings = _load(environ, strict=True)
-    show_check(settings, warnings, environ)
+    try:
+        settings, warnings = load(environ, _DOTENV, strict=True)
+    except SettingsError as exc:
+        report = checkup.refusal(exc.faults)
+    else:
+        secrets = (settings.api_key, settings.token)
+        # What tools write while they are loaded is none of the report.
+        configure("error", secrets=secrets, file=sys.stderr.buffer)
+        report = trio.run(
+            partial(
+                checkup.examine,
+                settings,
+                warnings,
+                environ,
+                _today(),
+                offline=offline,
+                call_uuid=call_uuid,
+            )
+        )
+    click.echo(checkup.as_json(report) if is_json else checkup.as_text(report))
+    sys.exit(report.exit_code)
 
 
 @main.command()
@@ -121,10 +156,15 @@ def healthcheck(timeout_s: float) -> None:
 
     Exit code 0 if it answers on PORT, 1 otherwise: made for a container's HEALTHCHECK.
     """
-    from trio_sts.checkup import is_healthy
+    from trio_sts.healthcheck import is_healthy
 
     settings, _ = _load(dict(os.environ), strict=False)
-    sys.exit(0 if is_healthy(settings, timeout_s) else 1)
+    alive = is_healthy(settings.host, settings.port, timeout_s)
+    sys.exit(0 if alive else 1)
+
+
+def _today() -> date:
+    return date.today()  # noqa: DTZ011  # the operator's day
 
 
 def _load(

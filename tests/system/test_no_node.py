@@ -1,5 +1,6 @@
 """JavaScript tools on a machine without Node.js: warnings, and calls that work."""
 
+from datetime import date
 from pathlib import Path
 
 import httpx
@@ -8,7 +9,7 @@ from structlog.testing import capture_logs
 
 from tests.peers.core import calling
 from tests.peers.model import scripted_model
-from trio_sts.checkup import show_check
+from trio_sts.checkup import as_text, examine
 from trio_sts.settings import load
 
 from .service import serving
@@ -50,11 +51,12 @@ async def test_the_start_and_readyz_warn_and_calls_work(
     assert warned["problem"].startswith(f"{tmp_path}/tools/greet.js: not used")
 
 
-def test_check_warns(
-    environ: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    environ |= {"OPENAI_API_KEY": "sk-none", "COLUMNS": "200"}
+async def test_check_warns(environ: dict[str, str]) -> None:
+    environ |= {"OPENAI_API_KEY": "sk-none"}
     settings, warnings = load(environ, None, strict=True)
-    show_check(settings, warnings, environ)
-    shown = " ".join(capsys.readouterr().out.split())
-    assert "greet.js: not used: JavaScript tools need Node.js" in shown
+    today = date(2026, 11, 25)
+    report = await examine(settings, warnings, environ, today, offline=True)
+    assert (
+        as_text(report).count("greet.js: not used: JavaScript tools need Node.js") == 1
+    )
+    assert report.exit_code == 1

@@ -195,9 +195,26 @@ async def test_healthcheck_tells_a_running_service_from_none(tmp_path: Path) -> 
     assert dead == 1
 
 
+@pytest.mark.parametrize("host", ["::1", "::", "127.0.0.1", "localhost"])
+async def test_healthcheck_finds_the_service_wherever_it_listens(
+    tmp_path: Path, host: str
+) -> None:
+    async with running(tmp_path, OPENAI_API_KEY=KEY, HOST=host) as service:
+        port = str(service.port)
+        alive, output = await run(
+            tmp_path, "healthcheck", OPENAI_API_KEY=KEY, PORT=port, HOST=host
+        )
+    assert (alive, output) == (0, "")
+
+
 async def test_check_shows_the_settings_without_the_secrets(tmp_path: Path) -> None:
     code, output = await run(
-        tmp_path, "check", OPENAI_API_KEY=KEY, STS_TOKEN="let-me-in", PORT="6031"
+        tmp_path,
+        "check",
+        "--offline",
+        OPENAI_API_KEY=KEY,
+        STS_TOKEN="let-me-in",
+        PORT="6031",
     )
     assert code == 0
     assert "6031" in output

@@ -52,12 +52,14 @@ class Resolved:
         source: Where they are from.
         welcome_message: The greeting, filled; None if there is none.
         config: What the service, or AVR Core in ``init``, says of this call alone.
+        problems: One line for each source or field that failed, without secrets.
     """
 
     text: str = field(repr=False)
     source: Source
     welcome_message: str | None = field(default=None, repr=False)
     config: CallConfig = NO_CONFIG
+    problems: tuple[str, ...] = ()
 
 
 @define
@@ -67,6 +69,12 @@ class _Found:
     text: str | None = field(default=None, repr=False)
     source: Source = "default"
     config: CallConfig = NO_CONFIG
+    problems: list[str] = field(factory=list[str])
+
+    def warn(self, event: str, told: str, **fields: str) -> None:
+        """Log what went wrong, and keep it for who asks before any call."""
+        _log.warning(event, **fields)
+        self.problems.append(told)
 
 
 async def resolve(
@@ -104,7 +112,9 @@ async def resolve(
     if unknown:
         _log.warning("placeholders without a value", names=unknown)
     greeting = None if welcome is None else filled[1][0]
-    return Resolved(filled[0][0], found.source, greeting, found.config)
+    return Resolved(
+        filled[0][0], found.source, greeting, found.config, tuple(found.problems)
+    )
 
 
 async def _sources(
@@ -115,7 +125,8 @@ async def _sources(
     provider_config: Mapping[str, object],
 ) -> _Found:
     """The first source that gives instructions; placeholders are not filled yet."""
-    found = _Found(config=_config(provider_config, settings, "init"))
+    found = _Found()
+    found.config = _config(found, provider_config, settings, "init")
     if settings.instructions is not None:
         found.text, found.source = settings.instructions, "environment"
         return found
@@ -127,7 +138,8 @@ async def _sources(
         path = settings.file_instructions
         found.text, why = await trio.to_thread.run_sync(read_prompt, path)
         if found.text is None:
-            _log.warning("instructions file failed", path=str(path), reason=why)
+            told = f"OPENAI_FILE_INSTRUCTIONS gives no prompt: {why}"
+            found.warn("instructions file failed", told, path=str(path), reason=why)
         else:
             found.source = "file"
     return found
@@ -149,18 +161,21 @@ async def _ask(
     except Unusable as exc:
         reason = str(exc)
     else:
-        found.config = _config(answer, settings, "service").over(found.config)
+        found.config = _config(found, answer, settings, "service").over(found.config)
         found.text = system_of(answer)
     if found.text is None:
-        _log.warning("instructions service failed", url=mask_url(url), reason=reason)
+        shown = mask_url(url)
+        problem = f"the service at {shown} gives no prompt: {reason}"
+        found.warn("instructions service failed", problem, url=shown, reason=reason)
     else:
         found.source = "service"
 
 
 def _config(
-    answer: Mapping[str, object], settings: Settings, source: Source
+    found: _Found, answer: Mapping[str, object], settings: Settings, source: Source
 ) -> CallConfig:
     config, faults = read_call_config(answer, settings)
     for fault in faults:
-        _log.warning("field of the call ignored", source=source, problem=fault)
+        told = f"{source}: {fault}"
+        found.warn("field of the call ignored", told, source=source, problem=fault)
     return config

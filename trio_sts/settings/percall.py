@@ -60,6 +60,11 @@ class CallConfig:
             lower, **{**mine, "metadata": {**lower.metadata, **self.metadata}}
         )
 
+    def named(self) -> tuple[str, ...]:
+        """The names of what it says something about."""
+        fields = asdict(self, recurse=False)
+        return tuple(name for name, value in fields.items() if value not in (None, {}))
+
     def applied(self, settings: Settings) -> Settings:
         """The settings of this call."""
         own: dict[str, Any] = {

@@ -1,0 +1,152 @@
+"""The questions of a check: settings, model, endpoint, prompt and tools in turn."""
+
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import date
+from functools import partial
+
+import trio
+
+from trio_sts.audio import engine
+from trio_sts.instructions import resolve
+from trio_sts.modelcheck import ask_endpoint
+from trio_sts.modelfacts import facts
+from trio_sts.settings import (
+    Settings,
+    effective,
+    retirements,
+    surprises,
+    transcriber,
+    transcriber_fallback,
+)
+from trio_sts.tools.files import find_files
+from trio_sts.tools.http_client import tool_http_client
+from trio_sts.tools.listing import list_tools
+from trio_sts.tools.node_files import opened_node_files
+from trio_sts.tools.ranks import ListedTool
+from trio_sts.tools.tool import Kind
+
+from .report import Finding, Level, Report
+
+
+async def examine(
+    settings: Settings,
+    warnings: Iterable[str],
+    environ: Mapping[str, str],
+    today: date,
+    *,
+    offline: bool = False,
+    call_uuid: str | None = None,
+) -> Report:
+    """Ask everything once.
+
+    Args:
+        settings: As they were understood.
+        warnings: What loading them had to say.
+        environ: What the tools see.
+        today: For dates of retirement.
+        offline: Ask nobody over the network; tool files are still loaded.
+        call_uuid: Ask the sources of instructions as this call would.
+    """
+    findings = [
+        *_lines("settings", "warning", [*warnings, *surprises(settings, today)]),
+        *_lines("model", "note", retirements(settings)),
+        *_models(settings, today),
+        *_lines("installation", "note", engine.WARNINGS),
+    ]
+    if not offline:
+        findings.append(await _endpoint(settings))
+    findings += [each async for each in _prompt(settings, offline, call_uuid)]
+    tools, problems = await _tools(settings, environ)
+    findings += _lines("tools", "warning", problems)
+    return Report(tuple(findings), effective(settings), tools)
+
+
+def _lines(subject: str, level: Level, texts: Iterable[str]) -> Iterator[Finding]:
+    return (Finding(subject, level, text) for text in texts)
+
+
+def _models(settings: Settings, today: date) -> Iterator[Finding]:
+    words = transcriber(settings)
+    told = f"{words} writes down the caller's words" if words else "off"
+    if fallback := transcriber_fallback(settings):
+        told += f"; {fallback} if it does not work"
+    yield Finding("transcription", "ok", told)
+    age_days = (today - facts().read_on).days
+    price = facts().price(settings.model)
+    if settings.embedded or price is None:
+        told = f"none is known for {settings.model:.60}: calls have no cost in the log"
+    else:
+        told = (
+            f"{settings.model:.60}: audio {price.audio_in:g} in, {price.audio_out:g} out, "
+            f"text {price.text_in:g} in, {price.text_out:g} out, in USD per million tokens"
+        )
+        known = facts().transcriber(words or "")
+        if known is not None and known.minute:
+            told += f"; {words} {known.minute:g} USD a minute"
+    read = f"as of {facts().read_on}, {age_days} days ago"
+    yield Finding("prices", "ok", f"{told} ({read})")
+
+
+async def _endpoint(settings: Settings) -> Finding:
+    if settings.embedded:
+        return Finding("endpoint", "ok", "the built-in model: no key, no network")
+    verdict = await ask_endpoint(settings)
+    return Finding("endpoint", verdict.level, verdict.told)
+
+
+async def _prompt(
+    settings: Settings, offline: bool, call_uuid: str | None
+) -> AsyncGenerator[Finding]:
+    is_remote = settings.instructions is None and settings.url_instructions is not None
+    if is_remote and (offline or call_uuid is None):
+        how = "--call-uuid UUID asks it as that call would"
+        yield Finding("prompt", "note", f"a web service gives it for each call; {how}")
+        return
+    async with tool_http_client() as http:
+        found = await resolve(settings, call_uuid or "check", {}, http)
+    # A file that gives no prompt is told among the settings already.
+    for problem in found.problems if is_remote else ():
+        yield Finding("prompt", "warning", problem)
+    told = f"{len(found.text)} characters from the {found.source}"
+    own = found.config.named()
+    yield Finding("prompt", "ok", f"{told}, with {', '.join(own)}" if own else told)
+
+
+async def _tools(
+    settings: Settings, environ: Mapping[str, str]
+) -> tuple[tuple[ListedTool, ...], list[str]]:
+    """Python files are read, JavaScript files loaded, and no handler is called."""
+    listing = await trio.to_thread.run_sync(
+        partial(list_tools, settings.tools_dir, environ)
+    )
+    problems = [*listing.problems]
+    async with _loaded(settings, environ) as faults:
+        problems += [
+            fault for fault in faults if not any(fault in line for line in problems)
+        ]
+    off = set(settings.tools_off)
+    offered = tuple(
+        tool
+        for tool in listing.tools
+        if tool.name not in off
+        and (tool.kind is not Kind.CALL_CONTROL or settings.ami_url is not None)
+    )
+    unknown = off - {tool.name for tool in listing.tools}
+    if unknown:
+        problems.append(f"STS_TOOLS_OFF names no tool: {', '.join(sorted(unknown))}")
+    return offered, problems
+
+
+@asynccontextmanager
+async def _loaded(
+    settings: Settings, environ: Mapping[str, str]
+) -> AsyncGenerator[list[str]]:
+    scripts = find_files(settings.tools_dir).of(Kind.JAVASCRIPT)
+    opened = opened_node_files(scripts, environ, settings.tool_timeout_s)
+    async with opened as in_node:
+        yield [
+            f"{path}: {fault}"
+            for path, file in in_node.items()
+            for fault in file.faults
+        ]
