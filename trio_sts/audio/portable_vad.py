@@ -163,8 +163,8 @@ class _Detector:
         if not frames:
             return {}
         magnitudes = np.sqrt(powers.astype(np.float64)).astype(np.int64)
-        correlations = np.concatenate((self.correlations[None], correlations))
-        magnitudes = np.concatenate((self.magnitudes[None], magnitudes))
+        correlations = np.vstack((self.correlations.astype(np.int64), correlations))
+        magnitudes = np.vstack((self.magnitudes.astype(np.int64), magnitudes))
         self.correlations[:], self.magnitudes[:] = correlations[-1], magnitudes[-1]
         changes = np.abs(correlations[1:] - correlations[:-1]).sum(axis=1)
         overlaps = (magnitudes[1:] * magnitudes[:-1]).sum(axis=1)
