@@ -2,6 +2,7 @@
 
 from attrs import evolve
 
+from trio_sts import sounds
 from trio_sts.conversation.config import Rules
 from trio_sts.plan import rules, session_config
 from trio_sts.settings import Settings
@@ -11,7 +12,15 @@ SETTINGS = Settings(api_key="key")
 
 
 def test_the_default_settings_are_the_default_rules() -> None:
-    assert rules(SETTINGS) == Rules()
+    built_in = {"avr_hangup": "hangup", "avr_transfer": "transfer"}
+    assert rules(SETTINGS, built_in) == Rules(
+        apology=sounds.apology(), hold_sound=sounds.hold()
+    )
+
+
+def test_sounds_may_be_left_out() -> None:
+    quiet = rules(evolve(SETTINGS, apology="off", hold_sound="off"), {})
+    assert (quiet.apology, quiet.hold_sound) == (b"", b"")
 
 
 def test_every_rule_follows_its_setting() -> None:
@@ -29,8 +38,25 @@ def test_every_rule_follows_its_setting() -> None:
         dead_air_s=6,
         max_call_s=7,
         idle_s=8,
+        thinking_max_s=9,
+        silence_prompt_s=10,
+        farewell=False,
+        hangup_grace_ms=11,
+        call_control_tools=("say_goodbye",),
+        fallback_extension="100",
+        fallback_context="office",
+        hold_sound="soft",
     )
-    assert rules(changed) == Rules(
+    assert rules(changed, {"forward": "transfer"}) == Rules(
+        thinking_max_s=9,
+        silence_prompt_s=10,
+        farewell=False,
+        hangup_grace_ms=11,
+        call_control={"say_goodbye": "hangup", "forward": "transfer"},
+        fallback=("100", "office"),
+        apology=sounds.apology(),
+        hold_sound=sounds.hold(),
+        hold_sound_always=True,
         audio_format="pcmu",
         playout_lead_ms=1,
         playout_delay_ms=2,

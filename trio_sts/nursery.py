@@ -49,6 +49,7 @@ from trio_sts.wire.metadata import clean_metadata
 # Both closing handshakes together.
 CLOSE_S = 2.0
 _SERVICE_STOPS = 1001
+_TOOL_NAME_CHARS = 64
 _STOPPING = EndCall(_SERVICE_STOPS, "service stopping", "This service is stopping.")
 _CRASHED = EndCall(1011, "crashed", "An internal error has ended the call.")
 
@@ -126,8 +127,6 @@ class Call:
                     start(self._relay.keep_time)
                     await self._begun.wait()
                     await self._open_model()
-        except* ModelError as group:
-            self.end(_no_model(group))
         # The guard of the call: it ends with its code, and the server lives on.
         except* Exception:  # noqa: BLE001
             _log.exception("call crashed")
@@ -171,7 +170,9 @@ class Call:
             self.uuid = caller.uuid
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         core = Conversation(
-            plan.rules(settings), now=self._started_at, fallback_uuid=self.uuid
+            plan.rules(settings, self.services.registry.call_control()),
+            now=self._started_at,
+            fallback_uuid=self.uuid,
         )
         self._metadata = clean_metadata(caller.query)
         self._caller = caller
@@ -192,6 +193,13 @@ class Call:
         self._begun.set()
 
     async def _open_model(self, budget_s: float | None = None) -> None:
+        """Open a session; the core hears of it, or that there is none to be had."""
+        try:
+            await self._dial(budget_s)
+        except* ModelError as group:
+            self._relay.model_failed("no model", _told(group))
+
+    async def _dial(self, budget_s: float | None) -> None:
         """Dial while the instructions are being found, then set the session up."""
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         services = self.services
@@ -255,17 +263,30 @@ class Call:
         budget_s = self.services.settings.reconnect_budget_s
         self._tasks.start_soon(self._open_model, budget_s)
 
+    def leave_model(self) -> None:
+        """The model is given up: its leg is closed, the call goes on without it."""
+        self._model_over.set()
+
     def run_tool(self, command: RunTool) -> None:
         """Start a tool; it is cancelled with the call."""
         self._tasks.start_soon(self._run_tool, command)
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        briefed = await self._get_briefed()
-        outcome = await briefed.tools.run(
-            command.name, command.arguments, self._tool_context
+        started_at = trio.current_time()
+        run = self.services.registry.run
+        if not command.own:
+            run = (await self._get_briefed()).tools.run
+        try:
+            outcome = await run(command.name, command.arguments, self._tool_context)
+        except trio.Cancelled:
+            age_s = round(trio.current_time() - started_at, 1)
+            name = command.name[:_TOOL_NAME_CHARS]
+            _log.info("tool cancelled", tool=name, age_s=age_s)
+            raise
+        self._relay.tool_finished(
+            command.call_id, outcome.output, ok=outcome.ok, silent=outcome.silent
         )
-        self._relay.tool_finished(command.call_id, outcome.output, ok=outcome.ok)
 
     def record(self, kind: str, fields: dict[str, Any]) -> None:
         """Keep one entry of the transcript, if one is kept."""
@@ -291,9 +312,10 @@ class Call:
         self._relay.log.info("call ended", **fields)
 
 
-def _no_model(group: BaseExceptionGroup[ModelError]) -> EndCall:
+def _told(group: BaseExceptionGroup[ModelError]) -> str:
+    """Why there is no model, in words for the caller's side."""
     error: ModelError | BaseExceptionGroup[ModelError] = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     _log.warning("no model", why=str(error))
-    return EndCall(1011, "no model", f"The assistant is not available: {error.told}.")
+    return f"The assistant is not available: {error.told}."

@@ -1,11 +1,13 @@
 """From the settings to what the core is given: a session's shape and a call's rules."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from trio_sts.conversation.config import Rules
+from trio_sts import sounds
+from trio_sts.conversation.config import ControlKind, Rules
 from trio_sts.modelfacts import facts
 from trio_sts.settings import (
     Settings,
+    Sound,
     reasoning_sent,
     temperature_sent,
     transcriber,
@@ -40,8 +42,18 @@ def session_config(
     )
 
 
-def rules(settings: Settings) -> Rules:
-    """What a call's conversation obeys."""
+def rules(settings: Settings, control: Mapping[str, str]) -> Rules:
+    """What a call's conversation obeys.
+
+    Args:
+        settings: The service's settings.
+        control: The tools that end a call: "hangup" or "transfer" by name. The names
+            in ``STS_CALL_CONTROL_TOOLS`` hang up.
+    """
+    kinds: dict[str, ControlKind] = dict.fromkeys(settings.call_control_tools, "hangup")
+    for name, kind in control.items():
+        kinds[name] = "transfer" if kind == "transfer" else "hangup"
+    extension = settings.fallback_extension
     return Rules(
         audio_format=settings.audio_format,
         caller_transcripts=settings.transcription_model is not None,
@@ -52,8 +64,17 @@ def rules(settings: Settings) -> Rules:
         greeting=settings.greeting,
         greeting_protected=settings.greeting_protected,
         goodbye_timeout_s=settings.goodbye_timeout_s,
+        farewell=settings.farewell,
+        hangup_grace_ms=settings.hangup_grace_ms,
+        call_control=kinds,
         dtmf_timeout_ms=settings.dtmf_timeout_ms,
         dead_air_s=settings.dead_air_s,
+        thinking_max_s=settings.thinking_max_s,
+        silence_prompt_s=settings.silence_prompt_s,
+        apology=_apology(settings),
+        fallback=(extension, settings.fallback_context) if extension else None,
+        hold_sound=_hold_sound(settings),
+        hold_sound_always=settings.hold_sound != "auto",
         reconnect=settings.reconnect_budget_s > 0,
         max_call_s=settings.max_call_s,
         idle_s=settings.idle_s,
@@ -77,6 +98,18 @@ def _turn_detection(settings: Settings) -> TurnDetection:
         prefix_padding_ms=settings.turn_detection_prefix_padding_ms,
         interrupt_response=_may_barge_in(settings),
     )
+
+
+def _apology(settings: Settings) -> bytes:
+    if isinstance(settings.apology, Sound):
+        return settings.apology.pcm
+    return sounds.apology() if settings.apology == "on" else b""
+
+
+def _hold_sound(settings: Settings) -> bytes:
+    if isinstance(settings.hold_sound, Sound):
+        return settings.hold_sound.pcm
+    return b"" if settings.hold_sound == "off" else sounds.hold()
 
 
 def _may_barge_in(settings: Settings) -> bool:

@@ -17,6 +17,7 @@ from trio_sts.conversation.commands import (
     Begin,
     Command,
     EndCall,
+    LeaveModel,
     Note,
     Reconnect,
     Record,
@@ -42,6 +43,10 @@ class CallActions(Protocol):
 
     def reconnect(self) -> None:
         """The model leg is gone: open another one."""
+        ...
+
+    def leave_model(self) -> None:
+        """The model is given up: close its leg, and open no other one."""
         ...
 
     def run_tool(self, command: RunTool) -> None:
@@ -118,10 +123,18 @@ class Relay:
             await self.alarm.rung()
             self.perform(self.core.tick(trio.current_time()))
 
-    def tool_finished(self, call_id: str, output: str, *, ok: bool) -> None:
-        """A tool has answered."""
+    def model_failed(self, outcome: str, reason: str) -> None:
+        """No session can be had: the caller hears so, and the call ends."""
+        self.perform(self.core.model_failed(outcome, reason, trio.current_time()))
+
+    def tool_finished(
+        self, call_id: str, output: str, *, ok: bool, silent: bool = False
+    ) -> None:
+        """A tool has answered; ``silent`` wants nothing said about it."""
         now = trio.current_time()
-        self.perform(self.core.tool_finished(call_id, output, now, ok=ok))
+        self.perform(
+            self.core.tool_finished(call_id, output, now, ok=ok, silent=silent)
+        )
 
     def finish(self) -> None:
         """The call is over: what the core still has for the record."""
@@ -140,7 +153,8 @@ class Relay:
         self.alarm.set(self.core.deadline)
 
     def _do(
-        self, command: Begin | Reconnect | RunTool | EndCall | Note | Record
+        self,
+        command: Begin | Reconnect | LeaveModel | RunTool | EndCall | Note | Record,
     ) -> None:
         match command:
             case Note(level=level, event=event, fields=fields):
@@ -154,6 +168,9 @@ class Relay:
             case Reconnect():
                 self.model = None
                 self.actions.reconnect()
+            case LeaveModel():
+                self.model = None
+                self.actions.leave_model()
             case EndCall():
                 self.actions.end(command)
 

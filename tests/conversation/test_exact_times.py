@@ -18,7 +18,7 @@ from .test_goodbye import run_tools, saying_goodbye
 
 def test_the_rules_defaults_are_those_of_the_settings() -> None:
     environ = {"OPENAI_API_KEY": "sk-test-0123456789abcdefghij"}
-    rules = plan.rules(load(environ, None, strict=True)[0])
+    rules = plan.rules(load(environ, None, strict=True)[0], {})
     usual = Rules()
     differing = {
         each.name

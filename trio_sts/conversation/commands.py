@@ -50,12 +50,14 @@ class RunTool:
     """Run a tool; its outcome comes back with ``tool_finished``, by the call's id.
 
     ``call_id`` is the model's, unless it was used before in this conversation.
-    ``arguments`` is the model's raw JSON: parsing and checking it is the registry's work.
+    ``own`` says that the core wants it and not the model, so that what the model may
+    do does not matter. ``arguments`` is the model's raw JSON: parsing and checking it is the registry's work.
     """
 
     call_id: str
     name: str
     arguments: str = field(repr=False)
+    own: bool = False
 
 
 @frozen
@@ -133,9 +135,11 @@ class Outgoing:
         """Send an event to the model."""
         self._put(ToModel(event))
 
-    def run_tool(self, call_id: str, name: str, arguments: str) -> None:
-        """Run a tool."""
-        self._put(RunTool(call_id, name, arguments))
+    def run_tool(
+        self, call_id: str, name: str, arguments: str, *, own: bool = False
+    ) -> None:
+        """Run a tool; ``own`` if the core wants it and not the model."""
+        self._put(RunTool(call_id, name, arguments, own))
 
     def note(
         self, level: Literal["debug", "info", "warning"], event: str, **fields: Any

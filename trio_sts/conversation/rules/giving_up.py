@@ -47,7 +47,8 @@ def go_on(state: State, _: float) -> None:
         arguments = {"transfer_extension": extension, "transfer_context": context}
         apology.transfer()
         name = state.rules.transfer_tool
-        state.out.run_tool(_FALLBACK_KEY, name, orjson.dumps(arguments).decode())
+        written = orjson.dumps(arguments).decode()
+        state.out.run_tool(_FALLBACK_KEY, name, written, own=True)
     else:
         _end(state)
 

@@ -94,7 +94,8 @@ def go_on(state: State, now: float) -> None:
         now, _drained_at(state), ready=ready, others_pending=others_pending
     ):
         state.sequencer.drop_want()
-        state.out.run_tool(goodbye.key, goodbye.name, goodbye.arguments)
+        own = goodbye.key == OWN_KEY
+        state.out.run_tool(goodbye.key, goodbye.name, goodbye.arguments, own=own)
     if goodbye.has_failed(state.ear.last_speech_at):
         _go_back(state)
     elif goodbye.is_over(now):
