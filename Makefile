@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-micro bench-quality conformance mutants docs format clean
+.PHONY: help demo test check bench bench-micro bench-quality conformance mutants sdks docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -53,7 +53,7 @@ test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on bo
 check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py')
+	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py' ':!sdks')
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Containerfile
 	$(BIN)/mypy
@@ -71,6 +71,24 @@ mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice 
 	$(BIN)/python -m tests.mutants $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED)) \
 	  $(if $(ROOM),--room $(ROOM))
 
+# What cannot be installed is left out, with a line that says so. The packages of other
+# people have an environment of their own: they bring hundreds of megabytes.
+SDKS = .venv-sdks
+$(SDKS)/sdks.stamp: pyproject.toml
+	$(PYTHON) -m venv $(SDKS)
+	$(SDKS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(SDKS)/bin/python -m pip install --quiet --group sdks
+	@touch $@
+
+sdks/node_modules/.package-lock.json: sdks/package.json
+	cd sdks && npm install --silent --no-audit --no-fund --no-package-lock
+	@touch $@
+
+sdks: $(VENV)/test.stamp  ## let other people's SDKs hold a call with the embedded model
+	@$(MAKE) --no-print-directory $(SDKS)/sdks.stamp || echo 'the SDKs for Python cannot be installed here'
+	@$(MAKE) --no-print-directory sdks/node_modules/.package-lock.json || echo 'the SDK for Node.js cannot be installed here'
+	$(BIN)/python -m tests.sdks --python $(SDKS)/bin/python
+
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
 bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50
 	$(BIN)/python -m bench $(if $(CALLS),--calls $(CALLS),--docs docs/performance.md) $(BENCH)
@@ -85,4 +103,4 @@ docs: $(VENV)/run.stamp  ## write the README's table of settings and .env.exampl
 	$(BIN)/python scripts/settings_docs.py
 
 clean:  ## remove the environment and every cache
-	rm -rf $(VENV) build trio_sts/audio/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*
+	rm -rf $(VENV) $(SDKS) sdks/node_modules build trio_sts/audio/*.so .mypy_cache .pytest_cache .ruff_cache .hypothesis .coverage*

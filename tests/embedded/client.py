@@ -165,7 +165,11 @@ async def running_model(
 
 @asynccontextmanager
 async def dial(
-    endpoint: Endpoint, path: str, headers: Sequence[tuple[str, str]] = ()
+    endpoint: Endpoint,
+    path: str,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    protocols: Sequence[str] = (),
 ) -> AsyncGenerator[WebSocketConnection]:
     """A WebSocket whose socket is closed for certain, whoever closes first."""
     stream = await trio.open_tcp_stream(endpoint.host, endpoint.port)
@@ -173,7 +177,12 @@ async def dial(
         encoded = [(name.encode(), value.encode()) for name, value in headers]
         with trio.fail_after(5):
             ws = await wrap_client_stream(
-                nursery, stream, endpoint.host, path, extra_headers=encoded
+                nursery,
+                stream,
+                endpoint.host,
+                path,
+                subprotocols=protocols,
+                extra_headers=encoded,
             )
         yield ws
         with trio.move_on_after(1):
@@ -182,12 +191,16 @@ async def dial(
 
 
 async def rejection(
-    endpoint: Endpoint, path: str, headers: Sequence[tuple[str, str]] = ()
+    endpoint: Endpoint,
+    path: str,
+    headers: Sequence[tuple[str, str]] = (),
+    *,
+    protocols: Sequence[str] = (),
 ) -> int:
     """The HTTP status that a handshake is refused with."""
     statuses: list[int] = []
     try:
-        async with dial(endpoint, path, headers):
+        async with dial(endpoint, path, headers, protocols=protocols):
             pass
     except* ConnectionRejected as group:
         for exc in group.exceptions:

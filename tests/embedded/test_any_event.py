@@ -50,6 +50,20 @@ _WORDS = st.sampled_from(
         "root",
         "mine",
         "AAAA",
+        "input",
+        "input_audio",
+        "conversation",
+        "none",
+        "item_reference",
+        "mcp",
+        "server_label",
+        "server_url",
+        "tool_choice",
+        "required",
+        "voice",
+        "tracing",
+        "auto",
+        "prompt",
     ]
 )
 _VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -77,7 +91,14 @@ _EVENTS = st.builds(
 )
 _ITEMS = st.builds(
     _item_create,
-    st.sampled_from(["message", "function_call", "function_call_output"]),
+    st.sampled_from(
+        [
+            "message",
+            "function_call",
+            "function_call_output",
+            "mcp_approval_response",
+        ]
+    ),
     st.dictionaries(st.sampled_from(_ITEM_FIELDS), _VALUES, max_size=5),
 )
 
@@ -86,9 +107,11 @@ _ITEMS = st.builds(
 @given(st.lists(_EVENTS | _ITEMS | _VALUES, max_size=4))
 def test_no_event_breaks_a_session(events: list[Any]) -> None:
     posted: list[dict[str, Any]] = []
+    notes: list[str] = []
     session = Session(
         send=posted.append,
         reset=posted.clear,
+        note=notes.append,
         model="gpt-realtime-2.1",
         expires_at=0,
         faults=Faults(),

@@ -170,3 +170,9 @@ async def test_a_response_done_has_an_item_without_an_id() -> None:
         assert item["content"][0]["transcript"]
         client.checked = True
         assert (await client.respond())["response"]["output"][0]["id"]
+
+
+async def test_of_several_endings_the_last_one_that_was_ordered_counts() -> None:
+    async with session("cut,empty:1") as (client, _):
+        statuses = [(await client.respond())["response"]["status"] for _ in range(2)]
+        assert statuses == ["completed", "incomplete"]

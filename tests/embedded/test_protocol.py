@@ -146,6 +146,7 @@ async def test_an_update_changes_only_what_it_names() -> None:
             "threshold": 0.5,
             "prefix_padding_ms": 300,
             "silence_duration_ms": 200,
+            "idle_timeout_ms": None,
             "create_response": True,
             "interrupt_response": True,
         }

@@ -6,7 +6,7 @@ from typing import Any
 from .refusal import Refusal
 from .shapes import is_array, is_object
 
-Check = Callable[[Any, str], None]
+Check = Callable[[Any, str], object]
 Schema = Mapping[str, "Check | Schema"]
 
 
@@ -120,6 +120,30 @@ def whole(low: int, high: int) -> Check:
     return check
 
 
+def optional(schema: "Check | Schema") -> Check:
+    """Null, or what else is allowed."""
+
+    def check(value: Any, param: str) -> None:
+        if value is None:
+            return
+        if callable(schema):
+            schema(value, param)
+        else:
+            field_of(value, param, schema)
+
+    return check
+
+
+def texts(value: Any, param: str) -> None:
+    """A list of strings, or none."""
+    for index, item in enumerate(array(value, param) if value is not None else ()):
+        text(item, f"{param}[{index}]")
+
+
+def anything(value: Any, param: str) -> None:
+    """Whatever it is."""
+
+
 def one_of(*choices: str) -> Check:
     """One of some strings."""
 
@@ -148,38 +172,10 @@ def either(
 
     def check(value: Any, param: str) -> None:
         if is_object(value) and keys:
-            field_of(value, param, dict.fromkeys(keys, _anything))
+            field_of(value, param, dict.fromkeys(keys, anything))
         elif high and not isinstance(value, str):
             whole(low, high)(value, param)
         else:
             one_of(*choices)(value, param)
 
     return check
-
-
-def _anything(value: Any, param: str) -> None:
-    """Whatever it is."""
-
-
-def tools(value: Any, param: str) -> None:
-    """A list of function tools, each with a name; MCP servers are not offered."""
-    for index, tool in enumerate(array(value, param)):
-        where = f"{param}[{index}]"
-        field_of(tool, where, _TOOL)
-        for name in ("type", "name"):
-            if name not in tool:
-                raise Refusal(
-                    "missing_required_parameter",
-                    f"Missing required parameter: '{where}.{name}'.",
-                    f"{where}.{name}",
-                )
-
-
-_TOOL: Schema = {
-    "type": fixed("function"),
-    "name": text,
-    "description": text,
-    "parameters": lambda value, param: field_of(
-        value, param, dict.fromkeys(mapping(value, param), _anything)
-    ),
-}

@@ -10,6 +10,8 @@ import click
 import trio
 from typing_extensions import override
 
+from trio_sts.logs import configure
+
 from .endpoint import PACE, Endpoint, serve_model
 from .faults import TABLE, Faults, WrongFault
 from .speech.extras import SpeechMissing
@@ -67,7 +69,9 @@ def model(
     """Run the embedded Realtime endpoint until SIGINT or SIGTERM.
 
     Point OPENAI_BASE_URL, or any client of the Realtime API, at the URL it prints.
+    What a client asks for and gets no effect of is said once, on standard error.
     """
+    configure("warning", file=sys.stderr.buffer)
     try:
         trio.run(_run, host, port, faults, api_key, pace)
     except* (SpeechMissing, OSError) as group:

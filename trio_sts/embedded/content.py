@@ -25,10 +25,13 @@ class Part:
     """One part of a message's content.
 
     Attributes:
-        type: ``input_text``, ``input_audio``, ``output_text`` or ``output_audio``.
+        type: ``input_text``, ``input_audio``, ``input_image``, ``output_text`` or
+            ``output_audio``.
         said: Its text: written, recognised, or spoken so far.
         audio_ms: How much audio it holds; 0 for text.
         words: For an agent's audio, what ``said`` may be cut at.
+        pcm8k: A caller's audio that waits for the recogniser: PCM16LE, 8 kHz.
+        image_url: Of a picture, which nobody looks at.
         heard: Set when ``said`` is known; speech is recognised in a thread.
         truncated: What comes late is no part of it any more.
     """
@@ -37,6 +40,8 @@ class Part:
     said: str = field(default="", repr=False)
     audio_ms: int = 0
     words: Sequence[SpokenWord] = field(default=(), repr=False)
+    pcm8k: bytes = field(default=b"", repr=False)
+    image_url: str | None = field(default=None, repr=False)
     heard: trio.Event | None = None
     truncated: bool = False
 
@@ -52,8 +57,16 @@ class Part:
             return (0, -(-self.audio_ms // _MS_PER_TOKEN[self.type]))
         return (text_tokens(self.said), 0)
 
+    def understood(self, said: str) -> None:
+        """Its words are known; whoever waits for them may go on."""
+        self.said, self.pcm8k = said, b""
+        if self.heard is not None:
+            self.heard.set()
+
     def as_dict(self) -> dict[str, Any]:
         """The part as items show it: no audio in it."""
+        if self.image_url is not None:
+            return {"type": self.type, "image_url": self.image_url}
         if not self.spoken:
             return {"type": self.type, "text": self.said}
         known = self.heard is None or self.heard.is_set()

@@ -33,6 +33,8 @@ _KEPT_SESSIONS = 64
 _UNREAD_EVENTS = 2048
 _THREADS = 2
 PACE: Final = 6.0
+_PROTOCOL = "realtime"
+_KEY_PROTOCOL = "openai-insecure-api-key."
 _GONE = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
@@ -71,12 +73,18 @@ class Endpoint:
         factory=lambda: trio.CapacityLimiter(_THREADS)
     )
     _connections: int = field(default=0, init=False)
+    _noted: set[str] = field(factory=set[str], init=False)
 
     @property
     def url(self) -> str:
         """What OPENAI_BASE_URL is set to."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"ws://{host}:{self.port}/v1"
+
+    def _note(self, what: str) -> None:
+        if what not in self._noted:
+            self._noted.add(what)
+            _log.warning("accepted without effect", what=what)
 
     async def serve_connection(self, stream: trio.SocketStream) -> None:
         """Serve one client until either side ends it; never raises an error."""
@@ -106,7 +114,7 @@ class Endpoint:
             if status:
                 await request.reject(status)
                 return
-            ws = await request.accept()
+            ws = await request.accept(subprotocol=_subprotocol(request))
         try:
             if _header(request, b"openai-beta") is not None:
                 await _refuse_beta(ws)
@@ -123,7 +131,15 @@ class Endpoint:
         if parts.path.rstrip("/") != "/v1/realtime":
             return 404
         bearer = _header(request, b"authorization") or ""
-        given = (bearer.removeprefix("Bearer "), _header(request, b"api-key"))
+        given = (
+            bearer.removeprefix("Bearer "),
+            _header(request, b"api-key"),
+            # A browser can send no header, so its key is in the name of a protocol.
+            *(
+                name.removeprefix(_KEY_PROTOCOL)
+                for name in request.proposed_subprotocols
+            ),
+        )
         if self._api_key is not None and self._api_key not in given:
             return 401
         return 0 if "model" in parse_qs(parts.query) else 400
@@ -153,6 +169,7 @@ class Endpoint:
             session = Session(
                 send=post,
                 reset=reset,
+                note=self._note,
                 model=model,
                 expires_at=int(datetime.now(UTC).timestamp() + life_s),
                 faults=faults,
@@ -184,6 +201,10 @@ async def _expire(
     await trio.sleep(life_s if early is None else early.amount)
     post(fatal("session_expired", told))
     post(_Close(1001, told))
+
+
+def _subprotocol(request: trio_websocket.WebSocketRequest) -> str | None:
+    return _PROTOCOL if _PROTOCOL in request.proposed_subprotocols else None
 
 
 def _header(request: trio_websocket.WebSocketRequest, name: bytes) -> str | None:

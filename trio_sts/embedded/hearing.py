@@ -1,5 +1,7 @@
 """The input audio buffer: appended audio, the turns in it, and its clock."""
 
+from typing import Final
+
 from attrs import define, field
 
 from trio_sts.audio.formats import AudioFormat, Decoder, decoder
@@ -7,7 +9,7 @@ from trio_sts.audio.formats import AudioFormat, Decoder, decoder
 from .refusal import Refusal
 from .speech.vad import RATE_HZ, Started, Stopped, TurnDetector, TurnRules
 
-_BYTES_PER_MS = RATE_HZ // 1000 * 2
+BYTES_PER_MS: Final = RATE_HZ // 1000 * 2
 _LEAST_COMMIT_MS = 100
 # A turn longer than this loses its beginning: nobody listens to five minutes at once.
 _LONGEST_TURN_MS = 300_000
@@ -22,7 +24,7 @@ class Heard:
     @property
     def duration_ms(self) -> int:
         """How long it lasted."""
-        return len(self.pcm8k) // _BYTES_PER_MS
+        return len(self.pcm8k) // BYTES_PER_MS
 
 
 @define
@@ -49,7 +51,7 @@ class InputBuffer:
             self._format, self._decoder = audio_format, decoder(audio_format)
         if rules != self._rules:
             self._rules = rules
-            clock_ms = self._clock_bytes // _BYTES_PER_MS
+            clock_ms = self._clock_bytes // BYTES_PER_MS
             self._detector = TurnDetector(rules, clock_ms) if rules else None
 
     @property
@@ -62,7 +64,7 @@ class InputBuffer:
         pcm = self._decoder.decode(audio)
         self._clock_bytes += len(pcm)
         self._audio += pcm
-        del self._audio[: -_LONGEST_TURN_MS * _BYTES_PER_MS]
+        del self._audio[: -_LONGEST_TURN_MS * BYTES_PER_MS]
         if self._detector is None:
             return []
         found: list[Started | tuple[Stopped, Heard]] = []
@@ -75,7 +77,7 @@ class InputBuffer:
         if not self._detector.speaking:
             # The padding and the onset that may turn out to have been speech.
             self._forget_before(
-                self._clock_bytes // _BYTES_PER_MS
+                self._clock_bytes // BYTES_PER_MS
                 - self._detector.rules.prefix_padding_ms
                 - 200
             )
@@ -87,31 +89,31 @@ class InputBuffer:
         Raises:
             Refusal: There are less than 100 ms.
         """
-        if len(self._audio) < _LEAST_COMMIT_MS * _BYTES_PER_MS:
-            has_ms = len(self._audio) / _BYTES_PER_MS
+        if len(self._audio) < _LEAST_COMMIT_MS * BYTES_PER_MS:
+            has_ms = len(self._audio) / BYTES_PER_MS
             raise Refusal(
                 "input_audio_buffer_commit_empty",
                 "Error committing input audio buffer: buffer too small. Expected at "
                 f"least {_LEAST_COMMIT_MS}ms of audio, but buffer only has "
                 f"{has_ms:.2f}ms of audio.",
             )
-        return self._cut(self._clock_bytes // _BYTES_PER_MS)
+        return self._cut(self._clock_bytes // BYTES_PER_MS)
 
     def clear(self) -> None:
         """Forget what was not committed; who speaks now has to begin again."""
         self._audio.clear()
         if self._rules is not None:
-            clock_ms = self._clock_bytes // _BYTES_PER_MS
+            clock_ms = self._clock_bytes // BYTES_PER_MS
             self._detector = TurnDetector(self._rules, clock_ms)
 
     def _cut(self, at_ms: int) -> Heard:
-        rest = max(0, self._clock_bytes - at_ms * _BYTES_PER_MS)
+        rest = max(0, self._clock_bytes - at_ms * BYTES_PER_MS)
         length = max(0, len(self._audio) - rest)
         heard = Heard(bytes(self._audio[:length]))
         del self._audio[:length]
         return heard
 
     def _forget_before(self, at_ms: int) -> None:
-        kept = max(0, self._clock_bytes - at_ms * _BYTES_PER_MS)
+        kept = max(0, self._clock_bytes - at_ms * BYTES_PER_MS)
         if kept < len(self._audio):
             del self._audio[: len(self._audio) - kept]

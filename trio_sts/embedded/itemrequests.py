@@ -1,15 +1,16 @@
 """The client's requests about items: create, retrieve, delete, truncate."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
 
 from .checks import whole
 from .events import event
-from .items import Conversation, Item
+from .items import Conversation, Item, new_id
+from .itemschema import item_of
 from .refusal import Refusal
-from .requests import item_of, required
+from .requests import required
 
 # An hour: as long as a session lasts.
 _LONGEST_MS = 3_600_000
@@ -22,11 +23,14 @@ class ItemRequests:
 
     _conversation: Conversation
     _post: Callable[[dict[str, Any]], None]
+    _decode: Callable[[bytes], bytes]
+    _listen: Callable[[Item], None]
 
     def create(self, asked: Mapping[str, Any]) -> None:
         """``conversation.item.create``."""
-        item = item_of(asked, self._conversation)
+        item = item_of(required(asked, "item"), self._conversation, self._decode)
         self.show(item, self._conversation.add(item, asked.get("previous_item_id")))
+        self._listen(item)
 
     def retrieve(self, asked: Mapping[str, Any]) -> None:
         """``conversation.item.retrieve``; the audio itself is not kept."""
@@ -55,6 +59,21 @@ class ItemRequests:
                 audio_end_ms=audio_end_ms,
             )
         )
+
+    def list_remote_tools(self, tools: Sequence[Mapping[str, Any]]) -> None:
+        """Fail to list the tools of each MCP server that was not asked before."""
+        listed = {item.server_label for item in self._conversation.items}
+        for tool in tools:
+            if tool["type"] != "mcp" or tool["server_label"] in listed:
+                continue
+            item = Item(
+                type="mcp_list_tools",
+                id=new_id("mcpl"),
+                server_label=tool["server_label"],
+            )
+            self.show(item, self._conversation.add(item))
+            for what in ("in_progress", "failed"):
+                self._post(event(f"mcp_list_tools.{what}", item_id=item.id))
 
     def show(self, item: Item, previous_id: str | None) -> None:
         """Announce an item that is complete."""

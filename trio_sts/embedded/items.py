@@ -91,6 +91,8 @@ class Item:
                 of_type = self._fields("status", "name", "call_id", "arguments")
             case "function_call_output":
                 of_type = self._fields("call_id", "output")
+            case "mcp_list_tools":
+                return {**shown, "server_label": self.server_label, "tools": []}
             case _:
                 names = ("server_label", "name", "arguments", "output", "error")
                 return shown | self._fields(*names)
@@ -105,6 +107,7 @@ class Conversation:
     """The items of one session, oldest first."""
 
     items: list[Item] = field(factory=list[Item])
+    id: str = field(factory=lambda: new_id("conv"))
 
     def find(self, item_id: object) -> Item | None:
         """The item of this id."""

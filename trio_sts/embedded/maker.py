@@ -23,7 +23,8 @@ from .faults.answers import (
 from .faults.endings import Ending, ending_of
 from .output import Rendered, render
 from .response import Response
-from .session import Session
+from .session import FORMATS, Session
+from .speech.voice import AGENTS
 
 _MS_PER_TOKEN = 50
 _CUT = {"type": "incomplete", "reason": "max_output_tokens"}
@@ -56,7 +57,7 @@ class Maker:
         if ending is not None and not ending.after_s:
             await self._end(ending)
             return
-        for item in self.session.conversation.items:
+        for item in self.response.context:
             for part in item.parts:
                 if part.heard is not None:
                     await part.heard.wait()
@@ -75,9 +76,9 @@ class Maker:
         return tools
 
     def _reply(self) -> Reply:
-        items = self.session.conversation.items
+        holds = self.response.holds
         return next_reply(
-            [item for item in items if not self.response.holds(item)],
+            [item for item in self.response.context if not holds(item)],
             tools=self._tools,
             tool_choice=self.response.asked("tool_choice"),
             instructions=self.session.config["instructions"],
@@ -118,15 +119,16 @@ class Maker:
         return True
 
     async def _render(self, text: str) -> Rendered:
-        output = self.session.config["audio"]["output"]
+        output = self.response.audio_output
         limit = self.response.max_tokens
         rendered = await trio.to_thread.run_sync(
             partial(
                 render,
                 text,
-                voice=output["voice"],
+                # A custom voice sounds like one of those that are there.
+                voice=output["voice"] if output["voice"] in AGENTS else "alloy",
                 speed=output["speed"],
-                audio_format=self.session.output_format,
+                audio_format=FORMATS[output["format"]["type"]],
                 longest_ms=None if limit is None else limit * _MS_PER_TOKEN,
                 odd_bytes="odd_bytes" in self.session.faults.of("connection"),
             ),

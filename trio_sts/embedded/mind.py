@@ -10,7 +10,7 @@ from .maker import Maker
 from .response import Response
 from .session import Session
 from .speech.recogniser import recogniser
-from .turns import Turn
+from .turns import Spoken
 
 _TOKENS_PER_MINUTE = 15_000_000
 
@@ -32,17 +32,18 @@ class Mind:
     async def hear(self) -> NoReturn:
         """Recognise the turns in the order in which they were committed."""
         while True:
-            turn = await self.session.turns.spoken.receive()
+            spoken = await self.session.turns.spoken.receive()
             said = await trio.to_thread.run_sync(
                 recogniser().hear,
-                turn.heard.pcm8k,
+                spoken.part.pcm8k,
                 self.session.grammar,
                 limiter=self.threads,
             )
-            turn.understood(said)
-            self._transcribe(turn)
+            spoken.part.understood(said)
+            if spoken.told:
+                self._transcribe(spoken)
 
-    def _transcribe(self, turn: Turn) -> None:
+    def _transcribe(self, turn: Spoken) -> None:
         transcription = self.session.config["audio"]["input"]["transcription"]
         if transcription is None:
             return
@@ -58,10 +59,10 @@ class Mind:
             }
             self.session.post(event(f"{kind}.failed", **where, error=error))
             return
-        said = turn.item.said
+        said = turn.part.said
         if said:
             self.session.post(event(f"{kind}.delta", **where, delta=said))
-        usage = {"type": "duration", "seconds": turn.heard.duration_ms / 1000}
+        usage = {"type": "duration", "seconds": turn.part.audio_ms / 1000}
         self.session.post(
             event(f"{kind}.completed", **where, transcript=said, usage=usage)
         )

@@ -1,6 +1,6 @@
-"""Which responses a session makes: one at a time, created, refused, cancelled."""
+"""Which responses a session makes: created, refused, cancelled; one at a time, or apart."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import trio
@@ -10,9 +10,9 @@ from .content import text_tokens
 from .events import refused
 from .faults import Faults
 from .faults.wire import filtered
-from .items import Conversation
+from .items import Conversation, Item
+from .itemschema import input_of
 from .refusal import Refusal
-from .requests import wish_of
 from .response import Reason, Response
 
 # One is active; those that were cancelled before they began are skipped.
@@ -32,10 +32,13 @@ class Responses:
     _post: Callable[[dict[str, Any]], None] = field(alias="post")
     _conversation: Conversation = field(alias="conversation", repr=False)
     _faults: Faults = field(alias="faults")
+    _decode: Callable[[bytes], bytes] = field(alias="decode")
+    _listen: Callable[[Item], None] = field(alias="listen")
     config: Mapping[str, Any] = field(repr=False)
     active: Response | None = None
     wanted: "trio.MemoryReceiveChannel[Response]" = field(init=False, repr=False)
     _maker: "trio.MemorySendChannel[Response]" = field(init=False, repr=False)
+    _apart: dict[str, Response] = field(factory=dict[str, Response], init=False)
     _number: int = field(default=0, init=False)
     _known_tokens: tuple[int, int] = field(default=(0, 0), init=False)
 
@@ -44,9 +47,16 @@ class Responses:
             _WAITING_RESPONSES
         )
 
-    def create(self, asked: Mapping[str, Any]) -> None:
-        """``response.create``."""
-        wish = wish_of(asked)
+    def create(self, wish: dict[str, Any]) -> None:
+        """Begin what ``response.create`` asked for."""
+        if "input" in wish:
+            given = input_of(wish["input"], self._conversation, self._decode)
+            for item in given:
+                self._listen(item)
+            wish["input"] = given
+        if wish.get("conversation") == "none":
+            self._begin(self._new(wish))
+            return
         if self.active is not None:
             raise _busy(self.active)
         ordered = self._faults.of("response", self._number + 1)
@@ -64,6 +74,9 @@ class Responses:
     def cancel(self, asked: Mapping[str, Any]) -> None:
         """``response.cancel``."""
         active, response_id = self.active, asked.get("response_id")
+        if response_id in self._apart:
+            self._apart.pop(response_id).cancel("client_cancelled")
+            return
         if active is None or (response_id and response_id != active.id):
             raise Refusal(
                 "response_cancel_not_active",
@@ -85,10 +98,10 @@ class Responses:
 
     def ended(self, response: Response) -> None:
         """A response is done: the next may come."""
+        self._apart.pop(response.id, None)
         if self.active is response:
             self.active = None
-        tokens = self._tokens()
-        self._known_tokens = (sum(tokens[::2]), sum(tokens[1::2]))
+        self._known_tokens = self._tokens()
 
     def _new(self, wish: Mapping[str, Any]) -> Response:
         self._number += 1
@@ -99,7 +112,9 @@ class Responses:
             config=self.config,
             wish=wish,
             faults=faults,
-            input_tokens=(*self._tokens(), *self._known_tokens),
+            context=wish.get("input", self._conversation.items),
+            apart=wish.get("conversation") == "none",
+            input_tokens=self._input_tokens(wish),
         )
 
     def _begin(self, response: Response) -> None:
@@ -108,12 +123,24 @@ class Responses:
         except trio.WouldBlock as exc:
             told = "Too many responses were created and cancelled at once."
             raise Refusal("rate_limit_exceeded", told) from exc
-        self.active = response
+        if response.apart:
+            self._apart[response.id] = response
+        else:
+            self.active = response
         response.created()
 
-    def _tokens(self) -> tuple[int, int]:
+    def _input_tokens(self, wish: Mapping[str, Any]) -> tuple[int, int, int, int]:
+        """Text and audio tokens, and how many of each are known from before."""
+        text, audio = self._tokens(wish.get("input"))
+        known_text, known_audio = self._known_tokens
+        return (text, audio, min(text, known_text), min(audio, known_audio))
+
+    def _tokens(self, items: Sequence[Item] | None = None) -> tuple[int, int]:
         """Text and audio tokens of instructions and conversation."""
-        counted = [item.tokens for item in self._conversation.items]
+        counted = [
+            item.tokens
+            for item in (self._conversation.items if items is None else items)
+        ]
         text = text_tokens(self.config["instructions"])
         return (text + sum(t for t, _ in counted), sum(a for _, a in counted))
 

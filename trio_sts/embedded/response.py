@@ -18,13 +18,15 @@ ContentType = Literal["output_audio", "output_text"]
 
 @define(eq=False, kw_only=True)
 class Response:
-    """A response of the default conversation; everything but its maker is synchronous.
+    """A response; everything but its maker is synchronous.
 
     Attributes:
         wish: What ``response.create`` asked for this response only.
         scope: Its maker works in it; cancelled when the response is.
         over: Its ``response.done`` was sent: whatever its maker does now is too late.
         faults: How it goes wrong.
+        context: What it answers to.
+        apart: It is in no conversation: out of band.
     """
 
     _post: Post = field(alias="post")
@@ -35,6 +37,8 @@ class Response:
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     over: bool = False
     faults: Mapping[str, Order] = field(factory=dict[str, Order])
+    context: Sequence[Item] = field(factory=list[Item], repr=False)
+    apart: bool = False
     input_tokens: tuple[int, int, int, int] = (0, 0, 0, 0)
     _output: list[Item] = field(factory=list[Item])
     _item: Item | None = None
@@ -55,6 +59,15 @@ class Response:
     def asked(self, name: str) -> Any:
         """A field of this response: its own, or the session's."""
         return self.wish.get(name, self.config[name])
+
+    @property
+    def audio_output(self) -> dict[str, Any]:
+        """Format, voice and speed of its audio."""
+        asked = self.wish.get("audio", {}).get("output", {})
+        own = {name: value for name, value in asked.items() if value is not None}
+        if isinstance(own.get("voice"), dict):
+            own["voice"] = own["voice"]["id"]
+        return {**self.config["audio"]["output"], **own}
 
     def holds(self, item: Item) -> bool:
         """Whether an item is part of its output."""
@@ -227,18 +240,19 @@ class Response:
 
     def _added(self, item: Item) -> None:
         self._item = item
-        previous_id = self._conversation.add(item)
         self._output.append(item)
-        shown = item.as_dict()
         self._post(self._about_item("response.output_item.added", item))
-        kind = "conversation.item.added"
-        self._post(event(kind, previous_item_id=previous_id, item=shown))
+        if not self.apart:
+            previous_id = self._conversation.add(item)
+            kind, shown = "conversation.item.added", item.as_dict()
+            self._post(event(kind, previous_item_id=previous_id, item=shown))
 
     def _done(self) -> None:
         item = self._open()
         self._item = None
-        kind = "conversation.item.done"
-        self._post(event(kind, previous_item_id=None, item=item.as_dict()))
+        if not self.apart:
+            kind = "conversation.item.done"
+            self._post(event(kind, previous_item_id=None, item=item.as_dict()))
         self._post(self._about_item("response.output_item.done", item))
 
     def _about_item(self, kind: str, item: Item) -> dict[str, Any]:
@@ -268,10 +282,11 @@ class Response:
     def _as_dict(
         self, status: str, details: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        output = self.config["audio"]["output"]
+        output = self.audio_output
         return {
             "object": "realtime.response",
             "id": self.id,
+            "conversation_id": None if self.apart else self._conversation.id,
             "status": status,
             "status_details": details,
             "output": [item.as_dict() for item in self._output],

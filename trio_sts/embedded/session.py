@@ -1,12 +1,12 @@
 """One session: the client's events in, the Realtime API's events out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import orjson
 from attrs import define, field
 
-from trio_sts.audio.formats import AudioFormat
+from trio_sts.audio.formats import AudioFormat, decoder
 
 from .brain.grammar import build
 from .checks import mapping, one_of
@@ -15,14 +15,15 @@ from .events import event, refused
 from .faults import Faults, Order
 from .hearing import InputBuffer
 from .itemrequests import ItemRequests
-from .items import Conversation, new_id
+from .items import Conversation, Item, new_id
 from .refusal import Refusal
-from .requests import audio_of, required
+from .requests import audio_of, required, wish_of
 from .responding import Responses
 from .speech.recogniser import recogniser
 from .turns import Turns
+from .unmet import unmet_in_item, unmet_in_response, unmet_in_session
 
-_FORMATS: Final[Mapping[str, AudioFormat]] = {
+FORMATS: Final[Mapping[str, AudioFormat]] = {
     "audio/pcm": "pcm",
     "audio/pcmu": "pcmu",
     "audio/pcma": "pcma",
@@ -43,10 +44,12 @@ class Session:
         turns: What it hears.
         grammar: What the recogniser understands.
         reset: Cuts the connection, as a network does.
+        note: Says in the log, once, what has no effect.
     """
 
     _send: Callable[[dict[str, Any]], None] = field(alias="send")
     reset: Callable[[], None]
+    note: Callable[[str], None]
     model: str
     expires_at: int
     faults: Faults
@@ -61,11 +64,15 @@ class Session:
 
     def __attrs_post_init__(self) -> None:
         self.config = defaults(self.model)
-        self.items = ItemRequests(self.conversation, self.post)
+        self.items = ItemRequests(
+            self.conversation, self.post, self._decode, self._listen
+        )
         self.responses = Responses(
             post=self.post,
             conversation=self.conversation,
             faults=self.faults,
+            decode=self._decode,
+            listen=self._listen,
             config=self.config,
         )
         detection = self.config["audio"]["input"]["turn_detection"]
@@ -83,12 +90,12 @@ class Session:
     @property
     def input_format(self) -> AudioFormat:
         """How the client's audio is written."""
-        return _FORMATS[self.config["audio"]["input"]["format"]["type"]]
+        return FORMATS[self.config["audio"]["input"]["format"]["type"]]
 
     @property
     def output_format(self) -> AudioFormat:
         """How the model's audio is written."""
-        return _FORMATS[self.config["audio"]["output"]["format"]["type"]]
+        return FORMATS[self.config["audio"]["output"]["format"]["type"]]
 
     def created(self) -> None:
         """Say hello."""
@@ -122,16 +129,46 @@ class Session:
         config = merged(
             self.config, required(asked, "session"), model=self.model, refused=refused
         )
+        self._check_voice(config)
         transcription = config["audio"]["input"]["transcription"]
         if "refuse_transcriber" in faults and transcription is not None:
             _check_transcriber(faults["refuse_transcriber"], transcription)
         self.config = self.responses.config = config
+        self._note(unmet_in_session(config))
         detection = config["audio"]["input"]["turn_detection"]
         rules = turn_rules(detection) if detection else None
         self.turns.buffer.reconfigure(self.input_format, rules)
         self._learn_tools()
         if "update_unanswered" not in faults:
             self.post(event("session.updated", session=self._shown(echo=True)))
+        self.items.list_remote_tools(config["tools"])
+
+    def create_response(self, asked: Mapping[str, Any]) -> None:
+        """``response.create``."""
+        wish = wish_of(asked)
+        self._note(unmet_in_response(wish))
+        self.responses.create(wish)
+
+    def _check_voice(self, config: Mapping[str, Any]) -> None:
+        voices = [c["audio"]["output"]["voice"] for c in (config, self.config)]
+        said = [part for item in self.conversation.items for part in item.parts]
+        spoken = any(part.type == "output_audio" and part.audio_ms for part in said)
+        if voices[0] != voices[1] and spoken:
+            raise Refusal(
+                "cannot_update_voice",
+                "Cannot update a conversation's voice if assistant audio is present.",
+            )
+
+    def _decode(self, audio: bytes) -> bytes:
+        return decoder(self.input_format).decode(audio)
+
+    def _note(self, unmet: Iterable[str]) -> None:
+        for what in unmet:
+            self.note(what)
+
+    def _listen(self, item: Item) -> None:
+        self._note(unmet_in_item(item))
+        self.turns.listen(item)
 
     def _speech_started(self) -> None:
         if self._detection("interrupt_response"):
@@ -147,7 +184,9 @@ class Session:
         return detection is not None and bool(detection[name])
 
     def _learn_tools(self) -> None:
-        names = (tool["name"] for tool in self.config["tools"])
+        names = (
+            tool["name"] for tool in self.config["tools"] if tool["type"] == "function"
+        )
         self.grammar = build(names, recogniser().knows)
 
     def _shown(self, *, echo: bool = False) -> dict[str, Any]:
@@ -192,6 +231,6 @@ HANDLERS: Final[Mapping[str, Callable[[Session, Mapping[str, Any]], None]]] = {
     "conversation.item.retrieve": lambda session, asked: session.items.retrieve(asked),
     "conversation.item.delete": lambda session, asked: session.items.delete(asked),
     "conversation.item.truncate": lambda session, asked: session.items.truncate(asked),
-    "response.create": lambda session, asked: session.responses.create(asked),
+    "response.create": Session.create_response,
     "response.cancel": lambda session, asked: session.responses.cancel(asked),
 }

@@ -19,19 +19,20 @@ _WAITING_TURNS = 16
 
 
 @frozen
-class Turn:
-    """A turn that is over, on its way to the recogniser."""
+class Spoken:
+    """Speech on its way to the recogniser.
+
+    Attributes:
+        item: Whose part it is.
+        part: Its audio.
+        faults: Of the turn.
+        told: Whether the client gets its transcript; not of items that it made itself.
+    """
 
     item: Item
-    heard: Heard
+    part: Part
     faults: Mapping[str, Order]
-
-    def understood(self, said: str) -> None:
-        """Its words are known; whoever waits for them may go on."""
-        for part in self.item.parts:
-            part.said = said
-            if part.heard is not None:
-                part.heard.set()
+    told: bool
 
 
 @define(eq=False, kw_only=True)
@@ -52,13 +53,13 @@ class Turns:
     _ended: Callable[[], None] = field(alias="ended")
     buffer: InputBuffer = field(repr=False)
     deaf: bool = False
-    spoken: "trio.MemoryReceiveChannel[Turn]" = field(init=False, repr=False)
-    _recogniser: "trio.MemorySendChannel[Turn]" = field(init=False, repr=False)
+    spoken: "trio.MemoryReceiveChannel[Spoken]" = field(init=False, repr=False)
+    _recogniser: "trio.MemorySendChannel[Spoken]" = field(init=False, repr=False)
     _number: int = field(default=0, init=False)
     _turn_id: str = field(default="", init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._recogniser, self.spoken = trio.open_memory_channel[Turn](_WAITING_TURNS)
+        self._recogniser, self.spoken = trio.open_memory_channel[Spoken](_WAITING_TURNS)
 
     def append(self, audio: bytes) -> None:
         """Hear more of the client's audio."""
@@ -105,14 +106,27 @@ class Turns:
             self._post(event(kind, **fields, item_id=self._turn_id))
 
     def _commit(self, heard: Heard, item_id: str) -> None:
-        part = Part(type="input_audio", audio_ms=heard.duration_ms, heard=trio.Event())
+        part = Part(
+            type="input_audio",
+            audio_ms=heard.duration_ms,
+            pcm8k=heard.pcm8k,
+            heard=trio.Event(),
+        )
         item = Item(id=item_id, type="message", role="user", parts=[part])
         previous_id = self._conversation.add(item)
         committed = "input_audio_buffer.committed"
         self._post(event(committed, item_id=item.id, previous_item_id=previous_id))
         self._items.show(item, previous_id)
-        turn = Turn(item, heard, self._ordered)
+        self._recognise(Spoken(item, part, self._ordered, told=True))
+
+    def listen(self, item: Item) -> None:
+        """Have the audio of an item recognised that the client made itself."""
+        for part in item.parts:
+            if part.pcm8k:
+                self._recognise(Spoken(item, part, {}, told=False))
+
+    def _recognise(self, spoken: Spoken) -> None:
         try:
-            self._recogniser.send_nowait(turn)
+            self._recogniser.send_nowait(spoken)
         except trio.WouldBlock:
-            turn.understood("")
+            spoken.part.understood("")

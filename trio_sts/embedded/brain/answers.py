@@ -58,7 +58,14 @@ def _goodbye(_: str, tools: Tools) -> Reply:
 
 
 def _weather(_: str, tools: Tools) -> Reply:
-    tool = next((tool for tool in tools if "weather" in tool.get("name", "")), None)
+    tool = next(
+        (
+            tool
+            for tool in tools
+            if tool.get("type") == "function" and "weather" in tool["name"]
+        ),
+        None,
+    )
     if tool is None:
         return Reply("I am sorry, I have nobody to ask about the weather.")
     return Reply("Let me have a look.", (call(tool),))

@@ -9,8 +9,8 @@ from trio_sts.embedded.items import Item
 from trio_sts.embedded.shapes import is_object
 
 from . import knowledge
-from .answers import Reply, answer
-from .tools import call, named_tool, tell
+from .answers import Reply, answer, normal
+from .tools import call, find_tool, named_tool, tell
 
 _ANSWERED = {"function_call_output", "mcp_call"}
 _TOLD = {"message", *_ANSWERED}
@@ -49,7 +49,14 @@ def next_reply(
     if is_object(tool_choice) and "name" in tool_choice:
         tool = named_tool(str(tool_choice["name"]), tools)
         return Reply("", (call(tool),) if tool else ())
-    return _to_last(items, () if tool_choice == "none" else tools, instructions)
+    offered = () if tool_choice == "none" else tools
+    reply = _to_last(items, offered, instructions)
+    functions = [tool for tool in offered if tool.get("type") == "function"]
+    if tool_choice == "required" and functions and not reply.calls:
+        said = next((item.said for item in reversed(items) if item.role == "user"), "")
+        tool = find_tool(normal(said), functions) or functions[0]
+        return Reply("", (call(tool, said),))
+    return reply
 
 
 def _to_last(

@@ -96,8 +96,8 @@ _AT_ONCE: Final = {"rate_limit"}
 
 
 def ending_of(faults: Ordered) -> Ending | None:
-    """The first of a response's faults that ends it; None: it ends as it should."""
-    for name, order in faults.items():
+    """The last order of those that end a response; None: it ends as it should."""
+    for name, order in reversed(tuple(faults.items())):
         if name in _ENDINGS:
             after_s = 0 if name in _AT_ONCE else order.amount
             return Ending(after_s, name == "drop", order, _ENDINGS[name])

@@ -7,6 +7,7 @@
 ``WHICH`` is a number or a range, ``2-`` has no end; left out it means each. It counts
 what the fault concerns, within its session: responses, turns, ``session.update``.
 ``CONNECTION`` says in the same way which of the endpoint's connections go wrong.
+Of several orders that cannot all be obeyed the last one counts.
 """
 
 import re
