@@ -176,7 +176,7 @@ async def test_one_call_id_serves_for_ever() -> None:
             (call,) = await calls(client)
             assert call["call_id"] == "call_0"
             await answer(client, "call_0", f"number {number}")
-        assert f"number {number}" in transcript(await client.respond())
+        assert "number 2" in transcript(await client.respond())
 
 
 @pytest.mark.parametrize(

@@ -247,6 +247,14 @@ async def test_pictures_and_several_parts_are_taken() -> None:
         assert "Mill Lane" in transcript(await client.respond())
 
 
+async def test_an_item_without_any_audio_holds_nothing_up() -> None:
+    async with session() as (client, _):
+        item = _spoken("")
+        item["content"][0]["audio"] = ""
+        await client.send("conversation.item.create", item=item)
+        assert (await client.respond())["response"]["status"] == "completed"
+
+
 def _written(text: str) -> dict[str, Any]:
     content = [{"type": "input_text", "text": text}]
     return {"type": "message", "role": "user", "content": content}

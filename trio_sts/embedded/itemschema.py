@@ -100,8 +100,13 @@ def _message(fields: Mapping[str, Any], own_id: str, decode: Decode) -> Item:
 def _part(kind: str, part: Mapping[str, Any], where: str, decode: Decode) -> Part:
     if kind == "input_audio":
         pcm8k = decode(audio_of(part, where))
-        duration_ms = len(pcm8k) // BYTES_PER_MS
-        return Part(type=kind, pcm8k=pcm8k, audio_ms=duration_ms, heard=trio.Event())
+        return Part(
+            type=kind,
+            pcm8k=pcm8k,
+            audio_ms=len(pcm8k) // BYTES_PER_MS,
+            # Nothing is recognised in no audio, so that nobody must wait for it.
+            heard=trio.Event() if pcm8k else None,
+        )
     if kind == "input_image":
         url = required(part, "image_url", where)
         text(url, f"{where}.image_url")

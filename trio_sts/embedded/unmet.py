@@ -34,7 +34,7 @@ _INPUT: Final[tuple[tuple[Callable[[_Config], object], str], ...]] = (
         "audio.input.noise_reduction: noise is not taken away",
     ),
     (
-        lambda of: (of["turn_detection"] or {}).get("idle_timeout_ms"),
+        lambda of: _inside(of, "turn_detection").get("idle_timeout_ms"),
         "turn_detection.idle_timeout_ms: silence is never answered",
     ),
     (
@@ -42,7 +42,7 @@ _INPUT: Final[tuple[tuple[Callable[[_Config], object], str], ...]] = (
         "transcription.language: only English is understood",
     ),
     (
-        lambda of: {"prompt", "keywords"} & set(of["transcription"] or {}),
+        lambda of: {"prompt", "keywords"} & set(_inside(of, "transcription")),
         "transcription: prompt and keywords change nothing",
     ),
 )
@@ -58,8 +58,14 @@ def unmet_in_session(config: _Config) -> Iterator[str]:
             yield told
 
 
+def _inside(heard: _Config, name: str) -> _Config:
+    """An object of the configuration; empty where it is null."""
+    found: _Config | None = heard[name]
+    return {} if found is None else found
+
+
 def _languages(heard: _Config) -> Iterator[str]:
-    transcription = heard["transcription"] or {}
+    transcription = _inside(heard, "transcription")
     yield from transcription.get("languages") or ()
     if transcription.get("language"):
         yield transcription["language"]
