@@ -3,29 +3,14 @@
 from itertools import pairwise
 
 import pytest
-from attrs import fields
 
-from trio_sts import plan
 from trio_sts.conversation.commands import EndCall, Reconnect, RunTool
 from trio_sts.conversation.config import Rules
-from trio_sts.settings import load
 from trio_sts.wire.avr import Interruption
 from trio_sts.wire.realtime.requests import AppendAudio
 
 from .stage import Stage
 from .test_goodbye import run_tools, saying_goodbye
-
-
-def test_the_rules_defaults_are_those_of_the_settings() -> None:
-    environ = {"OPENAI_API_KEY": "sk-test-0123456789abcdefghij"}
-    rules = plan.rules(load(environ, None, strict=True)[0], {})
-    usual = Rules()
-    differing = {
-        each.name
-        for each in fields(Rules)
-        if getattr(rules, each.name) != getattr(usual, each.name)
-    }
-    assert differing <= {"audio_format", "caller_transcripts"}
 
 
 def test_a_goodbye_is_over_at_the_very_moment_its_last_frame_is_heard() -> None:

@@ -17,8 +17,8 @@ class Node(Protocol):
     start_pos: Position
     end_pos: Position
 
-    def get_code(self) -> str:
-        """As it is written, with the white space before it."""
+    def get_code(self, *, include_prefix: bool = True) -> str:
+        """As it is written, with white space and comments before it if asked for."""
         ...
 
 

@@ -36,9 +36,9 @@ class StatementRemoved:
     def mutate(self, node: Branch, index: int) -> Node:
         """Put ``pass`` there; white space and comments before it stay."""
         del index
-        code = node.children[0].get_code()
-        comments = code[: len(code) - len(code.lstrip())]
-        node.children[0] = snippet(f"{comments}pass")
+        statement = node.children[0]
+        bare = statement.get_code(include_prefix=False)
+        node.children[0] = snippet(f"{statement.get_code().removesuffix(bare)}pass")
         return node
 
 

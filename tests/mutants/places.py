@@ -7,6 +7,7 @@ them, and so is what only the type checkers see.
 
 import ast
 from collections.abc import Iterable, Iterator
+from functools import cache
 from itertools import chain
 
 from attrs import frozen
@@ -34,11 +35,6 @@ _NAMES = [
     *(f"ReplaceComparisonOperator_{name}" for name in _COMPARISON),
     *_OTHERS,
 ]
-_OPERATORS: dict[str, cosmic.Operator] = {
-    **{name: cosmic.operator(name) for name in _NAMES},
-    "InBecomesNotIn": InBecomesNotIn(),
-    "StatementRemoved": StatementRemoved(),
-}
 
 
 @frozen
@@ -61,6 +57,15 @@ class Place:
     occurrence: int
 
 
+@cache
+def _operators() -> dict[str, cosmic.Operator]:
+    return {
+        **{name: cosmic.operator(name) for name in _NAMES},
+        "InBecomesNotIn": InBecomesNotIn(),
+        "StatementRemoved": StatementRemoved(),
+    }
+
+
 def places(source: str) -> list[Place]:
     """Every change that can be made in a file."""
     lines = source.splitlines()
@@ -69,7 +74,7 @@ def places(source: str) -> list[Place]:
     names = _names(tree, len(lines))
     nodes = cosmic.nodes(source)
     found: list[Place] = []
-    for name, operator in _OPERATORS.items():
+    for name, operator in _operators().items():
         positions = chain.from_iterable(map(operator.mutation_positions, nodes))
         for occurrence, (start, _end) in enumerate(positions):
             if not any(first <= start < last for first, last in left_alone):
@@ -81,7 +86,7 @@ def places(source: str) -> list[Place]:
 
 def changed(source: str, place: Place) -> str | None:
     """The file with this one change; nothing if that is no Python, or no change."""
-    after = cosmic.changed(source, _OPERATORS[place.operator], place.occurrence)
+    after = cosmic.changed(source, _operators()[place.operator], place.occurrence)
     if after is None:
         return None
     try:
@@ -123,13 +128,15 @@ def _kept(node: ast.AST) -> Iterable[ast.expr | ast.stmt]:
             | ast.AsyncFunctionDef(returns=ast.expr() as returns)
         ):
             return (returns,)
+        case ast.ClassDef(decorator_list=decorators):
+            # How a class is built, and not what it does.
+            return decorators
         case (
-            ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.Import() | ast.ImportFrom()
+            ast.If(test=ast.Name(id="TYPE_CHECKING"))
+            | ast.Import()
+            | ast.ImportFrom()
+            | ast.Call(func=ast.Name(id="TypeVar" | "cast" | "assert_never"))
         ):
-            return (node,)
-        case ast.Expr(value=ast.Call(func=ast.Name(id="assert_never"))):
-            return (node,)
-        case ast.Call(func=ast.Name(id="TypeVar" | "cast")):
             return (node,)
         case _:
             return ()

@@ -5,7 +5,10 @@ from pathlib import Path
 
 ROOMS = ("conversation", "legs", "tools", "settings", "record")
 # Tests that are about a room and lie in another one's folder.
-_ALSO = {"record": ("tests/conversation/test_transcripts.py",)}
+_ALSO = {
+    "conversation": ("tests/test_plan.py",),
+    "record": ("tests/conversation/test_transcripts.py",),
+}
 # Environments in which a room's tests are run, until one of them notices.
 _ENVIRONMENTS: Mapping[str, Sequence[Mapping[str, str]]] = {
     "legs": ({}, {"STS_FAST_PATH": "off"})

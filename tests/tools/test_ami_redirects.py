@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+import trio
 
 from tests.tools.calls import a_call, error_of
 from trio_sts.tools.call_control import call_control_tools
@@ -15,6 +16,7 @@ async def test_a_redirect_of_avr_ami_is_a_refusal(status: int, follows: bool) ->
     asked: list[str] = []
 
     async def elsewhere(request: httpx.Request) -> httpx.Response:
+        await trio.lowlevel.checkpoint()
         asked.append(str(request.url))
         if request.url.host == "ami":
             return httpx.Response(status, headers={"location": "http://evil/hangup"})

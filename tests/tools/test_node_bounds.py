@@ -135,7 +135,9 @@ class Host:
 
 async def until(true: Callable[[], bool]) -> None:
     """Look again in each step of the loop: no clock is asked, and none is stopped."""
-    while not true():
+    while True:
+        if true():
+            return
         await trio.lowlevel.checkpoint()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import trio
 from structlog.testing import capture_logs
 
 from tests.tools.calls import a_call, error_of, run_one
@@ -15,6 +16,7 @@ LONG = "no " * 10_000
 
 async def test_a_refusal_is_cut_for_the_model_and_in_the_log() -> None:
     async def refuse(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
         raise ToolError(LONG) from OSError(LONG)
 
     with capture_logs() as logs:
@@ -26,12 +28,9 @@ async def test_a_refusal_is_cut_for_the_model_and_in_the_log() -> None:
 
 
 async def test_a_violation_of_a_schema_is_cut_for_the_model() -> None:
-    async def never(args: Mapping[str, Any], context: CallContext) -> str:
-        raise AssertionError
-
     schema = {"type": "object", "properties": {"a": {"enum": [LONG]}}}
 
-    outcome = await run_one(never, '{"a": 7}', schema)
+    outcome = await run_one(_never_called, '{"a": 7}', schema)
 
     assert len(error_of(outcome)) == 300
 
@@ -53,4 +52,5 @@ async def test_a_failure_that_is_very_long_is_cut_in_the_log() -> None:
 
 
 async def _never_called(args: Mapping[str, Any], context: CallContext) -> str:
+    await trio.lowlevel.checkpoint()
     raise AssertionError
