@@ -39,6 +39,8 @@ def test_nobody_is_woken_for_audio_that_an_interruption_threw_away() -> None:
     for stage in (interrupted, silent):
         stage.advance(1)
         stage.speech_started()
+        if stage is interrupted:
+            stage.done("r1", "cancelled")
         before = stage.ticks
         stage.advance(5)
         ticks.append(stage.ticks - before)
@@ -55,7 +57,8 @@ def test_nobody_is_woken_at_the_end_of_a_protection_that_is_over() -> None:
     stage.done()
     stage.advance(5)
     before = stage.ticks
-    stage.advance(60)
+    # Its end would be 20 s after the model was ready.
+    stage.advance(15.2)
     assert stage.ticks == before
 
 

@@ -1,5 +1,6 @@
 """What excuses a silence of the model's, and what does not, while it owes a turn."""
 
+from trio_sts.conversation.commands import Reconnect
 from trio_sts.wire.realtime.items import Item
 from trio_sts.wire.realtime.requests import CreateFunctionOutput
 
@@ -23,7 +24,7 @@ def test_keys_that_are_gathered_excuse_the_silence_after_speech() -> None:
     assert stage.conversation.counters.nudges == 1
 
 
-def test_a_new_session_that_says_nothing_is_nudged_and_then_given_up() -> None:
+def test_a_new_session_that_says_nothing_is_asked_again_and_then_replaced() -> None:
     stage = Stage.ready()
     stage.speech_started()
     stage.speech_stopped()
@@ -40,9 +41,9 @@ def test_a_new_session_that_says_nothing_is_nudged_and_then_given_up() -> None:
     stage.advance(0.2)
     assert stage.conversation.counters.nudges == 1
     assert stage.creates == 2
+    assert not stage.all(Reconnect)
     stage.advance(8.1)
-    assert stage.end is not None
-    assert stage.end.outcome == "model silent"
+    assert len(stage.all(Reconnect)) == 1
 
 
 def test_a_model_that_is_not_back_yet_owes_nothing() -> None:

@@ -87,4 +87,7 @@ def test_dead_air_is_told_to_the_operator_with_its_length() -> None:
     stage.speech_stopped()
     stage.advance(3.1)
     (note,) = [note for note in stage.all(Note) if note.event == "dead air"]
-    assert (note.level, dict(note.fields)) == ("warning", {"after_s": 3})
+    assert (note.level, dict(note.fields)) == (
+        "warning",
+        {"step": "ask_again", "after_s": 3},
+    )

@@ -1,7 +1,5 @@
 """Answers that wait behind each other: how much of them is kept."""
 
-import pytest
-
 from .stage import Stage
 
 MAX_S = 3
@@ -25,9 +23,6 @@ def test_one_long_answer_is_cut_at_the_bound() -> None:
     assert waiting_ms(stage) <= MAX_S * 1000 + DELTA_MS + TAIL_MS
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a delta makes room by one answer, which may be a short one"
-)
 def test_what_waits_is_bounded_though_it_is_of_many_short_answers() -> None:
     stage = Stage.ready(playout_max_s=MAX_S)
     for number in range(6):
