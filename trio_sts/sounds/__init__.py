@@ -26,7 +26,7 @@ _TONES: Final = ((392.0, 0.25), (494.0, 0.35))
 @cache
 def apology() -> bytes:
     """A short English sentence for a caller whose model can't be had."""
-    return MU_LAW.decode(files(__package__).joinpath(APOLOGY_FILE).read_bytes())
+    return MU_LAW.decode(files(__name__).joinpath(APOLOGY_FILE).read_bytes())
 
 
 @cache

@@ -111,7 +111,7 @@ def _refuse(uri: str) -> NoReturn:
 def _without_patterns(part: Any) -> Any:
     """Return a schema without its patterns; a property of such a name stays."""
     if isinstance(part, list):
-        return [_without_patterns(each) for each in part]
+        return [_without_patterns(each) for each in cast("list[object]", part)]
     if not isinstance(part, dict):
         return part
     members = cast("dict[str, Any]", part)
