@@ -3,15 +3,18 @@
 import io
 import json
 import logging
+import os
+import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 import structlog
 import trio
 from typing_extensions import override
 
-from trio_sts.logs import QUIET, configure
+from trio_sts.log_writer import WAITING_BYTES, LogWriter
+from trio_sts.logs import QUIET, configure, flush
 
 KEY = "sk-test-0123456789abcdef"
 TOKEN = 'to"ken/with=marks'
@@ -36,8 +39,13 @@ class Terminal(io.BytesIO):
         return True
 
 
+def text_of(file: io.BytesIO) -> str:
+    flush()
+    return file.getvalue().decode()
+
+
 def json_lines(file: io.BytesIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in file.getvalue().splitlines()]
+    return [json.loads(line) for line in text_of(file).splitlines()]
 
 
 def test_a_line_is_an_object_with_level_time_and_fields() -> None:
@@ -60,7 +68,7 @@ def test_lines_below_the_level_are_not_written() -> None:
 def test_a_terminal_gets_lines_for_people() -> None:
     configure(file=(file := Terminal()))
     structlog.get_logger().info("call ended", turns=3)
-    text = file.getvalue().decode()
+    text = text_of(file)
     assert "call ended" in text
     assert not text.startswith("{")
     assert "\x1b[" in text
@@ -72,7 +80,7 @@ def test_the_format_may_be_chosen() -> None:
     assert json_lines(file)[0]["event"] == "a"
     configure(log_format="console", file=(pipe := io.BytesIO()))
     structlog.get_logger().info("caf\udce9", name=KEY)
-    text = pipe.getvalue().decode()
+    text = text_of(pipe)
     assert "caf\\udce9" in text
     assert KEY not in text
     assert "\x1b[" not in text
@@ -141,7 +149,7 @@ def test_secrets_are_masked_wherever_they_are() -> None:
     except ValueError:
         log.exception("failed")
         logging.getLogger("library").exception("failed %s", TOKEN)
-    text = file.getvalue().decode()
+    text = text_of(file)
     lines = json_lines(file)
     assert "0123456789abcdef" not in text
     assert "ken/with" not in text
@@ -191,4 +199,50 @@ def test_standard_output_is_the_default(
 ) -> None:
     configure()
     structlog.get_logger().info("hello")
+    flush()
     assert b'"event":"hello"' in capfdbinary.readouterr().out
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_a_log_that_nobody_reads_waits_for_nobody_and_counts_what_it_drops(
+    log_format: Literal["json", "console"],
+) -> None:
+    reader, writer = os.pipe()
+    with open(reader, "rb") as read, open(writer, "wb") as written:
+        configure(file=written, log_format=log_format)
+        log = structlog.get_logger()
+        for number in range(8000):
+            log.info("flood", number=number, text="x" * 1000)
+        flush()  # gives up
+        # Somebody reads again.
+        lines: list[bytes] = []
+        thread = threading.Thread(target=lambda: lines.extend(read))
+        thread.start()
+        flush()
+        log.info("after")
+        flush()
+        configure(file=io.BytesIO())
+        written.close()
+        thread.join()
+
+    assert len(lines) < 8000
+    assert WAITING_BYTES / 1100 < len(lines)
+    dropped, after = lines[-2:]
+    assert b"log lines dropped" in dropped
+    assert str(8000 - (len(lines) - 2)).encode() in dropped
+    assert b"after" in after
+    assert b"flood" in lines[0]
+
+
+def test_a_fork_writes_its_own_lines() -> None:
+    configure(file=(file := io.BytesIO()))
+    writer = LogWriter(file, lambda count: b"dropped")
+    writer.msg(b"one")
+    writer.flush()
+    vars(writer)[
+        "_pid"
+    ] = -1  # as it looks after a fork, which leaves the thread behind
+    writer.msg(b"two")
+    writer.flush()
+    assert file.getvalue() == b"one\ntwo\n"
+    writer.close()

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from trio_sts import __version__
 from trio_sts.errors import SettingsError
+from trio_sts.startup import open_missing_streams, reap_as_first_process
 
 if TYPE_CHECKING:
     from trio_sts.embedded import Faults
@@ -54,6 +55,7 @@ def main() -> None:
     Point AVR Core's STS_URL at the service that `trio-sts serve` runs. Settings come
     from the environment and from `.env` in the working directory.
     """
+    open_missing_streams()
 
 
 @main.command()
@@ -73,6 +75,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
     them at once. Exit code 0 after a stop, 2 for faulty settings, 1 otherwise.
     """
+    reap_as_first_process()
     from trio_sts.logs import configure
     from trio_sts.service import run_service
     from trio_sts.settings import surprises

@@ -9,7 +9,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from typing import Any, BinaryIO, Literal, cast
 from urllib.parse import quote
 
@@ -18,6 +17,7 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 from typing_extensions import override
 
+from trio_sts.log_writer import LogWriter
 from trio_sts.settings import mask_secrets
 
 # Their lines below warning hold request lines, headers and frames.
@@ -62,30 +62,37 @@ def configure(
             *(_for_people(colors=on_terminal) if console else (_to_json,)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
-        logger_factory=_Lines(out).as_factory,
+        logger_factory=_writer_to(out, console=console).as_factory,
         cache_logger_on_first_use=True,
     )
     _route_standard_logging(_LEVELS[level])
 
 
-class _Lines:
-    """Writes whole lines; a log that cannot be written must not end a call."""
+# The writer of the last `configure`.
+_writers: list[LogWriter] = []
 
-    __slots__ = ("_file",)
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+def _writer_to(out: BinaryIO, *, console: bool) -> LogWriter:
+    for writer in _writers:
+        writer.close()
+    _writers[:] = [LogWriter(out, _dropped_for_people if console else _dropped_in_json)]
+    return _writers[0]
 
-    def as_factory(self, *_: object) -> "_Lines":
-        return self
 
-    def msg(self, line: bytes) -> None:
-        # OSError: nobody reads any more. ValueError: the file is closed.
-        with suppress(OSError, ValueError):
-            self._file.write(line + b"\n")
-            self._file.flush()
+def flush() -> None:
+    """Wait until every line is written, as far as somebody reads: half a second at most."""
+    for writer in _writers:
+        writer.flush()
 
-    debug = info = warning = error = critical = exception = msg
+
+def _dropped_in_json(count: int) -> bytes:
+    return orjson.dumps(
+        {"event": "log lines dropped", "level": "warning", "count": count}
+    )
+
+
+def _dropped_for_people(count: int) -> bytes:
+    return f"log lines dropped: {count}".encode()
 
 
 class _Masker:

@@ -2,7 +2,7 @@
 
 import gc
 import signal
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -73,9 +73,28 @@ async def _serve(
 ) -> None:
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_services(settings, environ, faults=faults) as services:
-            _settle()
-            await Server(services).serve(signals)
+        async with trio.open_nursery() as starting:
+            watching: trio.CancelScope = await starting.start(
+                _stop_on_signal, signals, starting.cancel_scope
+            )
+            async with open_services(settings, environ, faults=faults) as services:
+                watching.cancel(reason="the service is open")
+                _settle()
+                await Server(services).serve(signals)
+
+
+async def _stop_on_signal(
+    signals: AsyncIterator[int],
+    opening: trio.CancelScope,
+    *,
+    task_status: trio.TaskStatus[trio.CancelScope],
+) -> None:
+    """Stop the opening, wherever it waits, at a signal; started with its own scope."""
+    with trio.CancelScope() as watching:
+        task_status.started(watching)
+        await anext(signals)
+        _log.info("stopping before the service was open")
+        opening.cancel(reason="a signal while the service opens")
 
 
 def _settle() -> None:

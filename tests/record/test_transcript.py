@@ -1,10 +1,13 @@
 import os
+import resource
 import stat
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from structlog.testing import capture_logs
 
 from trio_sts.record.transcript import TranscriptFile
@@ -63,4 +66,29 @@ def test_a_disk_that_is_full_ends_the_transcript_with_one_warning() -> None:
         record = TranscriptFile(full)
         record.write("utterance", {"text": "hello"})
         record.write("utterance", {"text": "hello again"})
+    assert [line["event"] for line in lines] == ["transcript ends here"]
+
+
+@pytest.fixture
+def full_after_300_bytes() -> Iterator[None]:
+    """Let files grow to 300 bytes: then a write takes a part, and the next one fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.usefixtures("full_after_300_bytes")
+def test_a_nearly_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
+    record = TranscriptFile.open(tmp_path, "call-1")
+    with capture_logs() as lines:
+        for number in range(20):
+            record.write("utterance", {"text": f"number {number}"})
+    record.close()
+
+    (path,) = tmp_path.iterdir()
+    assert path.read_bytes().endswith(b"\n")
+    kept = [entry["text"] for entry in entries(tmp_path)]
+    assert kept == [f"number {number}" for number in range(len(kept))]
+    assert len(kept) > 1
     assert [line["event"] for line in lines] == ["transcript ends here"]

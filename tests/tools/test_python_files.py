@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ from structlog.testing import capture_logs
 
 from tests.tools.calls import a_call, error_of
 from tests.tools.folders import in_folder, left_compiled, opened
+from trio_sts.tools import python_files
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import ToolOutcome
@@ -286,3 +288,46 @@ async def test_without_avr_ami_only_the_operators_call_control_is_offered(
     async with opened(folder, ami_url=None) as registry:
         assert list(registry.tools) == ["avr_hangup"]
         assert registry.call_control() == {"avr_hangup": EndsCall.HANGUP}
+
+
+@pytest.mark.parametrize(
+    "blocks",
+    ["threading.Event().wait()", "while True: pass", "raise KeyboardInterrupt"],
+)
+async def test_a_file_that_never_finishes_loading_costs_itself_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, blocks: str
+) -> None:
+    monkeypatch.setattr(python_files, "LOAD_S", 0.3)
+    tail = "\nname = 'a'\ndef handler(uuid, args): return ''\n"
+    files = {
+        "tools/a.py": f"import threading\n{blocks}{tail}",
+        "tools/weather.py": WEATHER,
+    }
+    with trio.fail_after(10):
+        async with opened(in_folder(tmp_path, files)) as registry:
+            assert "weather" in registry.tools
+            assert "a" not in registry.tools
+    (problem,) = registry.problems
+    assert "did not load within 0.3 s" in problem or "KeyboardInterrupt" in problem
+
+
+async def test_a_thread_that_was_given_up_ends_as_soon_as_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(python_files, "LOAD_S", 0.3)
+    text = """
+import threading
+threading.current_thread().name = "spins"
+while True:
+    try: threading.Event().wait(0.01)
+    except Exception: pass
+name = "a"
+def handler(uuid, args): pass
+"""
+    async with opened(in_folder(tmp_path, {"tools/a.py": text})) as registry:
+        assert len(registry.problems) == 1
+    for _ in range(1000):
+        if not any(thread.name == "spins" for thread in threading.enumerate()):
+            return
+        await trio.sleep(0.01)
+    raise AssertionError("the thread still spins")

@@ -24,6 +24,7 @@ class TranscriptFile:
 
     _file: BinaryIO | None = field(default=None, repr=False)
     _path: Path | None = field(default=None, repr=False)
+    _bytes: int = 0
 
     @classmethod
     def open(cls, folder: Path | None, uuid: str) -> Self:
@@ -51,15 +52,24 @@ class TranscriptFile:
             return
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = {"time": time, "kind": kind, **fields}
+        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
         try:
-            self._file.write(orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE))
+            written = self._file.write(line)
+            if written != len(line):
+                # A nearly full disk takes a part of it: no half line may stay.
+                self._file.truncate(self._bytes)
+                self._end("no space for the next entry")
+            self._bytes += len(line)
         except OSError as exc:
-            _log.warning("transcript ends here", why=exc.strerror)
-            self.close()
+            self._end(exc.strerror)
+
+    def _end(self, why: str | None) -> None:
+        _log.warning("transcript ends here", why=why)
+        self.close()
 
     def discard(self) -> None:
         """Keep nothing of this call after all: what was written is removed."""
-        if self._file is not None and self._path is not None:
+        if self._path is not None:
             with suppress(OSError):
                 self._path.unlink()
         self.close()
@@ -68,4 +78,6 @@ class TranscriptFile:
         """End the record."""
         file, self._file = self._file, None
         if file is not None:
-            file.close()
+            # A disk that is away may say so only now.
+            with suppress(OSError):
+                file.close()

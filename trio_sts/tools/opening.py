@@ -45,7 +45,7 @@ async def open_registry(
     found = find_files(tools_dir)
     loaded: dict[Path, LoadedFile] = {}
     for path in found.of(Kind.PYTHON):
-        loaded[path] = load_python_file(path)
+        loaded[path] = await load_python_file(path)
     for path in found.of(Kind.HTTP):
         loaded[path] = load_http_file(path, environ, tool_result_kib * 1024)
     scripts = found.of(Kind.JAVASCRIPT)

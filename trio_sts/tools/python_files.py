@@ -1,8 +1,10 @@
 """Tools in Python: importing the operator's files and taking their tools out."""
 
+import ctypes
 import importlib.util
 import inspect
 import sys
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.machinery import SourceFileLoader
@@ -10,6 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
 
+import structlog
+import trio
+from attrs import define
+from structlog.typing import FilteringBoundLogger
 from typing_extensions import override
 
 from trio_sts.errors import ToolFault
@@ -20,12 +26,68 @@ from .python_outline import read_outline
 from .threads import call_either_way
 from .tool import CallContext, Handler, Kind, Tool, make_tool
 
+# A file may import large packages, but no caller waits for it.
+LOAD_S = 10
+_SLOW_S = 2
 
-def load_python_file(path: Path) -> LoadedFile:
-    """Import a file if its text shows that it defines tools.
+log: FilteringBoundLogger = structlog.get_logger()
 
-    What is wrong with a file costs that file only, whatever it is.
+
+async def load_python_file(path: Path) -> LoadedFile:
+    """Import a file in a thread, if its text shows that it defines tools.
+
+    What is wrong with a file costs that file only, whatever it is: also that it waits,
+    or computes, for ever. Then its thread is told to end and left alone.
     """
+    loading = _Loading(path)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_say_that_it_takes_long, path)
+        try:
+            with trio.move_on_after(LOAD_S):
+                await trio.to_thread.run_sync(
+                    loading.run, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
+                )
+        finally:
+            loading.abandon()
+        nursery.cancel_scope.cancel(reason="the file is loaded, or given up")
+    return loading.result or LoadedFile(faults=(f"did not load within {LOAD_S} s",))
+
+
+async def _say_that_it_takes_long(path: Path) -> None:
+    await trio.sleep(_SLOW_S)
+    log.warning("tool file takes long to load", source=str(path))
+
+
+class _GivenUp(BaseException):
+    """Raised in a thread whose file takes too long, past its ``except Exception``."""
+
+
+@define
+class _Loading:
+    """The loading of one file; ``result`` is None until it is over."""
+
+    path: Path
+    result: LoadedFile | None = None
+    _thread_id: int | None = None
+
+    def run(self) -> None:
+        self._thread_id = threading.get_ident()
+        try:
+            self.result = _loaded(self.path)
+        except BaseException as exc:  # noqa: BLE001 - whatever a foreign file raises
+            self.result = LoadedFile(faults=(f"cannot be imported: {exc!r}",))
+        finally:
+            self._thread_id = None
+
+    def abandon(self) -> None:
+        """End a thread that still runs, as soon as it runs any Python at all."""
+        if self._thread_id is not None:
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                ctypes.c_ulong(self._thread_id), ctypes.py_object(_GivenUp)
+            )
+
+
+def _loaded(path: Path) -> LoadedFile:
     try:
         outline = read_outline(path)
         if outline.missing and not outline.decorated:

@@ -108,7 +108,7 @@ def _refuse(uri: str) -> NoReturn:
     raise ValueError(fault)
 
 
-def _without_patterns(part: Any) -> Any:
+def _without_patterns(part: object) -> Any:
     """Return a schema without its patterns; a property of such a name stays."""
     if isinstance(part, list):
         return [_without_patterns(each) for each in cast("list[object]", part)]
