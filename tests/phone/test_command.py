@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 import wave
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import trio
 from click.testing import CliRunner, Result
@@ -20,8 +21,9 @@ from websockets.exceptions import ConnectionClosed
 from websockets.trio.server import Server, ServerConnection, serve
 
 from tests.phone.fakes import Handler, is_loud, receive, send, silence, speak, tone
+from trio_sts.errors import StsError
 from trio_sts.phone.command import call
-from trio_sts.phone.wav import read_wav
+from trio_sts.soundfiles import read_sound
 
 FAST = ["--quiet-ms", "200", "--seconds", "10"]
 
@@ -52,8 +54,11 @@ def service(handler: Handler) -> Generator[str]:
         thread.join(10)
 
 
-def invoke(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(call, [str(argument) for argument in arguments])
+def invoke(
+    *arguments: str | Path, speaker: Callable[[str], bytes] | None = None
+) -> Result:
+    words = [str(argument) for argument in arguments]
+    return CliRunner().invoke(call, words, obj=speaker)
 
 
 def save(path: Path, pcm: bytes, rate_hz: int = 8000) -> Path:
@@ -104,7 +109,7 @@ def test_a_conversation_is_held_shown_and_recorded(tmp_path: Path) -> None:
     assert "12#" not in result.output
     assert "call over: the caller hung up" in result.output
     assert "turn 3 (keys): answer heard after" in result.output
-    assert max(read_wav(record)) > 0
+    assert max(read_sound(record)) > 0
 
 
 def test_an_agent_that_does_not_answer_is_no_conversation(tmp_path: Path) -> None:
@@ -169,8 +174,9 @@ def free_port() -> int:
     [
         ([], "Missing argument 'URL'"),
         (["http://h"], "ws:// or wss://"),
-        (["ws://h", "--wav", "{tmp}/nothing.wav"], "No such file"),
-        (["ws://h", "--wav", "{tmp}/song.mp3"], "RIFF"),
+        (["ws://h", "--wav", "{tmp}/nothing.wav"], "there is no such file"),
+        (["ws://h", "--wav", "{tmp}/song.mp3"], "no sound file"),
+        (["ws://h", "--say", "hello"], "no voice"),
         (["ws://h", "--dtmf", "12E"], "0-9"),
         (["ws://h", "--meta", "from"], "name=value"),
         (["ws://h", "--token", "a b"], "printable"),
@@ -226,3 +232,51 @@ def test_a_signal_hangs_up_and_still_reports(tmp_path: Path) -> None:
     assert closed == [1000]
     with wave.open(str(record)) as file:
         assert file.getnframes() >= 15 * 160
+
+
+def test_words_are_spoken_in_the_order_in_which_they_are_written(
+    tmp_path: Path,
+) -> None:
+    wav = save(tmp_path / "middle.wav", tone(20))
+    lengths = {"first": 10, "last": 40}
+    record = tmp_path / "both.wav"
+
+    with service(converse) as url:
+        result = invoke(
+            url, "--say", "first", "--wav", wav, "--say", "last", "--record", record,
+            *FAST, speaker=lambda words: tone(lengths[words]),
+        )  # fmt: skip
+
+    assert result.exit_code == 0
+    with wave.open(str(record)) as file:
+        both = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    frames = np.abs(both[: len(both) // 160 * 160, 0]).reshape(-1, 160).max(axis=1) > 0
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], frames, [0]])))
+    assert list(edges[1::2] - edges[::2]) == [10, 20, 40]
+
+
+def test_a_voice_that_cannot_be_had_is_told_before_anybody_is_called() -> None:
+    def missing(words: str) -> bytes:
+        raise StsError("no voice for this")
+
+    result = invoke("ws://h", "--say", "hello", speaker=missing)
+
+    assert result.exit_code == 2
+    assert "no voice for this" in result.output
+
+
+async def refuse_late(ws: ServerConnection) -> None:
+    """Say why there is no agent, later than a caller waits for a greeting."""
+    await receive(ws)
+    await trio.sleep(2)
+    await send(ws, type="error", message="The assistant is not available.")
+    await ws.aclose(1011)
+
+
+def test_a_caller_who_has_heard_nothing_waits_for_the_reason() -> None:
+    with service(refuse_late) as url:
+        result = invoke(url, "--greeting", "0.1", "--quiet-ms", "100")
+
+    assert result.exit_code == 1
+    assert "The assistant is not available." in result.output
+    assert "1011" in result.output

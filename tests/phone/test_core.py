@@ -384,11 +384,11 @@ async def test_a_service_that_does_not_answer_does_not_hold_the_caller(
     async def handler(ws: ServerConnection) -> None:
         await listen(ws, Heard())
 
-    script = conversation([tone(50)], greeting_s=2, answer_s=5)
+    script = conversation([tone(50)], greeting_s=2, answer_s=5, reason_s=9)
     async with service(handler) as there:
         report = await place_call(URL, script, dial=there.dial)
     assert report.outcome is Outcome.CALLER_HUNG_UP
-    assert report.duration_s == 2 + 1 + 5
+    assert report.duration_s == 9
 
 
 async def test_what_a_service_does_not_read_is_dropped_and_counted(

@@ -105,7 +105,9 @@ def test_after_a_turn_the_answer_is_waited_for_and_not_the_greeting() -> None:
 
 
 def test_a_conversation_ends_with_the_caller_hanging_up() -> None:
-    script = conversation([tone(3), tone(3)], digits="12#", answer_s=1, greeting_s=1)
+    script = conversation(
+        [tone(3), tone(3)], digits="12#", answer_s=1, greeting_s=1, reason_s=0
+    )
     slots = play(script)
     assert [slot.digit for slot in slots if slot.digit] == ["1", "2", "#"]
     assert slots[-1].hang_up

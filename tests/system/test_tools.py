@@ -150,7 +150,7 @@ async def test_a_stop_leaves_no_host_of_javascript_behind(tmp_path: Path) -> Non
         assert not host.is_running()
     assert not [line for line in service.log if line["level"] == "error"]
     says = [line for line in service.log if line["event"] == "tool says"]
-    assert [line["stream"] for line in says] == ["stderr"]
+    assert [line["level"] for line in says] == ["warning"]
 
 
 async def test_a_start_that_fails_is_one_line_beside_javascript_too(

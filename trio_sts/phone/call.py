@@ -25,9 +25,9 @@ from trio_sts.wire.avr_codec import decode_to_core, encode_from_core
 from .events import Answered, Connected, Failed, Levels, Pressed, View
 from .line import Line
 from .notes import Notes
+from .recorder import Recorder
 from .report import CallReport, Outcome
 from .script import SILENCE, Script, Slot, perform
-from .wav import Recorder
 
 # 5 s of caller frames that a service did not read: what is said then, it never hears.
 _OUTBOX_FRAMES = 250

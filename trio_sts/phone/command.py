@@ -1,6 +1,7 @@
 """``trio-sts call``: place a call to any AVR STS service from a terminal."""
 
 import signal
+from collections.abc import Callable  # noqa: TC003 - of a local annotation
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
@@ -9,7 +10,10 @@ import click
 import trio
 from attrs import frozen
 from rich.console import Console
+from typing_extensions import override
 
+from trio_sts.errors import StsError
+from trio_sts.soundfiles import BadSound, read_sound
 from trio_sts.wire.avr import DTMF_DIGITS
 
 from .ami import AmiStandIn
@@ -20,9 +24,10 @@ from .live import LiveView, show_lines
 from .report import CallReport, Outcome
 from .script import Script, conversation
 from .target import parse_target
-from .wav import BadWav, read_wav
 
 LONGEST_CALL_S = 7200.0
+_TURNS = "trio_sts.phone.turns"
+_TURN_OPTIONS = frozenset({"voices", "said"})
 
 
 @frozen(kw_only=True)
@@ -51,9 +56,32 @@ def _voices(
     _: click.Context, __: click.Parameter, paths: tuple[Path, ...]
 ) -> list[bytes]:
     try:
-        return [read_wav(path) for path in paths]
-    except BadWav as exc:
+        return [read_sound(path) for path in paths]
+    except BadSound as exc:
         raise click.BadParameter(str(exc)) from exc
+
+
+def _spoken(
+    ctx: click.Context, _: click.Parameter, texts: tuple[str, ...]
+) -> list[bytes]:
+    """Have the caller's words spoken by what the program was given for it."""
+    speak: Callable[[str], bytes] | None = ctx.obj
+    if texts and speak is None:
+        raise click.BadParameter("there is no voice to say it with")
+    try:
+        return [speak(text) for text in texts] if speak else []
+    except StsError as exc:
+        raise click.BadParameter(str(exc)) from exc
+
+
+class _InOrder(click.Command):
+    """Keeps the order in which the caller's turns were written."""
+
+    @override
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        _, _, order = self.make_parser(ctx).parse_args(list(args))
+        ctx.meta[_TURNS] = [each.name for each in order if each.name in _TURN_OPTIONS]
+        return super().parse_args(ctx, args)
 
 
 def _checked_token(
@@ -81,7 +109,7 @@ def _metadata(
     return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
-@click.command()
+@click.command(cls=_InOrder)
 @click.argument("url", callback=_checked_url)
 @click.option(
     "voices",
@@ -91,6 +119,15 @@ def _metadata(
     callback=_voices,
     help="What the caller says, as a WAV file of any usual kind. Give it again for the "
     "next turn: each one waits for the answer to the one before.",
+)
+@click.option(
+    "said",
+    "--say",
+    metavar="WORDS",
+    multiple=True,
+    callback=_spoken,
+    help="What the caller says, spoken by a synthetic voice (needs the extra `demo`). "
+    "May be given again, and between --wav.",
 )
 @click.option(
     "--dtmf",
@@ -156,9 +193,12 @@ def _metadata(
     help="Also stand in for avr-ami on this port of 127.0.0.1, where the service's "
     "AMI_URL must point: a hangup or transfer that it asks for then ends this call.",
 )
+@click.pass_context
 def call(  # noqa: PLR0917 - click passes every option by its name
+    ctx: click.Context,
     url: str,
     voices: list[bytes],
+    said: list[bytes],
     dtmf: str,
     talk_over: float | None,
     greeting: float,
@@ -173,7 +213,7 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     """Call an STS service as AVR Core does, and hold a conversation.
 
     URL is the service, such as ws://127.0.0.1:6030. The caller waits for the greeting to
-    end, says each --wav, waits until the agent has answered and is quiet, presses the
+    end, says each --wav or --say, waits until the agent has answered and is quiet, presses the
     keys of --dtmf and hangs up. Ctrl-C hangs up too.
 
     Shown are the transcripts as they come, the time from the end of what the caller said
@@ -183,8 +223,9 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     The exit code is 0 when a conversation took place (the agent was heard, and answered
     whatever the caller did), 1 when not, and 2 for wrong usage.
     """
+    turns = {"voices": iter(voices), "said": iter(said)}
     script = conversation(
-        voices,
+        [next(turns[option]) for option in ctx.meta[_TURNS]],
         digits=dtmf,
         talk_over_after_s=talk_over,
         greeting_s=greeting,

@@ -18,10 +18,10 @@ from wsproto.utilities import ProtocolError
 from .call import Call
 from .events import View, nobody
 from .exchange import Exchange
+from .recorder import Recorder
 from .report import CallReport, Outcome
 from .script import Script
 from .target import Dial, Target, dial_tcp, parse_target
-from .wav import Recorder
 
 CONNECT_TIMEOUT_S = 10.0
 MAX_CALL_S = 300.0

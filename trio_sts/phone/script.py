@@ -52,7 +52,7 @@ class Say:
     """Speak. The turn is what is loud in it, without silence before and after.
 
     Attributes:
-        pcm: PCM16LE, 8000 Hz, mono, as `trio_sts.phone.wav.read_wav` returns it.
+        pcm: PCM16LE, 8000 Hz, mono, as `trio_sts.soundfiles.read_sound` returns it.
     """
 
     pcm: bytes = field(repr=False)
@@ -146,6 +146,21 @@ class WaitForSilence:
 
 
 @frozen
+class WaitForReason:
+    """Stay on a line on which nothing was heard yet, until ``until_s`` of the call.
+
+    A service whose model cannot be had says so only after all its attempts.
+    """
+
+    until_s: float
+
+    def play(self, line: Line, /) -> Slots:
+        """Silence until the agent speaks, or the service ends the call."""
+        while line.first_heard_slot is None and line.slot < _slots(self.until_s):
+            yield Slot()
+
+
+@frozen
 class HangUp:
     """End the call. A script without it stays on the line, silent."""
 
@@ -163,6 +178,7 @@ def conversation(
     greeting_s: float = 10.0,
     answer_s: float = 30.0,
     quiet_ms: int = 1200,
+    reason_s: float = 45.0,
 ) -> Script:
     """The script of a polite caller, or of an impatient one.
 
@@ -174,6 +190,8 @@ def conversation(
         greeting_s: How long to wait for a greeting to begin; 0 for none.
         answer_s: How long to wait for each answer to begin.
         quiet_ms: How long the agent must be quiet to have said all.
+        reason_s: Do not hang up before that if nothing was heard: the service may still
+            say why.
     """
     steps: list[Step] = [WaitForAgent(greeting_s)] if greeting_s else []
     quiet = WaitForSilence(quiet_ms)
@@ -182,7 +200,7 @@ def conversation(
         steps += [impatient or quiet, Say(pcm), WaitForAgent(answer_s)]
     if digits:
         steps += [impatient or quiet, Press(digits), WaitForAgent(answer_s)]
-    return (*steps, quiet, HangUp())
+    return (*steps, WaitForReason(reason_s), quiet, HangUp())
 
 
 def perform(script: Script, line: Line) -> Iterator[Slot]:
