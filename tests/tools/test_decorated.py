@@ -13,7 +13,13 @@ from trio_sts.tools.registry import ToolOutcome
 from trio_sts.tools.tool import EndsCall, Kind
 
 HEAD = """
+import dataclasses
 import threading
+from collections.abc import AsyncIterator, Iterator
+from datetime import date, datetime, time
+from decimal import Decimal
+from typing import NotRequired, TypedDict
+from uuid import UUID
 from enum import Enum
 from typing import Annotated, Any, Literal
 import attrs
@@ -33,6 +39,23 @@ class Item:
     article: str
     count: int = 1
     _note: str | None = None
+
+@dataclasses.dataclass
+class Slot:
+    '''A time.
+
+    Attributes:
+        day: When.
+    '''
+
+    day: date
+    guests: int = 1
+
+class Place(TypedDict):
+    town: str
+    slots: NotRequired[list[Slot]]
+
+class Unknown: ...
 """
 
 
@@ -105,6 +128,54 @@ async def order(
         ),
         ("int | str", {"anyOf": [{"type": "integer"}, {"type": "string"}]}),
         ("Literal[1, 'a']", {"enum": [1, "a"]}),
+        ("date", {"type": "string", "format": "date"}),
+        (
+            "datetime | None",
+            {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "null"}]},
+        ),
+        (
+            "set[int]",
+            {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
+        ),
+        (
+            "Slot",
+            {
+                "type": "object",
+                "properties": {
+                    "day": {"type": "string", "format": "date", "description": "When."},
+                    "guests": {"type": "integer"},
+                },
+                "required": ["day"],
+                "additionalProperties": False,
+            },
+        ),
+        (
+            "Place",
+            {
+                "type": "object",
+                "properties": {
+                    "town": {"type": "string"},
+                    "slots": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "properties": {
+                                "day": {
+                                    "type": "string",
+                                    "format": "date",
+                                    "description": "When.",
+                                },
+                                "guests": {"type": "integer"},
+                            },
+                            "required": ["day"],
+                            "additionalProperties": False,
+                        },
+                    },
+                },
+                "required": ["town"],
+                "additionalProperties": False,
+            },
+        ),
         (
             "Item",
             {
@@ -151,6 +222,20 @@ async def test_each_hint_has_its_schema(
         ("Literal['a', 'b'] | None", "a", "'a'"),
         ("Annotated[int, 'How many.']", 3, "3"),
         ("Any", [1, [2]], "[1, [2]]"),
+        ("date", "2026-01-02", "datetime.date(2026, 1, 2)"),
+        ("date | None", "2026-01-02", "datetime.date(2026, 1, 2)"),
+        ("time", "10:30", "datetime.time(10, 30)"),
+        ("set[int]", [3], "{3}"),
+        (
+            "Slot",
+            {"day": "2026-01-02"},
+            "Slot(day=datetime.date(2026, 1, 2), guests=1)",
+        ),
+        (
+            "Place",
+            {"town": "Bath", "slots": [{"day": "2026-01-02"}]},
+            "{'town': 'Bath', 'slots': [Slot(day=datetime.date(2026, 1, 2), guests=1)]}",
+        ),
     ],
 )
 async def test_arguments_arrive_as_what_the_hint_says(
@@ -274,7 +359,6 @@ def test_a_tool_can_still_be_called_by_its_own_tests() -> None:
 
 def test_a_docstring_is_read_in_any_shape() -> None:
     assert read_docstring(None) == Docstring("", {})
-    assert read_docstring("Args:\n    a: x") == Docstring("", {"a": "x"})
     text = """Does it: now.
 
     Args:
@@ -326,3 +410,75 @@ def pass_on() -> str:
     kinds = {each.name: each.kind for each in list_tools(Path(folder), {}).tools}
     assert kinds["pass_on"] is kinds["close"] is Kind.CALL_CONTROL
     assert kinds["note_down"] is Kind.PYTHON
+
+
+@pytest.mark.parametrize(
+    "hint",
+    [
+        "str", "None", "Any", "int | None", "Item", "Slot", "Place", "list[Slot]",
+        "dict[int, Place]", "tuple[int, ...]", "date", "Decimal", "UUID", "Size",
+        "Literal['a']", "Annotated[Slot, 'words']", "bytes", "set[date]", "Silent",
+        "Silent | str", "object",
+    ],
+)  # fmt: skip
+async def test_a_return_type_that_json_has_is_taken(tmp_path: Path, hint: str) -> None:
+    text = f"from trio_sts.tools import Silent\n@tool\ndef shown() -> {hint}: ...\n"
+    folder = in_folder(tmp_path, {"tools/own.py": HEAD + text})
+    async with opened(folder) as registry:
+        assert registry.problems == ()
+
+
+@pytest.mark.parametrize(
+    ("hint", "said"),
+    [
+        ("Unknown", "return type Unknown has no form in JSON"),
+        ("list[Unknown]", "return type Unknown"),
+        ("dict[str, Unknown | None]", "return type Unknown"),
+        ("threading.Lock", "return type"),
+        ("type", "return type type"),
+        ("Iterator[int]", "return type"),
+        ("AsyncIterator[int]", "return type"),
+    ],
+)
+async def test_an_impossible_return_type_is_found_before_the_first_call(
+    tmp_path: Path, hint: str, said: str
+) -> None:
+    text = f"@tool\ndef shown() -> {hint}: ...\n"
+    folder = in_folder(tmp_path, {"tools/own.py": HEAD + text})
+    async with opened(folder) as registry:
+        assert "shown" not in registry.tools
+    assert said in registry.problems[0]
+
+
+async def test_what_a_class_or_a_date_becomes_is_json(tmp_path: Path) -> None:
+    text = """
+@tool
+def shown(day: date) -> dict[str, Any]:
+    return {"slot": Slot(day), "place": Place(town="Bath"), "at": datetime(2026, 1, 2)}
+@tool
+def each(): yield 1
+"""
+    folder = in_folder(tmp_path, {"tools/own.py": HEAD + text})
+    async with opened(folder) as registry:
+        outcome = await registry.run("shown", '{"day": "2026-01-02"}', a_call())
+        wrong = await registry.run("shown", '{"day": "tomorrow"}', a_call())
+
+    assert json.loads(outcome.output) == {
+        "slot": {"day": "2026-01-02", "guests": 1},
+        "place": {"town": "Bath"},
+        "at": "2026-01-02T00:00:00",
+    }
+    assert error_of(wrong) == "day: this value is refused."
+    assert "a generator cannot be a tool" in registry.problems[0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Does it.\n\nArgs:\n    a: One.\n",
+        "Does it.\n\nParameters\n----------\na : int\n    One.\n",
+        "Does it.\n\n:param a: One.\n",
+    ],
+)
+def test_a_docstring_is_read_in_each_style(text: str) -> None:
+    assert read_docstring(text) == Docstring("Does it.", {"a": "One."})

@@ -2,12 +2,12 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from datetime import time
 from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints, overload
 
-import cattrs
+import cattrs.preconf.json
 import httpx
 from attrs import field, frozen
-from cattrs.strategies import configure_union_passthrough
 from structlog.typing import FilteringBoundLogger
 
 from trio_sts.errors import ToolError, ToolFault
@@ -15,6 +15,7 @@ from trio_sts.errors import ToolError, ToolFault
 from .answers import Silent
 from .docstrings import read_docstring
 from .hints import Schema, closed_object, described, schema_of
+from .returns import check_return
 from .threads import call_either_way
 from .tool import CallContext, Kind, Tool, make_tool
 
@@ -105,7 +106,11 @@ def build_tool(offered: ToolFunction[..., Any], source: str) -> Tool:
     """
     function = offered.function
     doc = read_docstring(function.__doc__)
-    parameters = tuple(_parameters(function))
+    hints = _hints(function)
+    parameters = tuple(_parameters(function, hints))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ToolFault("a generator cannot be a tool")
+    check_return(hints.get("return", Any))
     converter = _converter()
     schema = _schema(parameters, doc.arguments, converter)
     structure = {each.name: _structure(converter, each) for each in parameters}
@@ -145,12 +150,17 @@ class _Parameter:
         return ToolFault(f"parameter {self.name!r}: {text}")
 
 
-def _parameters(function: Callable[..., Any]) -> Iterator[_Parameter]:
+def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
     try:
-        hints = get_type_hints(function, include_extras=True)
-    except (NameError, TypeError, SyntaxError) as exc:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError, SyntaxError, AttributeError) as exc:
         fault = f"type hints cannot be read: {exc}"
         raise ToolFault(fault) from exc
+
+
+def _parameters(
+    function: Callable[..., Any], hints: Mapping[str, Any]
+) -> Iterator[_Parameter]:
     for name, parameter in inspect.signature(function).parameters.items():
         each = _Parameter(name, hints.get(name), parameter.default)
         if parameter.kind not in {
@@ -188,8 +198,9 @@ def _schema(
 
 
 def _converter() -> cattrs.Converter:
-    converter = cattrs.Converter(use_alias=True)
-    configure_union_passthrough(str | int | float | bool | None, converter)
+    # It knows dates as well, as JSON has them.
+    converter = cattrs.preconf.json.make_converter(use_alias=True)
+    converter.register_structure_hook(time, lambda text, _: time.fromisoformat(text))
     return converter
 
 

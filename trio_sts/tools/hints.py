@@ -3,22 +3,13 @@
 import enum
 import types
 from collections.abc import Mapping, Sequence
-from typing import (
-    Annotated,
-    Any,
-    Literal,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
-
-import attrs
+from datetime import date, datetime, time
+from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
 
 from trio_sts.errors import ToolFault
 
 from .docstrings import read_docstring
+from .members import members_of
 
 Schema = dict[str, Any]
 
@@ -32,8 +23,12 @@ _SIMPLE: Mapping[Any, Schema] = {
     list: {"type": "array"},
     dict: {"type": "object"},
     Any: {},
+    date: {"type": "string", "format": "date"},
+    datetime: {"type": "string", "format": "date-time"},
+    time: {"type": "string", "format": "time"},
 }
 _LISTS = (list, Sequence)
+_SETS = (set, frozenset)
 _OBJECTS = (dict, Mapping)
 _SCALARS = (str, int, float, bool)
 
@@ -41,7 +36,7 @@ _SCALARS = (str, int, float, bool)
 def schema_of(hint: Any, inside: tuple[type, ...] = ()) -> Schema:
     """Return the JSON Schema of one hint.
 
-    ``inside`` are the attrs classes whose fields are being described.
+    ``inside`` are the classes whose fields are being described.
 
     Raises:
         ToolFault: The hint has no form in JSON, or one that is not supported.
@@ -68,6 +63,9 @@ def _container(
 ) -> Schema:
     if origin in _LISTS:
         return {"type": "array", "items": schema_of(args[0], inside)}
+    if origin in _SETS:
+        items = schema_of(args[0], inside)
+        return {"type": "array", "items": items, "uniqueItems": True}
     if origin in _OBJECTS and args[0] is str:
         return {"type": "object", "additionalProperties": schema_of(args[1], inside)}
     raise _unsupported(hint)
@@ -81,8 +79,8 @@ def described(schema: Schema, words: str) -> Schema:
 def _unsupported(hint: Any) -> ToolFault:
     name = hint.__name__ if isinstance(hint, type) else str(hint)
     return ToolFault(
-        f"type {name} is not supported (str, int, float, bool, Literal, Enum, None in "
-        "a union, list, dict[str, ...] and attrs classes are)"
+        f"type {name} is not supported (str, int, float, bool, Literal, Enum, None in a "
+        "union, list, dict[str, ...] and attrs classes are)"
     )
 
 
@@ -108,25 +106,21 @@ def _union(members: tuple[Any, ...], hint: Any, inside: tuple[type, ...]) -> Sch
 
 def _class(hint: Any, inside: tuple[type, ...]) -> Schema:
     if isinstance(hint, enum.EnumMeta):
-        members = cast("type[enum.Enum]", hint)
-        return _enumerated([member.value for member in members], hint)
-    if not attrs.has(hint) or hint in inside:
+        choices = cast("type[enum.Enum]", hint)
+        return _enumerated([choice.value for choice in choices], hint)
+    if hint in inside:
+        raise _unsupported(hint)
+    members = members_of(hint)
+    if members is None:
         raise _unsupported(hint)
     texts = read_docstring(hint.__dict__.get("__doc__")).arguments
-    hints = get_type_hints(hint, include_extras=True)
     properties: Schema = {}
-    required: list[str] = []
-    fields = cast("tuple[attrs.Attribute[Any], ...]", attrs.fields(hint))
-    for field in fields:
-        if not field.init:
-            continue
-        name = field.alias or field.name
-        part = schema_of(hints.get(field.name, Any), (*inside, hint))
-        properties[name] = part
+    for member in members:
+        part = schema_of(member.hint, (*inside, hint))
         if "description" not in part:
-            properties[name] = described(part, texts.get(field.name, ""))
-        if field.default is attrs.NOTHING:
-            required.append(name)
+            part = described(part, texts.get(member.attribute, ""))
+        properties[member.name] = part
+    required = [member.name for member in members if member.is_required]
     return closed_object(properties, required)
 
 
