@@ -87,7 +87,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     reap_as_first_process()
     from trio_sts.logs import configure
     from trio_sts.service import run_service
-    from trio_sts.settings import surprises
+    from trio_sts.settings import surprises, tool_environment
 
     environ = dict(os.environ)
     if embedded:
@@ -100,7 +100,8 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     )
     ordered = _faults(faults, settings) if faults else None
     warnings += surprises(settings, _today())
-    sys.exit(run_service(settings, warnings, environ, faults=ordered))
+    seen = tool_environment(environ, _DOTENV)
+    sys.exit(run_service(settings, warnings, seen, faults=ordered))
 
 
 def _faults(orders: tuple[str, ...], settings: "Settings") -> "Faults":
@@ -135,7 +136,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
 
     from trio_sts import checkup
     from trio_sts.logs import configure
-    from trio_sts.settings import load
+    from trio_sts.settings import load, tool_environment
 
     environ = dict(os.environ)
     try:
@@ -151,7 +152,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
                 checkup.examine,
                 settings,
                 warnings,
-                environ,
+                tool_environment(environ, _DOTENV),
                 _today(),
                 offline=offline,
                 call_uuid=call_uuid,

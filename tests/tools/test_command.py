@@ -226,3 +226,38 @@ async def test_a_tool_that_never_ends_is_stopped_from_the_keyboard(
         assert await process.wait() == 1
     assert said.endswith(b"stopped\n")
     assert b"Traceback" not in said
+
+
+@needs_node
+async def test_the_list_shows_javascript_as_it_loads(folder: Path) -> None:
+    files = {
+        "computed.js": "console.log('noise'); const n = 'com' + 'puted';"
+        "module.exports = { name: n, ends_call: true, handler: async () => '' };",
+        "broken.js": "module.exports = {",
+        "missing.js": "require('not-there');",
+    }
+    for name, text in files.items():
+        (folder / "tools" / name).write_text(text)
+
+    listed = await tools(folder, "list")
+
+    assert listed.code == 0
+    lines = {line.split()[0]: line for line in listed.out.splitlines() if line.strip()}
+    assert "call control" in lines["computed"]
+    assert "broken.js: cannot be loaded: SyntaxError" in listed.err
+    assert "missing.js: cannot be loaded: Error: Cannot find module" in listed.err
+    assert "noise" not in listed.out + listed.err
+
+
+async def test_a_tool_sees_what_is_in_dotenv(folder: Path) -> None:
+    (folder / ".env").write_text("SHOP_KEY=from-the-file\nBOTH=file\n")
+    text = """
+url = "http://127.0.0.1:9/"
+headers = { x-key = "${SHOP_KEY}", x-both = "${BOTH}" }
+"""
+    (folder / "tools" / "shop.toml").write_text(text)
+
+    listed = await tools(folder, "list", BOTH="real")
+
+    assert "shop" in listed.out
+    assert "SHOP_KEY" not in listed.err

@@ -21,6 +21,7 @@ from .percall import NO_CONFIG, CallConfig, read_call_config
 from .report import EffectiveRow, Row, describe, effective
 from .schema import Settings
 from .sounds import Sound
+from .sources import tool_environment
 from .surprises import surprises
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "retirements",
     "surprises",
     "temperature_sent",
+    "tool_environment",
     "transcriber",
     "transcriber_fallback",
 ]

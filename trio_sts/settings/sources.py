@@ -51,6 +51,17 @@ def gather(
     return Given(values, tuple(faults), tuple(warnings))
 
 
+def tool_environment(
+    environ: Mapping[str, str], dotenv_path: str | PathLike[str]
+) -> dict[str, str]:
+    """Return what the operator's tools see: ``environ``, and ``.env`` beneath it.
+
+    In AVR's connector dotenv puts the file into ``process.env``, where tools find it. A
+    file that cannot be read is a fault of `gather`, not of this.
+    """
+    return _from_file(dotenv_path)[0] | dict(environ)
+
+
 def _from_file(
     path: str | PathLike[str] | None,
 ) -> tuple[dict[str, str], list[str], list[str]]:

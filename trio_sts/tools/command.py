@@ -16,10 +16,10 @@ from attrs import field, frozen
 
 from trio_sts.errors import SettingsError
 from trio_sts.logs import configure
-from trio_sts.settings import Settings, load
+from trio_sts.settings import Settings, load, tool_environment
 from trio_sts.wire.metadata import clean_metadata
 
-from .listing import list_tools
+from .listing import list_loaded
 from .opening import open_registry
 from .registry import Registry, ToolOutcome
 
@@ -48,7 +48,7 @@ class _Setup:
         except SettingsError as exc:
             _refuse(*exc.faults)
         _warn(warnings)
-        return cls(settings, environ)
+        return cls(settings, tool_environment(environ, _DOTENV))
 
     def using(self, use: Use[T]) -> T:
         """Open the tools as the service does, and do something with them.
@@ -99,11 +99,13 @@ def tools(ctx: click.Context) -> None:
 def list_() -> None:
     """List the tools and where they come from.
 
-    No file is run, so a name that its file computes is not known. What is wrong with a
+    JavaScript files are loaded in Node.js, and no handler is called. Python files are
+    read and not run, so a name that its file computes is not known. What is wrong with a
     file goes to standard error.
     """
     setup = _Setup.load()
-    listing = list_tools(setup.settings.tools_dir, setup.environ)
+    _quiet_log(setup.settings)
+    listing = trio.run(list_loaded, setup.settings.tools_dir, setup.environ)
     rows = [
         (each.name or "(computed)", each.kind.value, each.source, each.description)
         for each in listing.tools
@@ -201,6 +203,12 @@ def _metadata(pairs: tuple[str, ...]) -> Mapping[str, str]:
 
 def _unknown(registry: Registry, name: str) -> str:
     return f"There is no tool named {name!r}, but {', '.join(sorted(registry.tools))}."
+
+
+def _quiet_log(settings: Settings) -> None:
+    """What files write while they are loaded is none of a list."""
+    secrets = (settings.api_key, settings.token)
+    configure("error", "console", secrets=secrets, file=sys.stderr.buffer)
 
 
 def _warn(problems: tuple[str, ...]) -> None:

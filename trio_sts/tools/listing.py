@@ -1,4 +1,4 @@
-"""What tools there would be, for an operator who asks: none of the files is run."""
+"""What tools there would be, for an operator who asks: no handler is called."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,7 +10,8 @@ from trio_sts.errors import ToolFault
 from .call_control import call_control_tools
 from .files import ToolFile, find_files
 from .http_tools import load_http_file
-from .node_files import list_node_file
+from .loaded import LoadedFile
+from .node_files import list_node_file, opened_node_files
 from .python_outline import Outline, read_outline
 from .ranks import ListedTool, rank
 from .tool import Kind, Tool, checked_ends_call, checked_offer
@@ -18,6 +19,7 @@ from .tool import Kind, Tool, checked_ends_call, checked_offer
 # Both matter only to a tool that is run.
 _ANY_URL = "http://localhost"
 _ANY_BYTES = 1024
+_ANY_S = 15
 
 
 @frozen
@@ -28,17 +30,34 @@ class Listing:
     problems: tuple[str, ...]
 
 
+async def list_loaded(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
+    """List as `list_tools` does, but load the JavaScript files, in Node.js.
+
+    Their names are those that they have, and files that do not load are among the
+    problems; no handler is called.
+    """
+    scripts = find_files(tools_dir).of(Kind.JAVASCRIPT)
+    async with opened_node_files(scripts, environ, _ANY_S) as in_node:
+        return _list(tools_dir, environ, in_node)
+
+
 def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
     """Read names and descriptions from the files' text.
 
     What only shows when a file is run is not found: a computed name, a failing import.
     """
+    return _list(tools_dir, environ, {})
+
+
+def _list(
+    tools_dir: Path, environ: Mapping[str, str], loaded: Mapping[Path, LoadedFile]
+) -> Listing:
     found = find_files(tools_dir)
     candidates = [_as_listed(tool) for tool in call_control_tools(_ANY_URL)]
     problems = list(found.problems)
     for file in found.files:
         try:
-            candidates += _listed(file, environ)
+            candidates += _listed(file, environ, loaded.get(file.path))
         except ToolFault as fault:
             problems.append(f"{file.path}: {fault}")
     tools, losers = rank(candidates)
@@ -49,12 +68,14 @@ def _as_listed(tool: Tool) -> ListedTool:
     return ListedTool(tool.name, tool.description, tool.source, tool.kind)
 
 
-def _listed(file: ToolFile, environ: Mapping[str, str]) -> list[ListedTool]:
-    if file.kind is Kind.JAVASCRIPT:
+def _listed(
+    file: ToolFile, environ: Mapping[str, str], loaded: LoadedFile | None
+) -> list[ListedTool]:
+    if loaded is None and file.kind is Kind.JAVASCRIPT:
         return [list_node_file(file.path, environ)]
     if file.kind is Kind.PYTHON:
         return list(_listed_python(read_outline(file.path), str(file.path)))
-    loaded = load_http_file(file.path, environ, _ANY_BYTES)
+    loaded = loaded or load_http_file(file.path, environ, _ANY_BYTES)
     for fault in loaded.faults:
         raise ToolFault(fault)
     return [_as_listed(tool) for tool in loaded.tools]
