@@ -77,7 +77,7 @@ async def test_an_endpoint_has_three_seconds(
 
 async def test_a_certificate_that_is_not_trusted_is_told() -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
 
     async def tls(stream: trio.SocketStream) -> None:
         with pytest.raises((trio.BrokenResourceError, ssl.SSLError)):
@@ -98,7 +98,7 @@ async def test_a_model_that_the_key_may_not_use_is_told_at_openai(
 ) -> None:
     answer = json.dumps({"data": [{"id": "gpt-realtime-2.1"}]}).encode()
     async with web(with_status(200, answer)) as server:
-        monkeypatch.setattr("trio_sts.modelcheck.is_openai", lambda _: True)
+        monkeypatch.setattr("trio_sts.modelcheck.is_openai", bool)
         settings = evolve(SETTINGS, base_url=server.url, model="gpt-realtime-9")
         verdict = await ask_endpoint(settings)
     assert verdict.told == "the key is taken, but may not use gpt-realtime-9"

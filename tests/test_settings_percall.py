@@ -1,6 +1,7 @@
 """Settings: what a web service or AVR Core may say of one call."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -44,31 +45,31 @@ def test_a_field_is_read(answer: dict[str, object], config: CallConfig) -> None:
     assert read_call_config(answer, OPENAI) == (config, ())
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("voice", "nova"),
-        ("voice", {"id": "voice_1"}),
-        ("voice", True),
-        ("voice", "two\nlines"),
-        ("language", "klingon"),
-        ("welcome_message", ["Ciao"]),
-        ("model", "gpt-live-1"),
-        ("model", "gpt-3.5-turbo"),
-        ("max_tokens", 0),
-        ("max_tokens", "lots"),
-        ("transcription_keywords", [1.5, {}]),
-        ("transcription_keywords", ["a,b"]),
-        ("transfer_to", []),
-        ("transfer_to", "100;200"),
-        ("tools", ["no name"]),
-        ("tools", {"a": 1}),
-        ("record", "false"),
-        ("metadata", ["a"]),
-        ("metadata", {"a": {}}),
-        ("metadata", {str(number): "x" for number in range(101)}),
-    ],
-)
+FAULTY: list[tuple[str, Any]] = [
+    ("voice", "nova"),
+    ("voice", {"id": "voice_1"}),
+    ("voice", True),
+    ("voice", "two\nlines"),
+    ("language", "klingon"),
+    ("welcome_message", ["Ciao"]),
+    ("model", "gpt-live-1"),
+    ("model", "gpt-3.5-turbo"),
+    ("max_tokens", 0),
+    ("max_tokens", "lots"),
+    ("transcription_keywords", [1.5, {}]),
+    ("transcription_keywords", ["a,b"]),
+    ("transfer_to", []),
+    ("transfer_to", "100;200"),
+    ("tools", ["no name"]),
+    ("tools", {"a": 1}),
+    ("record", "false"),
+    ("metadata", ["a"]),
+    ("metadata", {"a": {}}),
+    ("metadata", {str(number): "x" for number in range(101)}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), FAULTY)
 def test_a_faulty_field_costs_itself_alone(name: str, value: object) -> None:
     others = {"voice": "sage", "language": "it", "max_tokens": 400, "record": False}
     others.pop(name, None)

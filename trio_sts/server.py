@@ -9,7 +9,7 @@
     second signal → all calls get 1001 now
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import structlog
 import trio
@@ -122,7 +122,7 @@ class Server:
                 head.path,
                 draining=self.draining,
                 full=self.full,
-                warnings=public_warnings(self.services.registry.problems),
+                warnings=self._warnings(),
             )
             await respond(stream, status, body, method=head.method)
         elif not has_token(head, self.services.settings.token or ""):
@@ -134,6 +134,12 @@ class Server:
             await respond(stream, 503, f"No more calls: this service is {why}.\n")
         else:
             await self._call(stream)
+
+    def _warnings(self) -> Iterator[str]:
+        """What does not work, in words that anybody may read."""
+        if self.services.settings.ami_url is None:
+            yield "AMI_URL cannot be used: no hangup and no transfer is offered"
+        yield from public_warnings(self.services.registry.problems)
 
     async def _call(self, stream: ReplayStream) -> None:
         call = Call(self.services, self._talking.discard)

@@ -18,9 +18,10 @@ from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarms
 from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
+from trio_sts.modelcheck import ask_endpoint
 from trio_sts.nursery import Services
 from trio_sts.server import Server
-from trio_sts.settings import Settings
+from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
 
@@ -80,7 +81,9 @@ async def _serve(
             async with open_services(settings, environ, faults=faults) as services:
                 watching.cancel(reason="the service is open")
                 _settle()
+                starting.start_soon(_ask_for_the_key, settings)
                 await Server(services).serve(signals)
+                starting.cancel_scope.cancel(reason="the service stops")
 
 
 async def _stop_on_signal(
@@ -95,6 +98,15 @@ async def _stop_on_signal(
         await anext(signals)
         _log.info("stopping before the service was open")
         opening.cancel(reason="a signal while the service opens")
+
+
+async def _ask_for_the_key(settings: Settings) -> None:
+    """Say so early if no call can work; whoever is wrong, it costs nothing else."""
+    if not (is_openai(settings) or is_azure(settings)):
+        return
+    verdict = await ask_endpoint(settings)
+    if verdict.level == "warning":
+        _log.warning("endpoint", problem=verdict.told)
 
 
 def _settle() -> None:

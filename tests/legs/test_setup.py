@@ -245,8 +245,9 @@ async def test_a_default_transcriber_falls_back_to_the_next_and_then_to_none(
         await session.create()
         while True:
             update = await session.expect("session.update")
-            given = update["session"]["audio"]["input"]
-            asked.append((given.get("transcription") or {}).get("model"))
+            given: dict[str, Any] = update["session"]["audio"]["input"]
+            words: dict[str, Any] = given.get("transcription") or {}
+            asked.append(words.get("model"))
             if "transcription" not in given:
                 await session.update()
                 return

@@ -56,7 +56,7 @@ async def examine(
     ]
     if not offline:
         findings.append(await _endpoint(settings))
-    findings += [each async for each in _prompt(settings, offline, call_uuid)]
+    findings += await _prompt(settings, offline=offline, call_uuid=call_uuid)
     tools, problems = await _tools(settings, environ)
     findings += _lines("tools", "warning", problems)
     return Report(tuple(findings), effective(settings), tools)
@@ -96,21 +96,21 @@ async def _endpoint(settings: Settings) -> Finding:
 
 
 async def _prompt(
-    settings: Settings, offline: bool, call_uuid: str | None
-) -> AsyncGenerator[Finding]:
+    settings: Settings, *, offline: bool, call_uuid: str | None
+) -> list[Finding]:
     is_remote = settings.instructions is None and settings.url_instructions is not None
     if is_remote and (offline or call_uuid is None):
         how = "--call-uuid UUID asks it as that call would"
-        yield Finding("prompt", "note", f"a web service gives it for each call; {how}")
-        return
+        told = f"a web service gives it for each call; {how}"
+        return [Finding("prompt", "note", told)]
     async with tool_http_client() as http:
         found = await resolve(settings, call_uuid or "check", {}, http)
     # A file that gives no prompt is told among the settings already.
-    for problem in found.problems if is_remote else ():
-        yield Finding("prompt", "warning", problem)
+    problems = found.problems if is_remote else ()
     told = f"{len(found.text)} characters from the {found.source}"
-    own = found.config.named()
-    yield Finding("prompt", "ok", f"{told}, with {', '.join(own)}" if own else told)
+    if own := found.config.named():
+        told += f", with {', '.join(own)}"
+    return [*_lines("prompt", "warning", problems), Finding("prompt", "ok", told)]
 
 
 async def _tools(

@@ -154,7 +154,7 @@ async def _ask(
 ) -> None:
     """Take from the service what it has: fields for the call hold without a prompt too."""
     url = settings.url_instructions or ""
-    told = metadata if settings.instructions_metadata else {}
+    told = metadata if settings.instructions_metadata else dict[str, str]()
     reason = 'the answer has no text named "system"'
     try:
         answer = await ask_service(url, call_uuid, told, http)

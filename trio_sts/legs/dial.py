@@ -30,6 +30,7 @@ from .fastpath.tls import TlsStream
 from .handshake import open_link
 from .leg import Bounds, Codec, Liveness
 from .link import Link
+from .proxy import open_tcp
 
 _REFUSALS = {
     401: "the model's endpoint refuses the API key",
@@ -134,7 +135,7 @@ async def _try(
     except trio.TooSlowError as exc:
         raise ModelUnreachable(_TOO_SLOW) from exc
     except (OSError, trio.BrokenResourceError) as exc:
-        raise ModelUnreachable(_no_connection(exc)) from exc
+        raise _not_connected(exc) from exc
 
 
 async def _attempt(
@@ -154,9 +155,10 @@ async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
 
     Raises:
         OSError: There is no connection.
+        ModelError: The proxy that leads there says no.
         trio.BrokenResourceError: TLS failed.
     """
-    tcp = await trio.open_tcp_stream(endpoint.host, endpoint.port)
+    tcp = await open_tcp(endpoint)
     if endpoint.tls is None:
         return tcp
     stream: TlsStream | trio.SSLStream[trio.SocketStream]
@@ -199,17 +201,20 @@ def back_off() -> Iterator[float]:
         pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
 
-def _no_connection(exc: BaseException) -> str:
+def _not_connected(exc: BaseException) -> ModelError:
     cause = exc if isinstance(exc, OSError) else exc.__cause__
     match cause:
         case socket.gaierror():
-            return "the name of the model's endpoint cannot be resolved"
+            told = "the name of the model's endpoint cannot be resolved"
         case ssl.SSLCertVerificationError():
-            return "the certificate of the model's endpoint is not trusted"
+            # It will be the same certificate the next time.
+            told = "the certificate of the model's endpoint is not trusted"
+            return ModelRefused(told)
         case ssl.SSLError():
-            return "TLS with the model's endpoint failed"
+            told = "TLS with the model's endpoint failed"
         case _:
-            return "no connection to the model's endpoint"
+            told = "no connection to the model's endpoint"
+    return ModelUnreachable(told)
 
 
 def _rejected(rejection: ConnectionRejected) -> ModelError:
