@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench bench-micro bench-quality conformance mutants sdks docs format clean
+.PHONY: help demo run test check bench bench-micro bench-quality conformance mutants sdks docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +42,11 @@ $(VENV)/mutants.stamp: $(VENV)/run.stamp
 
 demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key and no network
 	$(BIN)/trio-sts demo
+
+# Without a key anywhere the built-in model answers.
+run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded model
+	@if [ -n "$$OPENAI_API_KEY$$OPENAI_API_KEY_FILE" ] || grep -qsE '^ *(export +)?OPENAI_API_KEY(_FILE)? *[=:] *[^ ]' .env; \
+	then exec $(BIN)/trio-sts serve; else exec $(BIN)/trio-sts serve --embedded; fi
 
 test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on both paths
 	$(BIN)/coverage erase

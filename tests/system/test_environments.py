@@ -7,6 +7,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 from attrs import frozen
@@ -15,7 +16,7 @@ from tests.peers.core import calling, silence
 from tests.peers.model import ScriptedSession, scripted_model
 
 from .kit import goes_on
-from .test_process import KEY, exit_code, running
+from .test_process import KEY, exit_code, run, running
 
 COMPOSE = Path(__file__).parents[2] / "compose.yaml"
 
@@ -124,6 +125,36 @@ DEPLOYMENTS = {
         "You are the front desk.",
         effort=None,
     ),
+    "the stock panel's": Deployment(
+        {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_MODEL": "gpt-realtime-2",
+            "OPENAI_INSTRUCTIONS": "You are the night desk.",
+            "OPENAI_VOICE": "undefined",
+            "OPENAI_LANGUAGE": "undefined",
+            "OPENAI_MAX_TOKENS": "undefined",
+            "OPENAI_REALTIME_ENDPOINT": "undefined",
+            "OPENAI_URL_INSTRUCTIONS": "null",
+            "AMI_URL": "undefined",
+            "TOOLS_DIR": "undefined",
+        },
+        "gpt-realtime-2",
+        "You are the night desk.",
+    ),
+    "an address of avr-ami that cannot be used": Deployment(
+        {
+            "OPENAI_API_KEY": KEY,
+            "OPENAI_INSTRUCTIONS": "Hello.",
+            "AMI_URL": "avr-ami:6006",
+        },
+        "gpt-realtime-2.1",
+        "Hello.",
+    ),
+    "a prompt of 60 kB": Deployment(
+        {"OPENAI_API_KEY": KEY, "OPENAI_INSTRUCTIONS": "Be kind. " * 6800 + "\nBye."},
+        "gpt-realtime-2.1",
+        ("Be kind. " * 6800),
+    ),
     "list entries with their quotes": Deployment(
         {
             "OPENAI_API_KEY": f'"{KEY}"',
@@ -214,6 +245,74 @@ async def test_a_call_works_in_this_environment(tmp_path: Path, name: str) -> No
         assert await exit_code(service, 5) == 0
     unknown = [line for line in service.log if "AGENT" in str(line)]
     assert not unknown
+
+
+DOTENV = """\
+# The connector's.
+export PORT=0
+OPENAI_API_KEY: sk-from-the-file-0123456789
+OPENAI_VOICE=`sage`   # her voice
+OPENAI_INSTRUCTIONS="You are the desk.
+Say \\"hello\\".\\nThen listen."
+OPENAI_MAX_TOKENS = '700'
+this is no setting
+"""
+
+
+async def test_a_call_works_with_a_file_of_node_s_dotenv(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text(DOTENV, "utf-8")
+    async with (
+        scripted_model() as model,
+        running(tmp_path, OPENAI_REALTIME_ENDPOINT=model.base_url) as service,
+        calling(service.url) as core,
+    ):
+        await core.init()
+        session = await model.next_session()
+        await session.expect("response.create")
+        assert session.headers["authorization"] == "Bearer sk-from-the-file-0123456789"
+        assert session.session["instructions"].splitlines() == [
+            "You are the desk.",
+            'Say \\"hello\\".',
+            "Then listen.",
+        ]
+        assert session.session["audio"]["output"]["voice"] == "sage"
+        assert session.session["max_output_tokens"] == 700
+    (warned,) = [line for line in service.log if line.get("event") == "setting"]
+    assert "line 8 is not read" in warned["problem"]
+
+
+@pytest.mark.parametrize(
+    "content", ["PORT=0\n".encode("utf-16"), "OPENAI_VOICE=Zoë\n".encode("latin-1")]
+)
+async def test_a_file_in_another_encoding_stops_the_start(
+    tmp_path: Path, content: bytes
+) -> None:
+    (tmp_path / ".env").write_bytes(content)
+    for command in ("serve", "check"):
+        code, output = await run(tmp_path, command, OPENAI_API_KEY=KEY)
+        assert code == 2
+        assert ".env cannot be read: it is not UTF-8 text" in output
+
+
+async def test_a_taken_port_is_told_with_its_number(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        code, output = await run(
+            tmp_path, "serve", OPENAI_API_KEY=KEY, PORT=port, HOST="127.0.0.1"
+        )
+    assert code == 1
+    assert f"PORT={port} at HOST=127.0.0.1" in output
+    assert "Traceback" not in output
+
+
+async def test_readyz_tells_that_there_is_no_call_control(tmp_path: Path) -> None:
+    environ = {"OPENAI_API_KEY": KEY, "AMI_URL": "undefined:6006"}
+    async with running(tmp_path, **environ) as service, httpx.AsyncClient() as http:
+        answer = await http.get(f"http://127.0.0.1:{service.port}/readyz")
+    assert answer.status_code == 200
+    assert "AMI_URL cannot be used" in answer.text
 
 
 def test_the_shipped_compose_file_sets_what_avr_s_own_does() -> None:
