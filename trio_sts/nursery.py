@@ -43,6 +43,7 @@ from trio_sts.relay import Relay
 from trio_sts.settings import Settings, transcriber
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
+from trio_sts.transcribing import Transcribing
 from trio_sts.wire import avr
 from trio_sts.wire.metadata import clean_metadata
 
@@ -95,6 +96,7 @@ class Call:
     _tasks: trio.Nursery = field(init=False)
     _provider_config: Mapping[str, Any] | None = field(default=None, repr=False)
     _brief: Brief | None = field(default=None, repr=False)
+    _transcribing: Transcribing = field(factory=Transcribing)
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     _begun: trio.Event = field(factory=trio.Event)
     _model_over: trio.Event = field(factory=trio.Event)
@@ -287,6 +289,13 @@ class Call:
         self._relay.tool_finished(
             command.call_id, outcome.output, ok=outcome.ok, silent=outcome.silent
         )
+
+    def transcription_failed(self, turn: int) -> dict[str, Any] | None:
+        """A default transcription model that fails early gives way to the next."""
+        if self._brief is None:
+            return None
+        fields = self.services.refused_fields
+        return self._transcribing.after_failure(self._brief, fields, turn)
 
     def record(self, kind: str, fields: dict[str, Any]) -> None:
         """Keep one entry of the transcript, if one is kept."""

@@ -32,6 +32,7 @@ from trio_sts.loop.alarms import Alarm
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
+from trio_sts.wire.realtime.requests import UpdateSession
 
 
 class CallActions(Protocol):
@@ -43,6 +44,10 @@ class CallActions(Protocol):
 
     def reconnect(self) -> None:
         """The model leg is gone: open another one."""
+        ...
+
+    def transcription_failed(self, turn: int) -> dict[str, Any] | None:
+        """What to ask of the session after it; None for nothing."""
         ...
 
     def leave_model(self) -> None:
@@ -181,8 +186,13 @@ class Relay:
         self, model: ModelSide, event: events.ServerEvent | BadMessage
     ) -> None:
         # A leg that was given up may still be talking while it is being closed.
-        if model is self.model:
-            self.perform(self.core.from_model(event, trio.current_time()))
+        if model is not self.model:
+            return
+        self.perform(self.core.from_model(event, trio.current_time()))
+        if isinstance(event, events.TranscriptionFailed):
+            part = self.actions.transcription_failed(self.core.counters.turns)
+            if part is not None:
+                model.post(UpdateSession(part))
 
     def _model_lost(self, model: ModelSide, why: Exception) -> None:
         if model is not self.model:

@@ -1,0 +1,65 @@
+"""A default transcription model that does not work: another one, then none."""
+
+from typing import Any
+
+from attrs import define
+
+from trio_sts.brief import Brief
+from trio_sts.legs.optional_fields import RefusedFields
+from trio_sts.settings.groups.hearing import DEFAULT_TRANSCRIBER
+from trio_sts.wire.realtime.session import (
+    Dialect,
+    OptionalField,
+    Refused,
+    beta_session,
+    ga_session,
+)
+
+# Later ones are the caller's noise, or the model's bad day.
+_FIRST_TURNS = 2
+
+
+@define
+class Transcribing:
+    """What one call does about transcriptions that fail, a step a turn at most."""
+
+    _stepped_in: int | None = None
+
+    def after_failure(
+        self, brief: Brief, fields: RefusedFields, turn: int
+    ) -> dict[str, Any] | None:
+        """Go on to the next model, which the process remembers for its other calls.
+
+        Args:
+            brief: The call's own.
+            fields: What the process knows of endpoints; it learns from this.
+            turn: How many turns the caller has had.
+
+        Returns:
+            The part of a session to be asked for; None if nothing changes.
+        """
+        is_default = brief.settings.transcription_model == DEFAULT_TRANSCRIBER
+        if not is_default or turn > _FIRST_TURNS or turn == self._stepped_in:
+            return None
+        endpoint = brief.endpoint
+        step = _next(fields.known(endpoint), brief.session.transcription_fallback)
+        if step is None:
+            return None
+        self._stepped_in = turn
+        fields.add(endpoint, step)
+        refused = fields.known(endpoint)
+        if endpoint.dialect is Dialect.BETA:
+            session = beta_session(brief.session, refused)
+            name = "input_audio_transcription"
+            return {name: session.get(name)}
+        given = ga_session(brief.session, refused)["audio"]["input"]
+        words = {"transcription": given.get("transcription")}
+        return {"type": "realtime", "audio": {"input": words}}
+
+
+def _next(refused: Refused, fallback: str | None) -> OptionalField | None:
+    if fallback is not None and OptionalField.TRANSCRIBER not in refused:
+        return OptionalField.TRANSCRIBER
+    if OptionalField.TRANSCRIPTION not in refused:
+        return OptionalField.TRANSCRIPTION
+    return None
