@@ -4,7 +4,8 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
+import sysconfig
+import venv
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,7 +18,7 @@ from attrs import field, frozen
 from .rooms import tests
 
 _PYTEST = (
-    sys.executable, "-m", "pytest", "-x", "-q", "--tb=short", "-p", "no:cacheprovider",
+    "-m", "pytest", "-x", "-q", "--tb=short", "-p", "no:cacheprovider",
     "-p", "tests.mutants.plugin",
 )  # fmt: skip
 # No test at all, or a command line that pytest does not know: our own fault.
@@ -87,6 +88,7 @@ class Workplace:
             if (tree / name).is_file():
                 (root / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(tree / name, root / name)
+        _make_environment(root)
         return cls(root)
 
     async def look(
@@ -147,13 +149,15 @@ class Workplace:
         environ = {
             **os.environ,
             **more,
-            # Also for the programs that tests start: the tree here, not the installed one.
-            "PYTHONPATH": str(self.root),
             "TMPDIR": str(self.temporary),
         }
         with printed.open("wb") as output:
             process = await trio.lowlevel.open_process(
-                [*_PYTEST, *tests(self.root, room)],
+                [
+                    str(_environment(self.root) / "bin" / "python"),
+                    *_PYTEST,
+                    *tests(self.root, room),
+                ],
                 cwd=self.root,
                 env=environ,
                 stdin=subprocess.DEVNULL,
@@ -172,6 +176,22 @@ class Workplace:
                 with trio.CancelScope(shield=True):
                     await process.wait()
         return Run(code, printed.read_text("utf-8", "replace"))
+
+
+def _environment(root: Path) -> Path:
+    return root / ".venv"
+
+
+def _make_environment(root: Path) -> None:
+    """An environment with all that is installed, in which the copy comes first.
+
+    So it does for programs that tests start, wherever and with whatever variables.
+    """
+    venv.create(_environment(root), symlinks=True)
+    (packages,) = _environment(root).glob("lib/python*/site-packages")
+    installed = sysconfig.get_path("purelib")
+    lines = [str(root), f"import site; site.addsitedir({installed!r})", ""]
+    (packages / "workplace.pth").write_text("\n".join(lines), "utf-8")
 
 
 def _forget_compiled(file: Path) -> None:
