@@ -81,9 +81,10 @@ async def _serve(
             async with open_services(settings, environ, faults=faults) as services:
                 watching.cancel(reason="the service is open")
                 _settle()
-                starting.start_soon(_ask_for_the_key, settings)
-                await Server(services).serve(signals)
-                starting.cancel_scope.cancel(reason="the service stops")
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(_ask_for_the_key, settings)
+                    await Server(services).serve(signals)
+                    nursery.cancel_scope.cancel(reason="the service stops")
 
 
 async def _stop_on_signal(

@@ -26,7 +26,7 @@ MALFORMED = [
     '{"type":"response.output_audio.delta"}',
     '{"type":"response.output_audio.delta","response_id":"r","item_id":"i","delta":"%"}',
     '{"type":"response.done"}',
-    '{"type":"response.created","response":{"id":5}}',
+    '{"type":"response.created","response":5}',
 ]
 
 
@@ -40,6 +40,7 @@ MALFORMED = [
         {"type": "error", "error": {"message": "x", "code": 5, "extra": [1]}},
         {"type": "error", "error": "a bare sentence"},
         {"type": "error"},
+        {"type": "response.created", "response": {"id": 5}},
     ],
 )
 async def test_an_unknown_event_or_field_changes_nothing(event: dict[str, Any]) -> None:

@@ -92,7 +92,6 @@ async def no_http(stream: trio.SocketStream) -> None:
         with_status(200, b'{"system":5}'),
         with_status(200, b'{"system":" "}'),
         with_status(200, b'{"system":"' + b"x" * 262_144 + b'"}'),
-        with_status(200, b'{"system":"\xff"}'),
     ],
 )
 async def test_a_service_that_is_of_no_use_is_passed_over(
@@ -109,3 +108,12 @@ async def test_a_service_that_is_of_no_use_is_passed_over(
     assert len(asked.requests) == 1
     warnings = [line for line in lines if line["log_level"] == "warning"]
     assert [line["event"] for line in warnings] == ["instructions service failed"]
+
+
+async def test_bytes_that_are_no_text_cost_themselves_and_not_the_instructions() -> (
+    None
+):
+    with log():
+        async with web(with_status(200, b'{"system":"Be \xffkind."}')) as asked:
+            text = await told("", OPENAI_URL_INSTRUCTIONS=f"{asked.url}/prompt")
+    assert text == "Be \ufffdkind."

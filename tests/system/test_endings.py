@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 
 from tests.peers.core import FakeCore, calling, silence
 from tests.peers.model import ScriptedSession, scripted_model
-from trio_sts import plan
+from trio_sts.legs.model import ModelLeg
+from trio_sts.legs.setup import set_up
+from trio_sts.wire.realtime.session import SessionConfig
 
 from .service import Service, serving
 
@@ -39,17 +41,16 @@ async def service_stops(_: FakeCore, __: ScriptedSession, service: Service) -> N
     await trio.lowlevel.checkpoint()
 
 
-@pytest.fixture(name="fragile_plan")
-def _fragile_plan(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A call whose id has ``crash`` in it crashes when its session is planned."""
-    build = plan.session_config
+@pytest.fixture(name="fragile_setup")
+def _fragile_setup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call whose id has ``crash`` in it crashes once its model is connected."""
 
-    def fragile(settings: Any, instructions: str, tools: Any) -> Any:
-        if "crash" in instructions:
+    async def fragile(leg: ModelLeg, config: SessionConfig, fields: Any) -> Any:
+        if "crash" in config.instructions:
             raise RuntimeError("boom")
-        return build(settings, instructions, tools)
+        return await set_up(leg, config, fields)
 
-    monkeypatch.setattr(plan, "session_config", fragile)
+    monkeypatch.setattr("trio_sts.nursery.set_up", fragile)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ async def test_whoever_ends_a_call_the_other_gets_the_right_code(
     assert [line["event"] for line in lines].count("call ended") == 1
 
 
-@pytest.mark.usefixtures("fragile_plan")
+@pytest.mark.usefixtures("fragile_setup")
 async def test_one_crashing_call_touches_no_other() -> None:
     async with (
         scripted_model() as model,
@@ -136,7 +137,7 @@ async def test_a_stop_that_waited_long_enough_closes_the_rest_with_1001() -> Non
             await service.stopped.wait()
 
 
-@pytest.mark.usefixtures("fragile_plan")
+@pytest.mark.usefixtures("fragile_setup")
 async def test_200_calls_ended_in_every_way_leave_nothing_behind() -> None:
     process = psutil.Process()
     endings: list[Ending | None] = [

@@ -10,6 +10,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.peers.core import calling, silence
 from tests.peers.model import ScriptedSession, scripted_model
+from tests.peers.voice import voice
 
 from .kit import goes_on, log, talking
 from .service import Service, serving
@@ -191,7 +192,7 @@ async def test_the_longest_call_ends_with_1000_and_a_reason(
     async with talking(STS_MAX_CALL_S="5", STS_IDLE_S="3") as talk:
         begun_at = trio.current_time()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(talk.core.speak, silence(20_000))
+            nursery.start_soon(talk.core.speak, voice(20_000))
             await answer_once(talk.session)
             assert await talk.core.wait_closed(10) == 1000
             nursery.cancel_scope.cancel()

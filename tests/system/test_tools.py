@@ -119,6 +119,7 @@ async def test_a_hangup_that_only_says_that_it_failed_still_ends_the_call(
     async with avr_desk(tmp_path) as desk:
         desk.ami.answers["/hangup"] = AmiAnswer(404)
         async with desk.session.response() as response:
+            await response.say(tone(100, rate_hz=24000), "Goodbye.")
             await response.call("avr_hangup")
         # Not after the 3 s in which AVR Core would end a call that avr-ami has dropped.
         assert await desk.core.wait_closed(2) == 1000
@@ -151,6 +152,8 @@ async def test_a_stop_leaves_no_host_of_javascript_behind(tmp_path: Path) -> Non
     assert not [line for line in service.log if line["level"] == "error"]
     says = [line for line in service.log if line["event"] == "tool says"]
     assert [line["level"] for line in says] == ["warning"]
+
+    assert [line["call_id"] for line in says] == ["call-1"], says
 
 
 async def test_a_start_that_fails_is_one_line_beside_javascript_too(
