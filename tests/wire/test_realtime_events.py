@@ -102,7 +102,7 @@ def test_a_call_with_openai_is_understood() -> None:
         events.OutputItemAdded(
             Item("item_2", "message", "assistant", "in_progress"), "resp_1"
         ),
-        events.UnknownEvent("response.content_part.added"),
+        events.UnknownEvent("response.content_part.added", "resp_1"),
         *SPOKEN,
         events.ItemDone(ANSWER),
         events.OutputItemDone(ANSWER, "resp_1"),
@@ -138,7 +138,7 @@ def test_azure_fails_a_transcription_and_the_call_goes_on() -> None:
     )
 
     assert decoded(AZURE) == [
-        events.UnknownEvent("response.content_part.done"),
+        events.UnknownEvent("response.content_part.done", "resp_1"),
         events.TranscriptionFailed("item_1", error),
     ]
 
@@ -319,22 +319,12 @@ NASTY: list[str | bytes] = [
     '{"type": "response.done"}',
     '{"type": "response.done", "response": null}',
     '{"type": "response.done", "response": []}',
-    '{"type": "response.done", "response": {}}',
-    '{"type": "response.done", "response": {"id": 5}}',
-    '{"type": "response.done", "response": {"id": "r", "status": 1}}',
-    '{"type": "response.done", "response": {"id": "r", "output": {}}}',
-    '{"type": "response.done", "response": {"id": "r", "output": ["x"]}}',
     '{"type": "session.created"}',
     '{"type": "session.created", "session": "x"}',
-    '{"type": "conversation.item.added", "item": {"id": "a"}}',
-    '{"type": "conversation.item.added", "item": {"id": 1, "type": "message"}}',
     '{"type": "input_audio_buffer.speech_started", "item_id": 7}',
     '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": "1"}',
     '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": true}',
     '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1e999}',
-    '{"type": "response.created", "response": {"id": "r", "output": [{"id": 0.5}]}}',
-    '{"type": "response.output_item.done", "item": {}}',
-    '{"type": "response.output_audio.done", "item_id": "i", "content_index": 0.5}',
 ]
 
 
@@ -346,6 +336,109 @@ def test_a_malformed_event_is_a_bad_message_with_a_short_text(
         decode_event(nasty)
 
     assert 0 < len(str(caught.value)) < 120
+
+
+ESSENTIAL_BUT_ODD: list[tuple[str, events.ServerEvent]] = [
+    (
+        '{"type": "response.done", "response": {}}',
+        events.ResponseDone(Response("")),
+    ),
+    (
+        '{"type": "response.done", "response": {"id": 5}}',
+        events.ResponseDone(Response("")),
+    ),
+    (
+        '{"type": "response.done", "response": {"id": "r", "status": 1}}',
+        events.ResponseDone(Response("r")),
+    ),
+    (
+        '{"type": "response.done", "response": {"id": "r", "output": {}}}',
+        events.ResponseDone(Response("r")),
+    ),
+    (
+        '{"type": "response.created", "response": {"id": "r", "output": [{"id": 0}]}}',
+        events.ResponseCreated(Response("r")),
+    ),
+]
+
+
+@pytest.mark.parametrize(("odd", "event"), ESSENTIAL_BUT_ODD, ids=range(5))
+def test_a_response_begins_and_ends_although_its_fields_are_odd(
+    odd: str, event: events.ServerEvent
+) -> None:
+    assert decode_event(odd) == event
+
+
+@pytest.mark.parametrize(
+    "faulty",
+    [
+        "x",
+        None,
+        [],
+        {},
+        {"type": "message"},
+        {"id": "i9"},
+        {"id": 1, "type": "message"},
+        {"id": "i9", "type": ["message"]},
+        {"id": "i9", "type": "function_call", "call_id": 7},
+        {"id": "i9", "type": "function_call", "arguments": {}},
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_faulty_item_costs_itself_and_not_the_end_of_its_response(
+    faulty: object, first: bool
+) -> None:
+    good = {
+        "id": "i1",
+        "type": "function_call",
+        "call_id": "c1",
+        "name": "look_up",
+        "arguments": "{}",
+    }
+    output = [faulty, good] if first else [good, faulty]
+    event = one(
+        type="response.done",
+        response={"id": "r", "status": "completed", "output": output},
+    )
+    call = Item("i1", "function_call", call_id="c1", name="look_up", arguments="{}")
+    assert isinstance(event, events.ResponseDone)
+    assert (event.response.id, event.response.status) == ("r", "completed")
+    # One that only lacks something is kept with what it has.
+    assert [item for item in event.response.output if item.call_id] == [call]
+
+
+def test_an_item_may_lack_its_id_or_its_type() -> None:
+    output = [{"type": "message"}, {"id": "i9"}, {}]
+    event = one(type="response.done", response={"id": "r", "output": output})
+    found = (Item(type="message"), Item("i9"), Item())
+    assert event == events.ResponseDone(Response("r", output=found))
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"type": "conversation.item.added", "item": {"id": 1, "type": "message"}},
+        {"type": "conversation.item.added"},
+        {"type": "conversation.item.done", "item": []},
+        {"type": "response.output_item.added", "item": "i"},
+        {"type": "response.output_item.done", "item": {"id": 0.5}},
+        {"type": "response.output_audio.done", "item_id": "i", "content_index": 0.5},
+        {"type": "response.audio.done", "item_id": 5},
+        {"type": "response.output_audio_transcript.delta", "delta": 5},
+        {"type": "response.output_audio_transcript.done", "transcript": []},
+        {"type": "input_audio_buffer.committed", "item_id": {}},
+        {"type": "input_audio_buffer.timeout_triggered", "item_id": 7},
+        {"type": "conversation.item.input_audio_transcription.completed"},
+        {"type": "conversation.item.input_audio_transcription.failed", "error": []},
+    ],
+    ids=repr,
+)
+def test_a_dispensable_event_of_an_odd_shape_counts_as_unknown(odd: Event) -> None:
+    event = one(**odd, response_id="r")
+    assert isinstance(event, events.UnknownEvent)
+    # It is a sign of life of its response all the same.
+    assert event.response_id == "r"
 
 
 @pytest.mark.parametrize(

@@ -63,12 +63,17 @@ EVENTS: list[requests.ClientEvent] = [
     requests.CreateFunctionCall("call_1", "lookup", "{}", event_id="e2"),
     requests.CreateFunctionOutput("call_1", '{"ok": true}'),
     requests.CreateFunctionOutput("call_1", "", event_id="e3"),
+    requests.RefuseApproval("approval_1", "Nobody can approve it."),
+    requests.RefuseApproval("approval_1", "Nobody can approve it.", event_id="e8"),
     requests.TruncateItem("item_1", 1250),
     requests.TruncateItem("item_1", 0, 1, event_id="e4"),
     requests.DeleteItem("item_1"),
     requests.DeleteItem("item_1", event_id="e5"),
     requests.CreateResponse(),
     requests.CreateResponse("Greet the caller.", {"turn": "1"}, "e6"),
+    requests.CreateResponse(tool_choice="none"),
+    requests.CreateResponse(audio=True),
+    requests.CreateResponse("Go on.", tool_choice="none", audio=True),
     requests.CancelResponse(),
     requests.CancelResponse("resp_1", event_id="e7"),
 ]
@@ -160,7 +165,22 @@ def test_truncation_and_speed_have_their_own_form() -> None:
 def test_every_event_is_one_that_openai_declares(
     event: requests.ClientEvent, dialect: Dialect
 ) -> None:
+    if dialect is Dialect.BETA and isinstance(event, requests.RefuseApproval):
+        # It knows of no remote servers, so that nobody asks for an approval there.
+        return
     assert client_faults(sent(event, dialect), dialect) == []
+
+
+def test_a_refusal_has_an_id_of_its_own_that_an_endpoint_takes() -> None:
+    items = [
+        sent(requests.RefuseApproval(request_id, "No."))["item"]
+        for request_id in ("mcpr_1", "mcpr_" + "a" * 40 + "1", "mcpr_" + "a" * 40 + "2")
+    ]
+    ids = [item["id"] for item in items]
+    assert len({*ids}) == 3
+    # The Realtime API takes no longer ones.
+    assert all(0 < len(each) <= 32 for each in ids)
+    assert items[0]["approval_request_id"] == "mcpr_1"
 
 
 def test_every_kind_of_event_is_judged() -> None:

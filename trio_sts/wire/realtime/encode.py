@@ -15,6 +15,9 @@ from .requests import (
 )
 from .session import Dialect
 
+# An item's id has 32 characters at most; the last ones of another id tell it apart.
+_ID_CHARS = 24
+
 _Item = CreateMessage | CreateFunctionCall | CreateFunctionOutput | RefuseApproval
 _Control = UpdateSession | TruncateItem | DeleteItem | CreateResponse | CancelResponse
 
@@ -74,6 +77,7 @@ def _item(event: _Item, dialect: Dialect) -> dict[str, Any]:
             }
         case RefuseApproval(request_id, reason):
             return {
+                "id": f"refusal_{request_id[-_ID_CHARS:]}",
                 "type": "mcp_approval_response",
                 "approval_request_id": request_id,
                 "approve": False,
