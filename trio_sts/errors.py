@@ -11,7 +11,7 @@
     │   ├── ModelRefused     it said no for good: key, quota, model, format; never retried
     │   └── ModelUnreachable it could not be reached within the budget
     ├── ToolFault            the operator: a tool's file is wrong, so it is not offered
-    └── ToolError            a tool could not do its work; the text may be told to the model
+    └── ToolError            a tool could not do its work; the text may go to the model
 """
 
 
@@ -39,14 +39,14 @@ class PeerFault(StsError):
     """A peer broke a rule of its leg, and the leg has to be closed for it.
 
     Attributes:
-        code: The close code that it gets: 1003, 1008 or 1009.
-        told: Why, in plain words, fit for that peer.
+        code: The close code that it gets: 1002, 1003, 1007, 1008 or 1009.
+        reason_for_caller: What went wrong, in plain words, fit for that peer.
     """
 
-    def __init__(self, code: int, told: str) -> None:
-        super().__init__(told)
+    def __init__(self, code: int, reason_for_caller: str) -> None:
+        super().__init__(reason_for_caller)
         self.code = code
-        self.told = told
+        self.reason_for_caller = reason_for_caller
 
 
 class LegClosed(StsError):
@@ -68,12 +68,12 @@ class ModelError(StsError):
 
     Attributes:
         code: The Realtime API's error code or ``http_<status>``; None if there was none.
-        told: What a caller's operator may be told, without secrets.
+        reason_for_caller: What went wrong, fit for the caller: without secrets.
     """
 
-    def __init__(self, told: str, *, code: str | None = None) -> None:
-        super().__init__(f"{told} ({code})" if code else told)
-        self.told = told
+    def __init__(self, reason_for_caller: str, *, code: str | None = None) -> None:
+        super().__init__(f"{reason_for_caller} ({code})" if code else reason_for_caller)
+        self.reason_for_caller = reason_for_caller
         self.code = code
 
 

@@ -110,7 +110,7 @@ class Call:
             async with trio.open_nursery() as self._sockets:
                 if await self._accept(stream):
                     try:
-                        await self._talk()
+                        await self._hold()
                     finally:
                         self.free_place(self)
                         with trio.move_on_after(CLOSE_S, shield=True):
@@ -118,7 +118,7 @@ class Call:
                         self._over()
                 self._sockets.cancel_scope.cancel(reason="the call is over")
 
-    async def _talk(self) -> None:
+    async def _hold(self) -> None:
         """The life of the call: it is over when its scope is cancelled."""
         try:
             with self._scope:
@@ -199,7 +199,7 @@ class Call:
         try:
             await self._dial(budget_s)
         except* ModelError as group:
-            self._relay.model_failed("no model", _told(group))
+            self._relay.model_failed("no model", _reason_for_caller(group))
 
     async def _dial(self, budget_s: float | None) -> None:
         """Dial while the instructions are being found, then set the session up."""
@@ -245,7 +245,7 @@ class Call:
         """What is this call's own, found once."""
         if self._brief is None:
             services = self.services
-            told = await resolve(
+            found = await resolve(
                 services.settings,
                 self.uuid,
                 self._metadata,
@@ -253,9 +253,9 @@ class Call:
                 provider_config=self._provider_config,
             )
             self._brief = brief(
-                services.settings, services.endpoint, services.registry, told
+                services.settings, services.endpoint, services.registry, found
             )
-            if told.config.record is False:
+            if found.config.record is False:
                 self._transcript.discard()
         return self._brief
 
@@ -302,7 +302,7 @@ class Call:
         self._transcript.write(kind, fields)
 
     def _over(self) -> None:
-        """Let the model's socket go, and leave one line in the log."""
+        """Let the model's socket be closed, and write one line to the log."""
         self._model_over.set()
         ending = self.ending or _STOPPING
         own = self.services.settings if self._brief is None else self._brief.settings
@@ -321,10 +321,10 @@ class Call:
         self._relay.log.info("call ended", **fields)
 
 
-def _told(group: BaseExceptionGroup[ModelError]) -> str:
+def _reason_for_caller(group: BaseExceptionGroup[ModelError]) -> str:
     """Why there is no model, in words for the caller's side."""
     error: ModelError | BaseExceptionGroup[ModelError] = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     _log.warning("no model", why=str(error))
-    return f"The assistant is not available: {error.told}."
+    return f"The assistant is not available: {error.reason_for_caller}."

@@ -85,7 +85,9 @@ class Relay:
         except LegClosed:
             self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
-            self.actions.end(EndCall(fault.code, "caller leg faulty", fault.told))
+            self.actions.end(
+                EndCall(fault.code, "caller leg faulty", fault.reason_for_caller)
+            )
 
     async def watch_caller(self) -> None:
         """See that the caller leg takes what is posted to it."""
@@ -94,7 +96,9 @@ class Relay:
         except LegClosed:
             self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
         except PeerFault as fault:
-            self.actions.end(EndCall(fault.code, "caller does not read", fault.told))
+            self.actions.end(
+                EndCall(fault.code, "caller does not read", fault.reason_for_caller)
+            )
 
     def model_ready(
         self, model: ModelSide, info: SessionInfo, welcome_message: str | None
@@ -185,7 +189,7 @@ class Relay:
     def _from_model(
         self, model: ModelSide, event: events.ServerEvent | BadMessage
     ) -> None:
-        # A leg that was given up may still be talking while it is being closed.
+        # A leg that was given up may still send while it is being closed.
         if model is not self.model:
             return
         self.perform(self.core.from_model(event, trio.current_time()))

@@ -40,14 +40,14 @@ class Server:
     services: Services
     draining: bool = False
     # Those that take a place, and those whose sockets are not closed yet.
-    _talking: set[Call] = field(factory=set[Call])
+    _active: set[Call] = field(factory=set[Call])
     _calls: set[Call] = field(factory=set[Call])
     _quiet: trio.Event = field(factory=trio.Event)
 
     @property
     def calls(self) -> int:
         """How many calls take a place."""
-        return len(self._talking)
+        return len(self._active)
 
     @property
     def full(self) -> bool:
@@ -111,7 +111,7 @@ class Server:
                 request = await read_head(stream)
                 if request is not None:
                     await self._admit(*request)
-        # One crash must not stop the server: see the log, and let the others talk on.
+        # One crash must not stop the server: it is logged, and the other calls go on.
         except* Exception:  # noqa: BLE001
             _log.exception("connection crashed")
 
@@ -142,13 +142,13 @@ class Server:
         yield from public_warnings(self.services.registry.problems)
 
     async def _call(self, stream: ReplayStream) -> None:
-        call = Call(self.services, self._talking.discard)
-        self._talking.add(call)
+        call = Call(self.services, self._active.discard)
+        self._active.add(call)
         self._calls.add(call)
         try:
             await call.run(stream)
         finally:
-            self._talking.discard(call)
+            self._active.discard(call)
             self._calls.discard(call)
             if not self._calls:
                 self._quiet.set()

@@ -321,7 +321,7 @@ async def fail_politely(call: Call, code: int) -> None:
     await wait_all_tasks_blocked()
     assert isinstance(call.outcome, PeerFault)
     assert call.outcome.code == code
-    call.leg.post(Failure(call.outcome.told))
+    call.leg.post(Failure(call.outcome.reason_for_caller))
     await end(call, code)
 
 
@@ -340,7 +340,7 @@ async def test_a_peer_that_does_not_read_is_given_up_after_the_stall(
         assert trio.current_time() - started == pytest.approx(5, abs=0.05)
         assert isinstance(call.outcome, PeerFault)
         assert call.outcome.code == 1008
-        call.leg.post(Failure(call.outcome.told))
+        call.leg.post(Failure(call.outcome.reason_for_caller))
         started = trio.current_time()
         await end(call, 1008)
         assert trio.current_time() - started == pytest.approx(2)
@@ -355,7 +355,7 @@ async def test_a_peer_that_reads_again_learns_why_it_was_given_up(
         call.leg.post(*[FRAME] * 10)
         await trio.sleep(5.1)
         assert isinstance(call.outcome, PeerFault)
-        call.leg.post(Failure(call.outcome.told))
+        call.leg.post(Failure(call.outcome.reason_for_caller))
         async with trio.open_nursery() as nursery:
             nursery.start_soon(end, call, 1008)
             await trio.sleep(1)

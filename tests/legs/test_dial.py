@@ -149,7 +149,10 @@ async def test_a_certificate_of_somebody_else_is_not_trusted(
     async with scripted_model(tls=tls) as model:
         failure = await fails(an_endpoint(model.url, connect_budget_s=1))
 
-        assert failure.told == "the certificate of the model's endpoint is not trusted"
+        assert (
+            failure.reason_for_caller
+            == "the certificate of the model's endpoint is not trusted"
+        )
         assert model.sessions == []
 
 
@@ -164,7 +167,7 @@ async def test_a_peer_that_does_not_speak_tls(
         secure = url.replace("ws:", "wss:")
         failure = await fails(an_endpoint(secure, connect_budget_s=1))
 
-        assert failure.told == "TLS with the model's endpoint failed"
+        assert failure.reason_for_caller == "TLS with the model's endpoint failed"
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
@@ -230,7 +233,9 @@ async def test_a_silent_endpoint_gets_its_time_and_no_more(
             an_endpoint(url, connect_timeout_s=4, connect_budget_s=10)
         )
 
-        assert failure.told == "the model's endpoint did not answer in time"
+        assert (
+            failure.reason_for_caller == "the model's endpoint did not answer in time"
+        )
         assert trio.current_time() - start <= 10
         assert len(knocks) == 3
 
@@ -276,7 +281,7 @@ async def test_nobody_listens(autojump_clock: trio.testing.MockClock) -> None:
 
     failure = await fails(an_endpoint(f"ws://127.0.0.1:{port}/rt", connect_budget_s=1))
 
-    assert failure.told == "no connection to the model's endpoint"
+    assert failure.reason_for_caller == "no connection to the model's endpoint"
 
 
 class NoNames(trio.abc.HostnameResolver):
@@ -299,7 +304,10 @@ async def test_an_unknown_name(autojump_clock: trio.testing.MockClock) -> None:
 
     failure = await fails(an_endpoint("ws://nowhere.example/rt", connect_budget_s=1))
 
-    assert failure.told == "the name of the model's endpoint cannot be resolved"
+    assert (
+        failure.reason_for_caller
+        == "the name of the model's endpoint cannot be resolved"
+    )
 
 
 @pytest.mark.parametrize(
@@ -340,7 +348,7 @@ async def test_a_close_with_4000_is_final() -> None:
         failure = await fails(an_endpoint(model.url))
 
         assert isinstance(failure, ModelRefused)
-        assert "4000" in failure.told
+        assert "4000" in failure.reason_for_caller
         assert "sk-secret" not in str(failure)
 
 
@@ -380,6 +388,8 @@ async def test_a_session_that_is_never_created_is_no_session(
         start = trio.current_time()
         failure = await fails(an_endpoint(model.url, connect_budget_s=15))
 
-        assert failure.told == "the model's endpoint did not answer in time"
+        assert (
+            failure.reason_for_caller == "the model's endpoint did not answer in time"
+        )
         assert trio.current_time() - start <= 15
         assert model.knocks == 2

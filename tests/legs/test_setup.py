@@ -181,7 +181,7 @@ async def test_a_mandatory_field_cannot_be_left_out(
 
     assert isinstance(failure, ModelRefused)
     assert failure.code == "invalid_value"
-    assert (param or "session") in failure.told
+    assert (param or "session") in failure.reason_for_caller
     assert session.types == ["session.update"]
 
 
@@ -289,7 +289,7 @@ async def test_a_wrong_format_echo_is_final(way: str, shown: Event) -> None:
     failure, (session,) = await tried(change, config)
 
     assert isinstance(failure, ModelRefused)
-    assert way in failure.told
+    assert way in failure.reason_for_caller
     assert len(session.types) == 1
 
 
@@ -357,7 +357,7 @@ async def test_an_endpoint_that_always_drops_the_set_up_is_given_up(
     failure, sessions = await tried(drop, connect_budget_s=8)
 
     assert isinstance(failure, ModelUnreachable)
-    assert "1011" in failure.told
+    assert "1011" in failure.reason_for_caller
     assert trio.current_time() - start <= 8.5
     assert 3 < len(sessions) < 20
 

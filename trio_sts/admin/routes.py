@@ -1,4 +1,4 @@
-"""What plain HTTP requests on the port are told."""
+"""The answers to plain HTTP requests on the port."""
 
 from collections.abc import Iterable
 from http import HTTPStatus
@@ -22,7 +22,7 @@ def answer(
 
     ``/healthz`` says that the process is alive, ``/readyz`` that it would take one more
     call; a ready service names its ``warnings``, which are fit for anybody who reaches the
-    port. AVR's legacy HTTP transport is told where to go.
+    port. AVR's legacy HTTP transport gets the ``ws://`` form to use.
     """
     if method in {"GET", "HEAD"} and path == "/healthz":
         return HTTPStatus.OK, "ok\n"

@@ -44,7 +44,7 @@ _BOUNDS = Bounds(
     # The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
     # with the instructions and all tools in it, is what can be big.
     max_message_bytes=16 * 1024 * 1024,
-    # Caller audio older than this answers nobody any more.
+    # Caller audio older than this is of no use any more.
     max_audio_ms=10_000,
     # A call has a few in a minute. An endpoint that leaves this many unread is gone.
     max_controls=1000,
@@ -98,7 +98,7 @@ async def dial(
                 failure = exc
                 _log.warning("model not reached", why=str(exc))
             await trio.sleep(pause_s)
-    # What the last whole attempt met says more than that the time was up.
+    # Why the last whole attempt failed says more than that the time was up.
     raise failure
 
 
@@ -116,10 +116,10 @@ def said_no(error: ErrorDetail) -> ModelError:
 
 def hung_up(closed: LegClosed) -> ModelError:
     """What the end of a connection means before a session is set up."""
-    told = f"the model's endpoint closed the connection with code {closed.code}"
+    reason = f"the model's endpoint closed the connection with code {closed.code}"
     if closed.code == _CLOSED_FOR_GOOD:
-        return ModelRefused(told)
-    return ModelUnreachable(told)
+        return ModelRefused(reason)
+    return ModelUnreachable(reason)
 
 
 async def _try(
@@ -205,16 +205,16 @@ def _not_connected(exc: BaseException) -> ModelError:
     cause = exc if isinstance(exc, OSError) else exc.__cause__
     match cause:
         case socket.gaierror():
-            told = "the name of the model's endpoint cannot be resolved"
+            reason = "the name of the model's endpoint cannot be resolved"
         case ssl.SSLCertVerificationError():
             # It will be the same certificate the next time.
-            told = "the certificate of the model's endpoint is not trusted"
-            return ModelRefused(told)
+            reason = "the certificate of the model's endpoint is not trusted"
+            return ModelRefused(reason)
         case ssl.SSLError():
-            told = "TLS with the model's endpoint failed"
+            reason = "TLS with the model's endpoint failed"
         case _:
-            told = "no connection to the model's endpoint"
-    return ModelUnreachable(told)
+            reason = "no connection to the model's endpoint"
+    return ModelUnreachable(reason)
 
 
 def _rejected(rejection: ConnectionRejected) -> ModelError:
@@ -224,8 +224,8 @@ def _rejected(rejection: ConnectionRejected) -> ModelError:
         return said_no(detail)
     if status in _REFUSALS:
         return ModelRefused(_REFUSALS[status], code=f"http_{status}")
-    told = "the model's endpoint does not open a WebSocket"
-    return ModelUnreachable(told, code=f"http_{status}")
+    reason = "the model's endpoint does not open a WebSocket"
+    return ModelUnreachable(reason, code=f"http_{status}")
 
 
 def _error_in(body: bytes | None) -> ErrorDetail | None:

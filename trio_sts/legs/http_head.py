@@ -162,7 +162,7 @@ async def respond(
 def has_token(head: RequestHead, token: str) -> bool:
     """Whether a request carries the token, in its header or its query string.
 
-    Compared in constant time. An empty token lets everybody in.
+    Compared in constant time. Where no token is set every request has it.
     """
     if not token:
         return True

@@ -54,7 +54,7 @@ class ServerCodec(Codec[_M_contra], Protocol[_M_contra]):
 
 @frozen
 class Liveness:
-    """When a peer is gone that nobody has heard of.
+    """When a peer that sends no close frame counts as gone.
 
     Attributes:
         ping_every_s: How long after a pong the next ping is sent.

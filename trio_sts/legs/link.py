@@ -29,7 +29,7 @@ from .transport import OnBinary, Transport
 
 _M = TypeVar("_M")
 
-# Closing the socket of a cancelled task waits for nobody; this only says so.
+# A cancelled task closes its socket without waiting; this bounds it all the same.
 _DROP_S = 1.0
 _GONE = (
     ConnectionClosed,
@@ -164,7 +164,7 @@ class Link(Generic[_M]):
         await trio.sleep_forever()
 
     async def watch_peer(self, liveness: Liveness) -> None:
-        """Close the socket of a peer that is gone without a word; ends with the link."""
+        """Close the socket of a peer that is gone without a close; ends with the link."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._ping, liveness)
             await self.outbox.stuck(liveness.silent_s)
@@ -224,7 +224,7 @@ async def start_link(
         codec: What posted messages are on the wire.
         bounds: How much the link holds.
         ends_with_reader: Whether the socket is closed as soon as nothing is read any
-            more. A server has still to say why; a client has nothing to say.
+            more. A server has still to send why; a client has nothing to send.
 
     Raises:
         LegClosed: There was no handshake.
@@ -278,7 +278,7 @@ async def _keep(
     except* ConnectionRejected as group:
         failure = _first(group)
     # The library's reader raises on a host that is no name (UnicodeError), on its own
-    # answer to nonsense, and when nonsense meets a closing socket.
+    # answer to bytes that break the protocol, and when those reach a closing socket.
     except* (
         *(ConnectionClosed, ProtocolError, h11.ProtocolError),
         *(UnicodeError, trio.TooSlowError),

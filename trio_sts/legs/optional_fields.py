@@ -90,7 +90,7 @@ def _tool(index: int, session: Mapping[str, Any]) -> RemoteServer | None:
 def _server(
     path: str, quoted: Iterable[str], session: Mapping[str, Any]
 ) -> RemoteServer | None:
-    # All tools are blamed, and the message says which of the remote servers it is.
+    # The path names all tools, and the message which of the remote servers it is.
     if path.removeprefix("session.") != "tools":
         return None
     labels = {

@@ -1,4 +1,4 @@
-"""Messages on their way to one socket: posted by anyone, taken by one writer.
+"""Messages that wait for one socket: posted by anyone, taken by one writer.
 
 Posting never waits, so neither leg can hold up the other. What a slow peer makes
 pile up is bounded: audio in milliseconds, where the oldest is the least missed, and
@@ -77,7 +77,7 @@ class Outbox(Generic[_M]):
         return not (busy or self._over.is_set())
 
     async def take(self) -> _M:
-        """The next message; waits for one, and gives way only then.
+        """The next message; waits for one, and is a checkpoint only then.
 
         Raises:
             trio.ClosedResourceError: The outbox is closed.

@@ -88,5 +88,5 @@ async def _connect(
     if event.status_code == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
         raise ModelRefused("the proxy wants another user name or password")
     if event.status_code not in _OK:
-        told = f"the proxy does not reach the endpoint (status {event.status_code})"
-        raise ModelUnreachable(told)
+        reason = f"the proxy does not reach the endpoint (status {event.status_code})"
+        raise ModelUnreachable(reason)

@@ -82,10 +82,13 @@ def check_echo(info: SessionInfo, audio_format: str) -> None:
     Raises:
         ModelRefused: One of them differs: what the caller hears would be noise.
     """
-    for way, shown in ("input", info.input_format), ("output", info.output_format):
+    for direction, shown in (
+        ("input", info.input_format),
+        ("output", info.output_format),
+    ):
         if shown is not None and shown != audio_format:
-            told = f"the model's endpoint answers {shown:.40} to {audio_format} {way}"
-            raise ModelRefused(told)
+            reason = f"the model's endpoint answers {shown:.40} to {audio_format} {direction}"
+            raise ModelRefused(reason)
 
 
 async def _negotiate(
@@ -132,8 +135,8 @@ def _fault(
     # Some endpoints quote what they were sent where a field's name belongs.
     is_name = error.param is not None and _FIELD.fullmatch(error.param)
     about = f": {error.param}" if is_name else ""
-    told = f"the model's endpoint refuses the session{about}"
-    raise ModelRefused(told, code=error.code)
+    reason = f"the model's endpoint refuses the session{about}"
+    raise ModelRefused(reason, code=error.code)
 
 
 def _or_next_transcriber(

@@ -25,7 +25,7 @@ class Offer(Protocol):
     """Send messages now, in one write, or not at all; never waits or raises."""
 
     def __call__(self, *messages: Message) -> bool:
-        """Whether all of them are on their way; if not, none is."""
+        """Whether all of them are being sent; if not, none is."""
         ...
 
 

@@ -23,10 +23,10 @@ from attrs import define, field
 # So many messages, some milliseconds of work, then other tasks have their turn.
 _AT_ONCE: Final = 32
 if sys.platform == "linux":
-    # Sockets are told of once for each arrival. Told of as long as they are readable,
-    # those that are hardly ever silent would be ahead of the others on a full core.
+    # Edge-triggered: a socket is reported once for each arrival. Level-triggered, those
+    # that are readable nearly always would be ahead of the others on a full core.
     _ARRIVALS: Final = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
-    # With these nothing else will arrive, so nothing else would tell of the end itself.
+    # After these nothing else arrives, so nothing else would report the end.
     _LAST: Final = select.EPOLLRDHUP | select.EPOLLHUP | select.EPOLLERR
 
 
@@ -72,8 +72,8 @@ class Reactor:
         """Call ``ready`` whenever the socket can be read, until it returns False.
 
         Args:
-            descriptor: The socket's. Before it is closed, `forget` has to be told.
-            ready: Reads the socket until it is empty, or says `again`; it never waits. It
+            descriptor: The socket's. `forget` has to be called before it is closed.
+            ready: Reads the socket until it is empty, or calls `again`; it never waits. It
                 runs in the reactor's task and this one's context; what it raises is
                 raised here.
         """
@@ -118,7 +118,7 @@ class Reactor:
 
     def _stop(self, descriptor: int) -> None:
         pump = self._pumps.pop(descriptor)
-        # A socket that was closed without a word has been forgotten by epoll itself.
+        # A socket that was closed without `forget` is no longer known to epoll.
         with suppress(OSError):
             self._epoll.unregister(descriptor)
         pump.sleeper.unpark()

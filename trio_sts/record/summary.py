@@ -18,7 +18,7 @@ def summary(
 ) -> dict[str, Any]:
     """The fields of the line: how the call ended and what it was like.
 
-    Nothing in it is anybody's words or number; the cost is in US dollars, in list
+    It has no transcript, digit or number of anybody; the cost is in US dollars, in list
     prices, with the caller's transcripts, and missing for a model without one.
     """
     fields: dict[str, Any] = {

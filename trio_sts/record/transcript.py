@@ -18,8 +18,8 @@ class TranscriptFile:
     """The record of one call; without a folder it keeps nothing.
 
     Every entry reaches the operating system before `write` returns, so that a crash
-    loses nothing. The entries are few and small: writing them holds no call up. A
-    folder that fails in mid-call costs the transcript, with one warning, not the call.
+    loses nothing. The entries are few and small: writing them delays no call. A
+    folder that fails in mid-call ends the transcript, with one warning, not the call.
     """
 
     _file: BinaryIO | None = field(default=None, repr=False)

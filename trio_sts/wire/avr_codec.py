@@ -1,8 +1,8 @@
 """The JSON of the caller's wire, both ways: text to messages and messages to text.
 
 The service reads `FromCore` and writes `ToCore`; a stand-in for AVR Core does the
-reverse. Audio is the bulk, 50 messages a second each way and call, so it goes past
-the converter; everything else goes through it.
+reverse. Audio is the bulk, 50 messages a second in each direction and call, so it does
+not go through the converter; everything else does.
 """
 
 from collections.abc import Mapping

@@ -101,7 +101,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
                 a peer that does not read, so their size is a bound of the sender's.
 
         Returns:
-            Whether they are on their way. If not, nothing of them is, because an
+            Whether they are being sent. If not, nothing of them is, because an
             earlier write is not finished, or because the connection ends: the sender
             keeps them, or drops them, by its own rules, or waits with `send`.
         """
@@ -258,7 +258,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         while True:
             try:
                 passed = self._demux.divide()
-            # Whatever a callback raises is its leg's affair, and `run` raises it there;
+            # What a callback raises belongs to its leg, and `run` raises it there;
             # here it would end every task of the connection's nursery.
             except Exception as exc:  # noqa: BLE001
                 self._fault = exc

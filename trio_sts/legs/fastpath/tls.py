@@ -1,4 +1,4 @@
-"""TLS on a socket without Trio's layers: sealed and opened where the bytes are.
+"""TLS on a socket without Trio's layers, encrypted and decrypted in memory.
 
 `trio.SSLStream` sends and receives through two more streams, with locks and passes
 through the scheduler for each message. Here an `ssl.SSLObject` works on memory, and the
@@ -19,10 +19,10 @@ class TlsStream(trio.abc.Stream):
 
     Errors are those of `trio.SSLStream` with ``https_compatible``: a fault of TLS is a
     `trio.BrokenResourceError` whose cause is the `ssl.SSLError`, and a peer that ends
-    the connection without taking leave of TLS has ended it. Renegotiation, which TLS
+    the connection without a ``close_notify`` has ended it. Renegotiation, which TLS
     1.3 no longer has, counts as a fault.
 
-    Resource handling: closing it closes the socket, after a farewell if that goes
+    Resource handling: closing it closes the socket, after a ``close_notify`` if that goes
     without waiting.
     """
 
@@ -62,7 +62,7 @@ class TlsStream(trio.abc.Stream):
                 await self._flush()
                 self._add(await self._below.read())
             except ssl.SSLError as exc:
-                # The peer is told why, if that goes at once.
+                # The peer gets the alert, if that goes at once.
                 with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
                     self._flush_now()
                 raise trio.BrokenResourceError from exc
@@ -84,7 +84,7 @@ class TlsStream(trio.abc.Stream):
             await self._below.pump(unseal)
 
     async def read(self) -> bytes:
-        """What arrived, at least a byte; empty at the end. Always gives way."""
+        """What arrived, at least a byte; empty at the end. Always a checkpoint."""
         if self._arrived.pending or self._arrived.eof:
             await trio.lowlevel.checkpoint()
         while True:
@@ -122,7 +122,7 @@ class TlsStream(trio.abc.Stream):
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """Send, as every stream does; a cancellation loses the connection's sense."""
+        """Send, as every stream does; a cancellation loses the connection."""
         await trio.lowlevel.checkpoint()
         whole = bytes(data)
         gone = self.write_now(whole) if whole else 0
@@ -143,7 +143,7 @@ class TlsStream(trio.abc.Stream):
         """Close the socket."""
         gone = (ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError)
         with suppress(*gone):
-            # The peer's farewell, which this asks for, is not waited for.
+            # The peer's own close_notify is not waited for.
             self._tls.unwrap()
         with suppress(*gone):
             self._flush_now()

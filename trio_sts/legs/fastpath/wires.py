@@ -1,4 +1,4 @@
-"""The ways to the peer below the tap: a socket, or any other stream of Trio's.
+"""What is below the tap: a socket, or any other stream of Trio's.
 
 The third is in `tls`.
 """
@@ -28,7 +28,7 @@ class Wire(Protocol):
     """
 
     async def pump(self, take: Take) -> None:
-        """Hand on what arrives until ``take`` returns False; gives way in between.
+        """Give what arrives to ``take`` until that returns False; checkpoints in between.
 
         What ``take`` raises comes out here. It gets at least a byte each time, or nothing
         at the end, when it has to return False. It is not always called in this task.
@@ -63,7 +63,7 @@ class SocketWire:
     `send_all` against a second sender, whose bytes would land between two halves of the
     first's; nobody calls it here, for this wire is the only one to write, and it does
     so in one synchronous step or in one task at a time. The descriptor is asked for each
-    time: a closed socket says -1, which is nobody's, where a number kept might be another
+    time: a closed socket's is -1, where a number that was kept might be another
     connection's.
     """
 
@@ -98,7 +98,7 @@ class SocketWire:
         await reactor.pump(descriptor, ready)
 
     async def read(self) -> bytes:
-        """What arrived, at least a byte; empty at the end. Always gives way."""
+        """What arrived, at least a byte; empty at the end. Always a checkpoint."""
         while True:
             # First: a read that fails costs more than the waiting.
             await trio.lowlevel.wait_readable(self.descriptor())

@@ -26,7 +26,7 @@ class Writer:
         """Begin a write, unless another is under way.
 
         Returns:
-            Whether the data is on its way, whole; the rest of what did not go at once is
+            Whether all of the data is being sent; the rest of what did not go at once is
             for `drain`. Nothing of data that was not taken is sent.
         """
         if self._rest or self._broken or self._turn.locked():

@@ -1,6 +1,6 @@
 """The JSON of the model's wire, both ways: text to events and requests to text.
 
-Audio is the bulk of both directions, so it goes past the converter.
+Audio is the bulk of both directions, so it does not go through the converter.
 """
 
 from collections.abc import Mapping

@@ -74,7 +74,7 @@ class ItemDone:
 
 @frozen
 class TranscriptionCompleted:
-    """The caller's words. Some endpoints repeat it with ``status`` in_progress."""
+    """The transcript of the caller's turn. Some endpoints repeat it with ``status`` in_progress."""
 
     item_id: str
     transcript: str = field(default="", repr=False)
@@ -84,7 +84,7 @@ class TranscriptionCompleted:
 
 @frozen
 class TranscriptionFailed:
-    """The caller's words will never come for this item."""
+    """There will be no transcript of this item."""
 
     item_id: str
     error: ErrorDetail = ErrorDetail()

@@ -19,7 +19,7 @@ def input_format(session: Mapping[str, Any]) -> str | None:
 
     Returns:
         ``pcm`` (16 bit, 24 kHz), ``pcmu`` or ``pcma`` (8 kHz). Any other name or rate
-        comes back as the endpoint's own word, such as ``audio/pcm@16000``, so that it
+        comes back as the endpoint's own name, such as ``audio/pcm@16000``, so that it
         equals none of the three. None if the session does not say.
     """
     rate_hz = session.get("input_audio_sampling_rate")

@@ -76,7 +76,7 @@ class SessionInfo:
     """The part of the echoed session that a relay looks at.
 
     ``expires_at`` is in Unix seconds. The formats are ``pcm``, ``pcmu``, ``pcma``, the
-    endpoint's own word if it is none of these, or None if it said nothing.
+    endpoint's own name if it is none of these, or None if it said nothing.
     """
 
     id: str | None = None
