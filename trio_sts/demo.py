@@ -93,7 +93,7 @@ async def _play(record: Path, view: View) -> _Scene:
         model: Endpoint = await nursery.start(serve_model)
         ami_url: str = await nursery.start(ami.serve)
         environ = {
-            "OPENAI_API_KEY": "none",
+            "OPENAI_API_KEY": "any",
             "OPENAI_BASE_URL": model.url,
             "AMI_URL": ami_url,
             "TOOLS_DIR": str(_TOOLS_DIR),
