@@ -94,11 +94,12 @@ async def until_said(process: trio.Process, words: bytes) -> bytes:
     assert process.stdout is not None
     said = b""
     with trio.fail_after(20):
-        while words not in said:
+        while True:
             chunk = await process.stdout.receive_some()
             assert chunk, said
             said += chunk
-    return said
+            if words in said:
+                return said
 
 
 def tool(folder: Path, name: str, text: str) -> None:

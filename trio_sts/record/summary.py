@@ -36,6 +36,7 @@ def summary(
         "caller_audio_s": round(counters.caller_audio_ms / 1000, 1),
         "agent_audio_s": round(counters.agent_audio_ms / 1000, 1),
         "dropped_audio_ms": round(counters.dropped_audio_ms),
+        "unfinished_responses": counters.unfinished_responses,
         "nudges": counters.nudges,
         "retries": counters.retries,
         "reconnects": counters.reconnects,

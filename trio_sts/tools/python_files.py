@@ -74,7 +74,7 @@ class _Loading:
         self._thread_id = threading.get_ident()
         try:
             self.result = _loaded(self.path)
-        except BaseException as exc:  # noqa: BLE001 - whatever a foreign file raises
+        except BaseException as exc:  # noqa: BLE001, ASYNC103  # a foreign file, in a thread
             self.result = LoadedFile(faults=(f"cannot be imported: {exc!r}",))
         finally:
             self._thread_id = None

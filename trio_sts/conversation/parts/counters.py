@@ -22,7 +22,7 @@ Counter = Literal[
     "reconnects",
     "bad_messages",
     "bad_events",
-    "odd_responses",
+    "unfinished_responses",
 ]
 
 
@@ -43,7 +43,7 @@ class Counters:
     bad_messages: int = 0
     bad_events: int = 0
     # That ended otherwise than completed.
-    odd_responses: int = 0
+    unfinished_responses: int = 0
     caller_audio_ms: float = 0
     agent_audio_ms: float = 0
     dropped_audio_ms: float = 0

@@ -137,7 +137,7 @@ def _fail_active(state: State, detail: ErrorDetail, now: float) -> None:
 def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -> None:
     status, reason = response.status, response.reason
     if status not in {"completed", "in_progress"}:
-        state.counters.count("odd_responses")
+        state.counters.count("unfinished_responses")
         state.out.note(
             "info" if status == "cancelled" else "warning",
             "response not completed",
