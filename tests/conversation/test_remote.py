@@ -76,3 +76,16 @@ def test_progress_is_logged_and_other_items_are_not() -> None:
         ("info", {"type": "response.mcp_call.in_progress"}),
         ("warning", {"type": "mcp_list_tools.failed"}),
     ]
+
+
+def test_a_remote_call_that_its_response_does_not_list_is_no_empty_answer() -> None:
+    stage = Stage.ready()
+    stage.created()
+    stage.model(McpProgress("response.mcp_call.in_progress", "m1"))
+    stage.done()
+    assert stage.creates == 0
+    stage.model(McpProgress("response.mcp_call.completed", "m1"))
+    stage.advance(0.9)
+    assert stage.creates == 0
+    stage.advance(0.2)
+    assert stage.creates == 1

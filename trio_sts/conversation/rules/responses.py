@@ -161,7 +161,9 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
 
 def _came_to_something(state: State, response: Response) -> bool:
     audible = state.playout.received_of(response.id) > 0
-    remote = any(item.type.startswith("mcp_") for item in response.output)
+    # Not every endpoint lists what its remote tools do.
+    remote = state.mcp.pending or state.mcp.unanswered
+    remote = remote or any(item.type.startswith("mcp_") for item in response.output)
     return audible or remote or state.calls.made_calls(response.id)
 
 
