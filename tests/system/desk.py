@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
-from functools import partial
+from functools import cache, partial
 
 import trio
 from attrs import define, field, frozen
@@ -23,14 +23,15 @@ from trio_sts.phone.report import Outcome
 
 from .kit import log
 from .service import Service, serving
+from .test_call import tone
 
-_PCM24_MS = 48
 _BURST_MS = 100
 
 
+@cache
 def loud(ms: int) -> bytes:
-    """Agent audio as the model sends it: PCM16LE at 24 kHz that is no silence."""
-    return b"\x00\x10\x00\xf0" * (ms * _PCM24_MS // 4)
+    """Agent audio as the model sends it, and no silence: PCM16LE at 24 kHz."""
+    return tone(ms, rate_hz=24_000)
 
 
 @frozen
