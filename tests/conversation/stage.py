@@ -197,6 +197,9 @@ class Stage:
     def model_lost(self) -> None:
         self._perform(self.conversation.model_lost(self.now))
 
+    def model_failed(self, outcome: str = "no model", reason: str = "It is away.") -> None:
+        self._perform(self.conversation.model_failed(outcome, reason, self.now))
+
     def speech_started(self) -> None:
         self.model(events.SpeechStarted())
 
@@ -262,9 +265,18 @@ class Stage:
         )
 
     def tool_finished(
-        self, call_id: str = "c1", output: str = '"found"', *, ok: bool = True
+        self,
+        call_id: str = "c1",
+        output: str = '"found"',
+        *,
+        ok: bool = True,
+        silent: bool = False,
     ) -> None:
-        self._perform(self.conversation.tool_finished(call_id, output, self.now, ok=ok))
+        self._perform(
+            self.conversation.tool_finished(
+                call_id, output, self.now, ok=ok, silent=silent
+            )
+        )
 
     def answer(self, ms: float, item: str = "i1", response: str = "r1") -> None:
         """A whole response that says something, as fast as the model sends it."""

@@ -44,6 +44,15 @@ class McpCalls:
         """Whether a result has come, and nothing has followed."""
         return self._unanswered
 
+    @property
+    def owes(self) -> bool:
+        """Whether something is still to be said about a remote tool."""
+        return self.pending or self._unanswered
+
+    def runs(self, item_id: str) -> bool:
+        """Whether this call has begun, and its end is still to be told."""
+        return item_id in self._running
+
     def started(self, item_id: str, now: float) -> bool:
         """A remote tool runs; False if that is known."""
         if item_id in self._running or item_id in self._over:
@@ -52,15 +61,16 @@ class McpCalls:
         self._give_up_at = now + _LONGEST_CALL_S
         return True
 
-    def ended(self, item_id: str, now: float, *, response_active: bool) -> None:
-        """It has completed or failed."""
+    def ended(self, item_id: str, now: float, *, response_active: bool) -> bool:
+        """It has completed or failed; False if that is known."""
         if item_id in self._over:
-            return
+            return False
         self._over.append(item_id)
         if item_id in self._running:
             self._running.remove(item_id)
         self._unanswered = True
         self._ask_at = NEVER if response_active else now + _FOLLOWS_S
+        return True
 
     def response_follows(self) -> None:
         """A response begins, or goes on speaking: it answers what has come."""

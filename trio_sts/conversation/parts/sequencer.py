@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.wire.realtime.requests import CreateResponse
@@ -72,6 +72,11 @@ class Sequencer:
         """The same response is wanted once more: the last one came to nothing."""
         self.asked = False
         self.want(self._ask, not_before=not_before)
+
+    def again_aloud(self) -> None:
+        """The same once more, and in audio: the last one came as text."""
+        self.asked = False
+        self.want(evolve(self._ask, audio=True))
 
     def was_audible(self) -> None:
         """The caller heard something of the answer: what was asked for is done."""

@@ -21,7 +21,6 @@ def greeting(words: str | None) -> Ask:
     return Ask(f"{say}“{words}”")
 
 
-AUDIO: Final = Ask(audio=True)
 NO_TOOLS: Final = Ask(tool_choice="none")
 GO_ON: Final = Ask(
     _IN_ITS_LANGUAGE

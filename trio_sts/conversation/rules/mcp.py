@@ -42,7 +42,20 @@ def item_done(
     state: State, event: events.ItemDone | events.OutputItemDone, now: float
 ) -> None:
     """How a remote server was used; an item is announced twice and logged once."""
-    item = event.item
+    _done(state, event.item, now)
+
+
+def item_listed(state: State, item: Item, now: float) -> None:
+    """The end of a response lists its items: it may be all that is told of one.
+
+    A remote tool may go on after the response that called it.
+    """
+    still_runs = state.mcp.runs(item.id) and item.output is None and not item.error
+    if not still_runs:
+        _done(state, item, now)
+
+
+def _done(state: State, item: Item, now: float) -> None:
     if item.type == "mcp_approval_request" and state.mcp.is_new(item.id):
         _refuse(state, item, now)
     if item.type not in _ITEMS or not item.id:
@@ -67,7 +80,8 @@ def ask(state: State, now: float) -> None:
 
 def _ended(state: State, item_id: str, now: float) -> None:
     active = state.sequencer.active is not None
-    state.mcp.ended(item_id, now, response_active=active)
+    if state.mcp.ended(item_id, now, response_active=active):
+        state.owed_turn.owe()
 
 
 def _refuse(state: State, item: Item, now: float) -> None:

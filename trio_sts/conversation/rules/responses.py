@@ -19,7 +19,7 @@ from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import ErrorDetail, Item, Response
 from trio_sts.wire.realtime.requests import DeleteItem
 
-from . import asking, asks, barge_in, dead_air, retrying, tools
+from . import asking, asks, barge_in, dead_air, mcp, retrying, tools
 
 _TOKEN_LIMIT = "max_output_tokens"  # noqa: S105  # a reason, no secret
 _FILTERED = "content_filter"
@@ -114,6 +114,7 @@ def error(state: State, event: events.ErrorEvent, now: float) -> None:
 
 def _begin(state: State, response_id: str, now: float) -> None:
     state.sequencer.created(response_id)
+    state.owed_turn.sign_of_life()
     state.counters.response_begins(response_id)
     state.greeting.spoken_by(response_id)
     state.mcp.response_follows()
@@ -152,7 +153,8 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
     elif _came_to_something(state, response):
         if reason == _TOKEN_LIMIT and status == "incomplete":
             _warn_of_token_limit(state)
-        state.owed_turn.settle()
+        if not state.mcp.owes:
+            state.owed_turn.settle()
         state.retries.worked()
         state.connection.worked()
     elif state.owed_turn.owed:
@@ -161,10 +163,7 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
 
 def _came_to_something(state: State, response: Response) -> bool:
     audible = state.playout.received_of(response.id) > 0
-    # Not every endpoint lists what its remote tools do.
-    remote = state.mcp.pending or state.mcp.unanswered
-    remote = remote or any(item.type.startswith("mcp_") for item in response.output)
-    return audible or remote or state.calls.made_calls(response.id)
+    return audible or state.mcp.owes or state.calls.made_calls(response.id)
 
 
 def _came_to_nothing(state: State, response: Response, now: float) -> None:
@@ -187,7 +186,7 @@ def _came_to_nothing(state: State, response: Response, now: float) -> None:
         why = "text only" if written else "empty"
         state.out.note("warning", "answer came to nothing", why=why)
         if written:
-            state.sequencer.want(asks.AUDIO)
+            state.sequencer.again_aloud()
         else:
             state.sequencer.again()
     else:
@@ -218,6 +217,7 @@ def _keep_bound(state: State, arriving: str) -> None:
 def _close_items(state: State, response: Response, now: float) -> None:
     for item in response.output:
         tools.item_listed(state, item, response.id, now)
+        mcp.item_listed(state, item, now)
         if item.type == "message" and item.id:
             state.playout.expect(item.id, response.id)
             words = " ".join(p.transcript or p.text or "" for p in item.content).strip()
