@@ -228,6 +228,10 @@ class Playout:
             if owner == item_id:
                 self._finish(track)
 
+    def is_live(self, item_id: str) -> bool:
+        """Whether an audio part of this item is neither cut nor heard to its end."""
+        return any(owner == item_id for owner, _ in self._live)
+
     def heard_of(self, item_id: str) -> tuple[float, float]:
         """Milliseconds heard and received of an item, all its parts together."""
         parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]

@@ -68,13 +68,14 @@ def close_heard(state: State, now: float) -> None:
     for track in state.playout.settle(now):
         _record_end(state, track)
         if track.shortened or not track.received_ms:
-            forget_unheard(state, state.playout.end_of(track))
+            _tell_model(state, state.playout.end_of(track))
 
 
 def drop_silent(state: State, track: Track) -> None:
     """An audio part that has ended without any audio: nobody has heard it."""
     state.playout.drop(track)
-    record_heard(state, track.item_id)
+    if not state.playout.is_live(track.item_id):
+        record_heard(state, track.item_id)
 
 
 def record_unheard(state: State, now: float) -> None:
@@ -88,16 +89,24 @@ def record_unheard(state: State, now: float) -> None:
 def forget_unheard(state: State, cut: Cut) -> None:
     """Make the model's record of an item what the caller heard of it."""
     record_heard(state, cut.item_id)
-    if not cut.fully_heard and not cut.past:
-        _correct(state, cut)
+    _tell_model(state, cut)
 
 
 def _record_end(state: State, track: Track) -> None:
     """An audio part has been heard as far as it is ever played."""
+    if not track.item_id or state.playout.is_live(track.item_id):
+        # What was said is told when all parts of it have been heard.
+        return
     if track.shortened or not track.received_ms:
         record_heard(state, track.item_id)
-    elif track.item_id:
-        state.history.heard(track.item_id, track.heard_ms)
+    else:
+        heard_ms, _ = state.playout.heard_of(track.item_id)
+        state.history.heard(track.item_id, heard_ms)
+
+
+def _tell_model(state: State, cut: Cut) -> None:
+    if not cut.fully_heard and not cut.past:
+        _correct(state, cut)
 
 
 def _correct(state: State, cut: Cut) -> None:

@@ -54,6 +54,8 @@ def session_updated(state: State, event: events.SessionUpdated, now: float) -> N
 
 def drop_session(state: State, now: float, *, owed: bool = False) -> None:
     """Ask for another session, or end the call."""
+    if state.apology.under_way:
+        return
     gone = state.goodbye.is_leaving
     if gone or not state.rules.reconnect or state.connection.given_up:
         told = "The connection to the assistant was lost."
