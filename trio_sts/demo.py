@@ -1,12 +1,13 @@
 """``trio-sts demo``: a whole phone call in one process, with no key and no network.
 
-The embedded model, the relay and a stand-in for avr-ami run on loopback; a caller with a
-voice of their own calls the relay as AVR Core would. What is checked at the end is what
-the caller heard and what the model remembers, not that the programs ran.
+The embedded model, the relay and a stand-in for avr-ami run on loopback; two callers with
+a voice of their own call the relay at the same time, as AVR Core would. One is shown and
+recorded; the other falls silent, and goes on when asked. What is checked at the end is
+what the callers heard and what the model remembers, not that the programs ran.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from attrs import evolve, frozen
 from rich.console import Console
 
 from trio_sts.embedded import Endpoint, SpeechMissing, serve_model
+from trio_sts.embedded.items import Item
 from trio_sts.embedded.speech.voice import speak
 from trio_sts.logs import configure
 from trio_sts.phone.ami import AmiStandIn
@@ -25,7 +27,15 @@ from trio_sts.phone.events import View
 from trio_sts.phone.exchange import Exchange
 from trio_sts.phone.live import LiveView, show_lines
 from trio_sts.phone.report import CallReport, Outcome
-from trio_sts.phone.script import Pause, Say, Script, WaitForAgent, WaitForSilence
+from trio_sts.phone.script import (
+    HangUp,
+    Pause,
+    Say,
+    Script,
+    WaitForAgent,
+    WaitForSilence,
+    WaitToBeAsked,
+)
 from trio_sts.server import Server
 from trio_sts.service import open_services
 from trio_sts.settings import load
@@ -35,7 +45,9 @@ _WEATHER = "what is the weather like today"
 _STORY = "tell me about your company"
 _SECOND_THOUGHT = "what is your address"
 _GOODBYE = "thank you goodbye"
-_TALK_OVER_AFTER_S = 3.0
+_TALK_OVER_AFTER_S = 2.0
+# Far longer than the pause of a caller who goes on unasked, far shorter than the default.
+_SILENCE_PROMPT_S = 4.0
 _LONGEST_S = 55.0
 _TOOLS_DIR = Path(__file__).with_name("demo_tools")
 
@@ -44,9 +56,10 @@ _log = structlog.get_logger()
 
 @frozen
 class _Scene:
-    """What the call left behind: the caller's side, the model's, avr-ami's."""
+    """What the calls left behind: the callers' sides, the model's, avr-ami's."""
 
     report: CallReport
+    silent: CallReport
     model: Endpoint
     ami: AmiStandIn
 
@@ -63,7 +76,7 @@ def demo(*, record: Path) -> None:
     """Hold a phone call with the embedded model, and show it.
 
     The caller asks, once for what only a tool knows, talks over a long answer with
-    another question, and says goodbye.
+    another question, and says goodbye. Meanwhile a second caller falls silent.
     The exit code is 0 only if the conversation really took place.
     """
     configure("warning", "console")
@@ -97,6 +110,7 @@ async def _play(record: Path, view: View) -> _Scene:
             "OPENAI_BASE_URL": model.url,
             "AMI_URL": ami_url,
             "TOOLS_DIR": str(_TOOLS_DIR),
+            "STS_SILENCE_PROMPT_S": str(_SILENCE_PROMPT_S),
         }
         settings, _ = load(environ, None, strict=True)
         settings = evolve(settings, host="127.0.0.1", port=0)
@@ -105,22 +119,35 @@ async def _play(record: Path, view: View) -> _Scene:
             trio.open_nursery() as serving,
         ):
             port: int = await serving.start(Server(services).serve, signals)
-            report = await place_call(
-                f"ws://127.0.0.1:{port}/",
-                await trio.to_thread.run_sync(_script),
-                metadata={"from": "2000", "to": "5001"},
-                record_path=record,
-                view=view,
-                max_call_s=_LONGEST_S,
-                exchange=exchange,
-            )
+            url = f"ws://127.0.0.1:{port}/"
+            script, silent_script = await trio.to_thread.run_sync(_scripts)
+            silent: list[CallReport] = []
+
+            async def call_silently() -> None:
+                silent.append(
+                    await place_call(url, silent_script, max_call_s=_LONGEST_S)
+                )
+
+            async with trio.open_nursery() as callers:
+                callers.start_soon(call_silently)
+                report = await place_call(
+                    url,
+                    script,
+                    metadata={"from": "2000", "to": "5001"},
+                    record_path=record,
+                    view=view,
+                    max_call_s=_LONGEST_S,
+                    exchange=exchange,
+                )
             nursery.cancel_scope.cancel(reason="the demo is over")
-    return _Scene(report, model, ami)
+    return _Scene(report, silent[0], model, ami)
 
 
-def _script() -> Script:
+def _scripts() -> tuple[Script, Script]:
+    """What the two callers do."""
     quiet = WaitForSilence()
-    return (
+    second_thought = Say(speak(_SECOND_THOUGHT))
+    talkative = (
         WaitForAgent(),
         quiet,
         Say(speak(_QUESTION)),
@@ -133,7 +160,7 @@ def _script() -> Script:
         Say(speak(_STORY)),
         WaitForAgent(),
         Pause(_TALK_OVER_AFTER_S),
-        Say(speak(_SECOND_THOUGHT)),
+        second_thought,
         WaitForAgent(),
         quiet,
         Say(speak(_GOODBYE)),
@@ -141,21 +168,29 @@ def _script() -> Script:
         WaitForAgent(),
         Pause(_LONGEST_S),
     )
+    silent = (
+        WaitForAgent(),
+        quiet,
+        WaitToBeAsked(),
+        quiet,
+        second_thought,
+        WaitForAgent(),
+        quiet,
+        HangUp(),
+    )
+    return talkative, silent
 
 
 def _verdicts(scene: _Scene) -> Iterator[tuple[bool, str]]:
     report = scene.report
     caller = [said.text.lower() for said in report.transcripts if said.role == "user"]
     agent = [said.text for said in report.transcripts if said.role == "agent"]
-    remembered = [
-        item.said
-        for item in scene.model.sessions[-1].conversation.items
-        if item.role == "assistant"
-    ]
+    items = _items_of(scene.model, _STORY)
+    remembered = [item.said for item in items if item.role == "assistant"]
     looked_up = next(
         (
             item.output
-            for item in scene.model.sessions[-1].conversation.items
+            for item in items
             if item.type == "function_call_output" and item.output
         ),
         None,
@@ -191,6 +226,29 @@ def _verdicts(scene: _Scene) -> Iterator[tuple[bool, str]]:
         report.unplayed_s == 0,
         "and only after the caller had heard the whole goodbye",
     )
+    yield _went_on(scene.silent), "a silent caller was asked, and went on"
+
+
+def _items_of(model: Endpoint, asked: str) -> Sequence[Item]:
+    """The model's conversation with the caller who asked this."""
+    for session in model.sessions:
+        items = session.conversation.items
+        if any(item.role == "user" and asked in item.said for item in items):
+            return items
+    return ()
+
+
+def _went_on(report: CallReport) -> bool:
+    """Whether the agent asked, the caller spoke after that, and was answered."""
+    awaited = [
+        ("agent", "still there"),
+        ("user", _SECOND_THOUGHT),
+        ("agent", "Mill Lane"),
+    ]
+    for said in report.transcripts:
+        if awaited and said.role == awaited[0][0] and awaited[0][1] in said.text:
+            del awaited[0]
+    return not awaited and len(report.turns) == 1
 
 
 def _any(texts: list[str], words: str) -> bool:

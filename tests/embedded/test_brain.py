@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from trio_sts.conversation.parts.sequencer import Ask
+from trio_sts.conversation.rules import asks
 from trio_sts.embedded.brain import knowledge
 from trio_sts.embedded.brain.answers import Reply, answer
 from trio_sts.embedded.brain.dialogue import asked_to_say, next_reply
 from trio_sts.embedded.brain.grammar import sentences
 from trio_sts.embedded.brain.numbers import spell, to_digits
 from trio_sts.embedded.brain.tools import call, spoken_name, tell
-from trio_sts.embedded.content import Part
+from trio_sts.embedded.content import Part, SpokenWord
 from trio_sts.embedded.items import Item
 
 
@@ -162,6 +164,16 @@ def test_a_tools_answer_is_told(output: str, told: str) -> None:
         ("Say “Hello there.” and nothing else", "Hello there."),
         ('Say: "Hello there."', "Hello there."),
         ("Greet the caller word for word with this: Hello there.", "Hello there."),
+        (
+            "Say exactly: “They say “hello” and “good-bye”.”",
+            "They say “hello” and “good-bye”.",
+        ),
+        (
+            "Not “no”. Ask them, for example: “Are you there?” Be kind.",
+            "Are you there?",
+        ),
+        ("Say it, for example: “They say “hello” there.”", "They say “hello” there."),
+        ('Not "no", but "yes".', "yes"),
         ("You are kind.", None),
     ],
 )
@@ -206,6 +218,52 @@ def test_the_choice_of_tools_is_obeyed() -> None:
     forced = {"type": "function", "name": "avr_transfer"}
     reply = next_reply(items, tools=[TRANSFER], tool_choice=forced)
     assert (reply.say, reply.calls[0].name) == ("", "avr_transfer")
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"),
+    [
+        (asks.CANNOT_ANSWER, "I am sorry, I cannot answer that."),
+        (asks.STILL_THERE, "Are you still there?"),
+        (asks.SILENT_GOODBYE, "I cannot hear you, so I will hang up now. Goodbye."),
+        (asks.FAREWELL, "Thank you for calling. Goodbye."),
+        (asks.greeting("Welcome to “Bits & Bobs”!"), "Welcome to “Bits & Bobs”!"),
+    ],
+)
+def test_what_the_relay_asks_for_is_said(ask: Ask, says: str) -> None:
+    assert ask.instructions is not None
+    items = [_user("good morning"), _agent("I am well.")]
+    assert next_reply(items, tools=(), ordered=ask.instructions).say == says
+
+
+def test_a_cut_answer_goes_on_where_it_stopped() -> None:
+    whole = answer("where are you located", ()).say
+    ordered = asks.GO_ON.instructions
+    cut = [_user("where are you located"), _agent("We are at twelve")]
+    rest = next_reply(cut, tools=(), ordered=ordered).say
+    assert f"We are at twelve {rest}" == whole
+    unheard = [_user("where are you located"), _agent("")]
+    assert next_reply(unheard, tools=(), ordered=ordered).say == whole
+    said = [_user("where are you located"), _agent(whole)]
+    assert next_reply(said, tools=(), ordered=ordered).say == knowledge.ANYTHING_ELSE
+
+
+def test_a_cut_answer_to_nothing_that_is_known_is_repeated() -> None:
+    items = [_user("where are you located"), _agent("We have moved to")]
+    ordered = asks.GO_ON.instructions
+    assert next_reply(items, tools=(), ordered=ordered).say == "We have moved to"
+
+
+def test_a_cut_answer_goes_on_after_its_audio_and_not_after_its_transcript() -> None:
+    words = [SpokenWord(6, 100), SpokenWord(14, 400), SpokenWord(23, 900)]
+    part = Part(
+        type="output_audio",
+        said="Sorry, we are closed today",
+        audio_ms=500,
+        words=words,
+    )
+    cut = Item(type="message", role="assistant", parts=[part])
+    assert (cut.spoken, cut.said) == ("Sorry, we are", "Sorry, we are closed today")
 
 
 def test_names_are_spoken_with_spaces() -> None:

@@ -15,6 +15,7 @@ from trio_sts.phone.script import (
     Slot,
     WaitForAgent,
     WaitForSilence,
+    WaitToBeAsked,
     conversation,
     perform,
 )
@@ -128,3 +129,10 @@ def test_no_greeting_is_waited_for_when_the_caller_begins() -> None:
     line = Line()
     play(conversation([tone(3)], greeting_s=0, answer_s=1), line=line)
     assert line.turns[0].start_slot == 0
+
+
+def test_a_silent_caller_waits_until_the_agent_begins_again() -> None:
+    agent = "AAAA" + "." * 20 + "AA"
+    script = (WaitForAgent(), WaitForSilence(200), WaitToBeAsked())
+    assert len(play(script, agent)) == agent.rindex("A")
+    assert len(play((*script[:2], WaitToBeAsked(0.1)), agent)) == 4 + 10 + 5

@@ -51,6 +51,13 @@ class Part:
         return self.type.endswith("audio")
 
     @property
+    def voiced(self) -> str:
+        """Its text as far as its audio goes: the transcript runs ahead of that."""
+        if not self.words:
+            return self.said
+        return self.said[: self._end_at(self.audio_ms)]
+
+    @property
     def tokens(self) -> tuple[int, int]:
         """How many text and audio tokens it is."""
         if self.spoken:
@@ -90,10 +97,14 @@ class Part:
                 f"{audio_end_ms}ms",
                 "audio_end_ms",
             )
-        kept = [word.end for word in self.words if word.middle_ms <= audio_end_ms]
-        self.said = self.said[: kept[-1]] if kept else ""
+        self.said = self.said[: self._end_at(audio_end_ms)]
         self.audio_ms = audio_end_ms
         self.truncated = True
+
+    def _end_at(self, audio_end_ms: int) -> int:
+        """Where the text ends of which at least half of the last word is said by then."""
+        ends = [word.end for word in self.words if word.middle_ms <= audio_end_ms]
+        return ends[-1] if ends else 0
 
 
 def text_tokens(text: str) -> int:

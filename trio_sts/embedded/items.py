@@ -44,6 +44,11 @@ class Item:
         return " ".join(part.said.strip() for part in self.parts if part.said)
 
     @property
+    def spoken(self) -> str:
+        """`said` as far as its audio goes: what an answer was cut off after."""
+        return " ".join(part.voiced.strip() for part in self.parts if part.voiced)
+
+    @property
     def audio_ms(self) -> int:
         """How much audio it holds; 0 for text."""
         return sum(part.audio_ms for part in self.parts)

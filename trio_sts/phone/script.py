@@ -161,6 +161,21 @@ class WaitForReason:
 
 
 @frozen
+class WaitToBeAsked:
+    """Say nothing until the agent speaks up by itself, at most ``at_most_s``."""
+
+    at_most_s: float = 30.0
+
+    def play(self, line: Line, /) -> Slots:
+        """Silence until the agent begins again."""
+        since = line.slot
+        for _ in range(_slots(self.at_most_s)):
+            if line.onset_slot is not None and line.onset_slot >= since:
+                return
+            yield Slot()
+
+
+@frozen
 class HangUp:
     """End the call. A script without it stays on the line, silent."""
 
