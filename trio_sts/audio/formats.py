@@ -44,7 +44,7 @@ class Decoder(Protocol):
         ...
 
     def flush(self) -> bytes:
-        """End the item, or give it up.
+        """End the item.
 
         Returns:
             Its last sound, at most 3.75 ms, which for ``pcm`` come on top of the
@@ -86,7 +86,7 @@ class _G711:
 
 
 def ms_per_byte(audio_format: AudioFormat) -> float:
-    """How long a byte of the model's audio sounds, in ms."""
+    """The duration of a byte of the model's audio, in ms."""
     return _MS_PER_BYTE[audio_format]
 
 

@@ -1,6 +1,6 @@
 """The inner loops of the media path in Python and numpy, where `speedups` was not built.
 
-The two are one contract, told here: the same bytes for the same arguments.
+Both have one contract, described here: the same bytes for the same arguments.
 """
 
 from functools import cache

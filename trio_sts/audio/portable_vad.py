@@ -1,7 +1,7 @@
 """Voice activity in numpy, where `speedups` was not built: the same bytes.
 
-``voice_activity.py`` tells the method. All is whole numbers, or floats of which each
-operation is rounded by itself, so neither engine can differ.
+``voice_activity.py`` describes the method. All is whole numbers, or floats of which
+each operation is rounded by itself, so neither engine can differ.
 """
 
 from collections.abc import Iterator

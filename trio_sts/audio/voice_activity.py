@@ -29,7 +29,7 @@ a speaker; music at -40 dBov is below the level that counts, and so is speech be
 Why our own: on the labelled set of ``bench/labelled`` webrtcvad (mode 3, 8 frames in a row)
 finds speech in more than half of what is none, in all DTMF and nearly all ringback, at
 3.6 us a frame; Silero's model needs onnxruntime or torch. This takes 0.2 us for a quiet
-frame and 1.3 us for speech, and ``python -m bench.voice_activity`` tells what it hears.
+frame and 1.3 us for speech, and ``python -m bench.voice_activity`` shows what it detects.
 """
 
 from array import array

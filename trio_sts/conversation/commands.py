@@ -22,7 +22,7 @@ class Begin:
 
 @frozen
 class Reconnect:
-    """The model leg is gone: open another one; `model_ready` is told of it again."""
+    """The model leg is gone: open another one; `model_ready` follows."""
 
 
 @frozen
@@ -62,7 +62,7 @@ class RunTool:
 
 @frozen
 class EndCall:
-    """The call is over: close the caller leg with ``code`` after telling it ``failure``.
+    """The call is over: send ``failure``, close the caller leg with ``code``.
 
     ``outcome`` is one or two words for the summary line.
     """

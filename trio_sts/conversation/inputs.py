@@ -47,7 +47,7 @@ class ToolFinished:
 class ModelFailed:
     """No session could be opened: the model is given up.
 
-    ``reason`` is told to the caller's side, in plain words.
+    ``reason`` is sent to the caller's side, in plain words.
     """
 
     outcome: str

@@ -1,4 +1,4 @@
-"""Two times that no clock shows: what is due already, and what never is."""
+"""Two special times: due already, and never due."""
 
 from typing import Final
 

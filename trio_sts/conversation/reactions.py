@@ -48,7 +48,7 @@ _MODEL_LEG: Final[Mapping[type, tuple[Reaction, ...]]] = {
     ModelFailed: (giving_up.model_failed,),
     BadEvent: (limits.bad_event,),
 }
-# Before these, each event of the model's is a sign that it is there.
+# `dead_air` sees each of these events first.
 _MODEL: Final[Mapping[type, tuple[Reaction, ...]]] = {
     # The caller, as the model hears them.
     events.SpeechStarted: (
@@ -107,7 +107,7 @@ IGNORED: Final = frozenset({events.SessionCreated})
 
 @frozen
 class Step:
-    """A rule of the pass: it runs when its time has come, and tells when that is.
+    """A rule of the pass, and the function that says when it is due.
 
     Attributes:
         name: For the log and the record: which rule woke the core.

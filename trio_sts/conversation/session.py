@@ -82,7 +82,7 @@ class Conversation:
     ) -> list[Command]:
         """A session is set up: greet, then send the caller's audio that was kept.
 
-        In the second one of a call the past is told instead.
+        A later session of the call is given the history instead.
 
         Args:
             info: What the model's side says of its session.
@@ -108,7 +108,7 @@ class Conversation:
 
         Args:
             outcome: One or two words for the summary line.
-            reason: What the caller's side is told, in plain words.
+            reason: Why, in plain words, for the caller's side.
             now: The time.
         """
         return self._react(ModelFailed(outcome, reason), now)
@@ -180,7 +180,7 @@ class Conversation:
         unanswered_at = state.ear.unanswered_at
         audio = hearing.forward_at_once(state, message.pcm, now)
         if state.ear.unanswered_at != unanswered_at:
-            # The model is to show that it has heard this as well.
+            # From now on an event of the model's is awaited.
             self._due_at, self._due_rule = now, "dead air"
         if audio is None:
             hearing.caller_audio(state, message, now)

@@ -1,4 +1,4 @@
-"""What is done for a caller whose model can't be had, before the call ends."""
+"""The end of a call whose model can't be had: apology, transfer, close."""
 
 from enum import Enum, auto
 from typing import Final
@@ -7,10 +7,10 @@ from attrs import define
 
 from trio_sts.conversation.moments import NEVER
 
-# A transfer that was asked for has so long to take the caller away.
+# After an accepted transfer AVR Core has so long to close the caller leg.
 _TRANSFER_S: Final = 10.0
-# The apology is heard, or the fallback answers, so long after the caller could have
-# heard all of it; then the call ends without.
+# The apology and the transfer's answer have so long beyond the playing time of what
+# waited before; then the call ends without them.
 _SLACK_S: Final = 20.0
 
 
@@ -25,13 +25,13 @@ class Stage(Enum):
 
 @define
 class Apology:
-    """The end of a call that its model failed.
+    """How far the end of a call without a model has come.
 
     Written by: giving_up.
 
     Attributes:
         outcome: How the call ends: why the model was given up.
-        reason_for_caller: What AVR Core is told, in plain words.
+        reason_for_caller: The reason that AVR Core is sent, in plain words.
     """
 
     stage: Stage = Stage.NONE
@@ -52,11 +52,11 @@ class Apology:
         self._limit = now + waits_ms / 1000 + _SLACK_S
 
     def transfer(self) -> None:
-        """It was heard: a human is to take over."""
+        """It was heard: the transfer is asked for."""
         self.stage = Stage.TRANSFERRING
 
     def transferred(self, now: float) -> None:
-        """The caller is on the way to a human."""
+        """The transfer was accepted."""
         self.stage = Stage.LEAVING
         self.outcome = "transferred"
         self._limit = now + _TRANSFER_S

@@ -1,4 +1,4 @@
-"""Whether the caller speaks, as the model's VAD tells it."""
+"""Whether the caller speaks, as the model's VAD reports it."""
 
 from typing import Final
 
@@ -31,7 +31,7 @@ class CallerSpeech:
         """A turn is committed.
 
         Returns:
-            Whether the VAD has told of its speech: some never do.
+            Whether ``speech_started`` was sent for it: some VADs never do.
         """
         announced, self.announced = self.announced, self.active
         return announced

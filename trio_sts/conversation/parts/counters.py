@@ -1,4 +1,4 @@
-"""What a call was like, in numbers: the core counts, the summary line tells."""
+"""The counters of a call, for its summary line."""
 
 from collections.abc import Mapping
 from typing import Any, Literal

@@ -1,7 +1,7 @@
 """Whether the caller speaks, by our own voice activity detection.
 
-It decides nothing that the model's VAD decides. It tells a silent caller from one whom
-the model does not hear, and whether a transferred caller is still here.
+It decides nothing that the model's VAD decides. It distinguishes a silent caller from
+one whom the model does not hear, and shows that a transferred caller is still here.
 """
 
 from typing import Final
@@ -14,7 +14,7 @@ from trio_sts.conversation.moments import NEVER
 
 # Between words and sentences.
 HANG_OVER_S: Final = 0.3
-# The model had this to react to: less may be a cough, or a word that its VAD lets go.
+# The model had this to react to: less may be a cough, or a word that its VAD ignores.
 UNANSWERED_MS: Final = 1_000
 
 _NEVER_BEFORE: Final = float("-inf")
@@ -23,7 +23,7 @@ _SPEECH: Final = 1
 
 @define
 class Ear:
-    """The caller's speech as heard here, 100 ms late at most, and what it tells.
+    """The caller's speech as detected here, 100 ms late at most.
 
     Written by: hearing; whoever takes the model's events says `answered`.
 

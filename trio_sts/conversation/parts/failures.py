@@ -10,7 +10,7 @@ from attrs import define, frozen
 
 from trio_sts.wire.realtime.items import ErrorDetail
 
-# What an operator has to mend; the words are for people.
+# What only an operator can put right, and the words for the caller's side.
 _FATAL = {
     "invalid_api_key": "the API key was refused",
     "account_deactivated": "the account of the API key is deactivated",

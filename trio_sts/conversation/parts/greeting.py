@@ -73,7 +73,7 @@ class Greeting:
         self.stage = Stage.NONE
 
     def end_if_heard(self, now: float, *, audible: bool) -> bool:
-        """Whether the caller has heard it, or was protected from it long enough."""
+        """Whether the caller has heard it, or its protection has lasted long enough."""
         if now >= self._protected_until or (
             self.stage is Stage.SPEAKING and self._response_done and not audible
         ):

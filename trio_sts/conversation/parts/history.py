@@ -1,8 +1,8 @@
 """What was said, by item and in conversation order.
 
-Transcripts arrive when they like; they leave in the order of the conversation, the
-agent's cut to what the caller heard. What has left is kept, bounded, so that a new
-session can be told it.
+Transcripts arrive in any order and are sent in that of the conversation, the agent's
+cut to what the caller heard. What was sent is kept, bounded, so that a new session can
+be given it.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from attrs import define, field
 
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
-# What a new session is told at most.
+# What a new session is given at most.
 KEPT_ENTRIES = 200
 KEPT_BYTES = 64 * 1024
 # A transcription that has not come by then does not hold back what follows.
@@ -57,7 +57,7 @@ class History:
 
     @property
     def kept(self) -> tuple[Entry, ...]:
-        """What a new session is to be told, oldest first."""
+        """What a new session is to be given, oldest first."""
         return (*self._kept, *(e for e in self._open if e.text or e.closed))
 
     @property
@@ -94,7 +94,7 @@ class History:
         return self._find(item_id) or self._append(Entry("agent", item_id))
 
     def agent_says(self, item_id: str, delta: str) -> None:
-        """More of the agent's words; they run ahead of the audio."""
+        """More of the agent's words; transcripts are ahead of the audio."""
         entry = self.agent_item(item_id)
         if not (entry.final or entry.closed):
             entry.text += delta

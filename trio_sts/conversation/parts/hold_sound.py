@@ -1,4 +1,4 @@
-"""A sound that tells a waiting caller that the line is alive."""
+"""A sound for a waiting caller, who might take silence for a lost line."""
 
 from typing import Final
 

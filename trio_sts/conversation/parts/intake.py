@@ -1,4 +1,4 @@
-"""Caller audio on its way to the model: kept, metered, mended."""
+"""Caller audio for the model: kept, limited in rate, gaps filled with silence."""
 
 from collections import deque
 
@@ -9,9 +9,9 @@ from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 KEPT_MS = 10_000
-# More than this in one second is a flood; it is let through at this rate.
+# A token bucket: so much passes at once, and as much again in each second.
 _BURST_MS = 5_000
-# After a protected greeting: faster than life, but no faster than the VAD can follow.
+# After a protected greeting: faster than real time, as fast as the VAD can follow.
 _CATCH_UP_RATE = 4.0
 # AVR Core sends a frame every 20 ms; after this it has stopped.
 _GAP_S = 0.2
@@ -22,7 +22,7 @@ _MS_PER_BYTE = 1 / 16
 
 @define
 class Intake:
-    """A ring of caller PCM (8 kHz) in front of the model, and the meter that empties it.
+    """A ring buffer of caller PCM (8 kHz), and the token bucket that empties it.
 
     Written by: hearing; restoring opens and closes it with the model's session, and
     greeting withholds the caller's audio.
@@ -55,13 +55,13 @@ class Intake:
         self.withheld = True
 
     def speech_started(self) -> None:
-        """The model hears speech: from now on a gap in it is mended."""
+        """The model hears speech: from now on a gap in it is filled."""
         held_up = not self.open or self.withheld or self._ring
         if not held_up and self._mended_ms == 0:
             self._mend_at = self.heard_at + _GAP_S
 
     def speech_stopped(self) -> None:
-        """The model hears no speech any more: there is nothing to mend."""
+        """The model hears no speech any more: gaps are left."""
         self._mend_at = NEVER
 
     def add(self, pcm: bytes, now: float) -> float:
@@ -101,7 +101,7 @@ class Intake:
         return self._encoder.encode(pcm)
 
     def catch_up(self, now: float, *, model_hears_speech: bool = False) -> None:
-        """Let go what was withheld, at no more than four times real time."""
+        """Send what was withheld, at no more than four times real time."""
         self.withheld = False
         self._rate = _CATCH_UP_RATE
         self._allowance_ms = 0

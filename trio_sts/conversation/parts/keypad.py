@@ -13,7 +13,7 @@ _CANCEL_PATIENCE_S = 2.0
 
 
 def keys_message(digits: str) -> str:
-    """What the model is told when keys were pressed."""
+    """The message that the model gets for keys."""
     return f"[The caller pressed these keys: {digits}]"
 
 

@@ -1,4 +1,4 @@
-"""Remote tool servers, which the model talks to by itself: what runs, what is owed."""
+"""Remote tool servers, which the endpoint calls by itself: what runs, what is owed."""
 
 from collections import deque
 from typing import Final

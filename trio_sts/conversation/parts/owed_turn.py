@@ -12,7 +12,7 @@ _MOST_EMPTY: Final = 3
 
 
 class Remedy(Enum):
-    """The ladder: what a silence asks for, one step after the other."""
+    """The steps of the ladder, taken one after the other while the model is silent."""
 
     ASK_AGAIN = auto()
     OTHER_SESSION = auto()
@@ -53,7 +53,7 @@ class OwedTurn:
     _silent_since: float | None = None
 
     def owe(self) -> None:
-        """A new turn is the model's: after a tool, keys, or the greeting's request."""
+        """The model owes a new turn: after a tool, keys, or the greeting's request."""
         self.owed = True
         self.by_ear = False
         self._limit_asked = self._filter_asked = False
@@ -77,11 +77,11 @@ class OwedTurn:
         self._stop_clocks()
 
     def sign_of_life(self) -> None:
-        """The model is at work on it."""
+        """There is an event of the response that answers it."""
         self._no_sign_since = None
 
     def audible(self) -> None:
-        """Something of the agent is on its way to the ear: the ladder starts anew."""
+        """Agent audio is sent to the caller: the ladder starts from its first step."""
         self.answered = True
         self._step = self._empty = 0
         self._other_session = False

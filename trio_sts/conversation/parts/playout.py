@@ -19,7 +19,7 @@ FRAME_S = FRAME_MS / 1000
 # Milliseconds per byte of the model's format: PCM16 at 24 kHz, G.711 at 8 kHz.
 _MS_PER_BYTE = {"pcm": 1 / 48, "pcmu": 1 / 8, "pcma": 1 / 8}
 _EPSILON_S = 1e-6
-# Items that are over are remembered this long, so that stragglers are known.
+# So many items are remembered after their end, so that late events are recognised.
 _REMEMBERED_TRACKS = 64
 
 
@@ -55,7 +55,7 @@ class Track:
     closed: bool = False
     # It belongs to a session that is gone.
     past: bool = False
-    # Its end was thrown away: it was longer than what may wait.
+    # Its end was dropped: it was longer than what may wait.
     shortened: bool = False
 
     @property
@@ -81,7 +81,7 @@ class Track:
         return self._waiting(self._framer.push(self._decoder.decode(audio)))
 
     def unwait(self, frames: int) -> None:
-        """So many frames of it were thrown away before they left."""
+        """So many frames of it were dropped before they were sent."""
         self.waiting_ms -= frames * FRAME_MS
         self.shortened = True
 
@@ -123,7 +123,7 @@ class Cut:
 
     @property
     def fully_heard(self) -> bool:
-        """Whether only the padding of its last frame was thrown away."""
+        """Whether only the padding of its last frame was dropped."""
         return (
             not self.shortened
             and self.complete
@@ -340,7 +340,7 @@ class Playout:
         return at
 
     def interrupt(self, now: float) -> list[Cut]:
-        """Throw away what the caller has not heard, here and (by its clock) in AVR Core.
+        """Drop what the caller has not heard, here and (by its clock) in AVR Core.
 
         Returns:
             The items that were not heard to their end, in the order of playing; an item

@@ -4,7 +4,7 @@ from collections import deque
 
 from attrs import define, field
 
-# Responses of the past that a straggler may still name.
+# Responses of the past that a late event may still name.
 _REMEMBERED_RESPONSES = 64
 
 

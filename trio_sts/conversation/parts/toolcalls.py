@@ -22,7 +22,7 @@ _REMEMBERED_CALLS: Final = 4096
 # Responses of the past that a late announcement may still name, and responses that are
 # still to end: an endpoint has one at a time, and each is looked at in every pass.
 _REMEMBERED_PARENTS: Final = 64
-# Rounds of tools without a word to the caller.
+# Rounds of tools in a row without agent audio.
 MOST_SILENT_ROUNDS: Final = 8
 _NAMES_TOLD: Final = 8
 
@@ -193,12 +193,12 @@ class ToolCalls:
         self._announced.clear()
 
     def is_retold(self, key: str) -> bool:
-        """Whether a new session is told of this call: it has an output, or will."""
+        """Whether a new session is given this call: it has an output, or will."""
         call = self._seen.get(key)
         return call is not None and not call.dropped
 
     def mark_retold(self) -> bool:
-        """A new session was told every output there is, by keys instead of ids.
+        """A new session was given every output there is, by keys instead of ids.
 
         Returns:
             Whether it owes an answer to them.

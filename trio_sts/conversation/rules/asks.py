@@ -1,4 +1,4 @@
-"""What the model is told to say when it is asked for one sentence of a kind.
+"""The instructions of responses that are asked for with words of their own.
 
 Each names the language, for the instructions of one response take the place of the
 session's in it.

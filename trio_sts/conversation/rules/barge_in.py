@@ -1,4 +1,4 @@
-"""The caller interrupts the agent: silence here, and the truth in the model's record."""
+"""The caller interrupts the agent: audio is dropped, the model's record truncated."""
 
 from trio_sts.conversation.parts.playout import Cut, Track
 from trio_sts.conversation.state import State
@@ -21,7 +21,7 @@ def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
 
 
 def input_committed(state: State, _: events.InputCommitted, now: float) -> None:
-    """A turn of the caller's; some endpoints never tell that its speech has started."""
+    """A turn of the caller's; some endpoints never send ``speech_started`` for it."""
     announced = state.caller_speech.committed()
     if not announced and state.rules.barge_in and state.playout.audible(now):
         interrupt(state, now, by="committed turn")
@@ -38,7 +38,7 @@ def response_created(state: State, event: events.ResponseCreated, now: float) ->
 
 
 def interrupt(state: State, now: float, *, by: str) -> None:
-    """Silence the agent, and tell the model what was heard of it.
+    """Drop the agent's audio, and truncate the model's record to what was heard.
 
     After a key the response is cancelled first: the model's VAD does not do that.
     """
@@ -79,7 +79,7 @@ def drop_silent(state: State, track: Track) -> None:
 
 
 def record_unheard(state: State, now: float) -> None:
-    """The call is over: cut the history to what was heard; nobody else is told."""
+    """The call is over: cut the history to what was heard; nothing is sent."""
     for track in state.playout.settle(now):
         _record_end(state, track)
     for cut in state.playout.interrupt(now):

@@ -1,7 +1,7 @@
-"""A turn that the model owes is answered, or the ladder is climbed: ask, another session, end.
+"""A turn that the model owes and does not answer: ask again, another session, the end.
 
-Signs of life hold it: any event of the active response, for as long as a thought may
-take.
+Any event of the active response is a sign of life and starts the first clock anew; a
+second clock bounds how long a response without audio may take.
 """
 
 from typing import Final
@@ -27,7 +27,7 @@ _OF_NO_RESPONSE: Final = (
 
 
 def model_event(state: State, event: events.ServerEvent, _: float) -> None:
-    """Any event: the session is not deaf, and one of the active response is at work."""
+    """Any event: the session is not deaf; one of the active response is a sign of life."""
     state.ear.answered()
     if state.owed_turn.by_ear:
         state.owed_turn.settle()
@@ -47,7 +47,7 @@ def watch_at(state: State, now: float) -> float:
 
 
 def watch(state: State, now: float) -> None:
-    """Run the clocks of dead air, and do what a silence asks for."""
+    """Run the clocks of dead air, and take the next step when one of them is up."""
     owed_turn = state.owed_turn
     if not owed_turn.owed and now >= _deaf_at(state):
         owed_turn.owe_deaf(state.ear.unanswered_at)
@@ -60,7 +60,7 @@ def watch(state: State, now: float) -> None:
 
 
 def climb(state: State, now: float, remedy: Remedy, *, why: str) -> None:
-    """Do what a step of the ladder asks for."""
+    """Take one step of the ladder."""
     state.counters.count("nudges")
     after_s = state.rules.dead_air_s
     state.out.note("warning", why, step=remedy.name.lower(), after_s=after_s)

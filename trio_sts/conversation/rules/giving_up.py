@@ -1,4 +1,4 @@
-"""The model can't be had: the caller hears so, and a human takes over if there is one."""
+"""The model can't be had: apology, transfer to the fallback, the end of the call."""
 
 from typing import Final
 
@@ -13,7 +13,7 @@ _FALLBACK_KEY: Final = "fallback"
 
 
 def give_up(state: State, now: float, outcome: str, reason: str) -> None:
-    """End the call for want of a model; after a hangup or transfer it is over anyway."""
+    """End the call without a model; after a hangup or transfer it is over anyway."""
     if state.goodbye.is_leaving:
         state.out.end(1000, state.goodbye.outcome or "over")
     elif not (state.rules.apology or state.rules.fallback):
@@ -38,7 +38,7 @@ def go_on_at(state: State, now: float) -> float:
 
 
 def go_on(state: State, _: float) -> None:
-    """The apology was heard, or all has taken too long."""
+    """The apology was heard, or its time limit is reached."""
     apology, fallback = state.apology, state.rules.fallback
     if apology.stage is Stage.LEAVING:
         state.out.end(1000, apology.outcome)
@@ -54,7 +54,7 @@ def go_on(state: State, _: float) -> None:
 
 
 def tool_finished(state: State, event: ToolFinished, now: float) -> None:
-    """The fallback has taken the caller over, or has not."""
+    """The transfer to the fallback was accepted, or was not."""
     if event.key != _FALLBACK_KEY or state.apology.stage is not Stage.TRANSFERRING:
         return
     state.out.note("info", "fallback", ok=event.ok)

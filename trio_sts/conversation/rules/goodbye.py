@@ -1,7 +1,8 @@
 """Hangup and transfer: they wait until all is heard, run, and end the call.
 
-The steps: the response that asked is done, the other calls of it have answered, a
-hangup without a word has its farewell, all is heard, some grace; then avr-ami is asked.
+The steps: the response that made the call is done, the other calls of it have answered,
+a hangup with nothing said before it has its farewell, all is heard, the grace is over;
+then avr-ami is asked.
 """
 
 from typing import Final
@@ -37,7 +38,7 @@ def start(state: State, kind: Kind, call: ToolCall, now: float) -> None:
 
 
 def hang_up(state: State, now: float, outcome: str) -> None:
-    """Hang up on our own account, after a goodbye that is asked for by this."""
+    """Hang up without a function call of the model's, after a spoken goodbye."""
     tool = state.rules.hangup_tool
     if state.goodbye.start("hangup", OWN_KEY, tool, "{}", now):
         state.goodbye.named_outcome(outcome)
@@ -136,7 +137,7 @@ def _drained_at(state: State) -> float:
 
 
 def _needs_farewell(state: State) -> bool:
-    """Whether a hangup is about to run on a caller who was told nothing."""
+    """Whether a hangup is due and nothing was audible since the caller's last turn."""
     goodbye = state.goodbye
     if not state.rules.farewell or goodbye.kind != "hangup" or goodbye.farewell_asked:
         return False
@@ -151,7 +152,7 @@ def _others_are_done(state: State) -> bool:
 
 
 def _is_ready(state: State, now: float) -> bool:
-    """Whether only the ear and the grace are waited for."""
+    """Whether only playing and the grace are waited for."""
     active = state.sequencer.active is not None
     awaited = state.goodbye.farewell_awaited(now, response_active=active)
     return _others_are_done(state) and not awaited

@@ -59,7 +59,7 @@ def send_caller_audio_at(state: State, now: float) -> float:
 
 
 def send_caller_audio(state: State, now: float) -> None:
-    """Send what may be sent of the caller's audio, and mend its gaps."""
+    """Send what may be sent of the caller's audio, and fill its gaps with silence."""
     audio = state.intake.take(now)
     if audio:
         state.out.model(AppendAudio(audio))
@@ -88,7 +88,7 @@ def play(state: State, now: float) -> None:
 
 
 def _audible(state: State) -> None:
-    """The caller is about to hear the agent: the turn is on its way."""
+    """Agent audio of a response is sent to the caller."""
     state.owed_turn.audible()
     state.sequencer.was_audible()
     state.calls.audible()

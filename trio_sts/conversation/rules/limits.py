@@ -1,4 +1,4 @@
-"""What ends a call: too much nonsense, no ``init``, the longest call, a silent caller."""
+"""What ends a call: faulty messages, no ``init``, the longest call, a silent caller."""
 
 from trio_sts.conversation.inputs import BadEvent
 from trio_sts.conversation.parts.opening import INIT_TIMEOUT_S
@@ -14,7 +14,7 @@ _TYPE_CHARS = 60
 
 
 def bad_message(state: State, fault: BadMessage, _: float) -> None:
-    """A faulty message of AVR Core's: it is told, and the hundredth ends the call."""
+    """A faulty message of AVR Core's: answered with an error, the hundredth ends the call."""
     if state.counters.count("bad_messages") >= _MOST_BAD_MESSAGES:
         state.out.end(1008, "too many bad messages", "Too many faulty messages.")
     else:

@@ -1,4 +1,4 @@
-"""Remote tool servers, which the model talks to by itself: their results are spoken.
+"""Remote tool servers, which the endpoint calls by itself: their results are spoken.
 
 Arguments and outputs of their tools, and what an error says in words, are the caller's
 and the operator's business; the log gets the server's label, the tool and the kind of

@@ -1,4 +1,4 @@
-"""What the model is told of a function call: one output each, and one response after it."""
+"""The outputs of function calls: one for each, and one response after all of them."""
 
 from trio_sts.conversation.inputs import ToolFinished
 from trio_sts.conversation.state import State

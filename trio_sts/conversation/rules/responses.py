@@ -128,7 +128,7 @@ def _fail_active(state: State, detail: ErrorDetail, now: float) -> None:
     active = state.sequencer.active or ""
     state.sequencer.gone()
     state.quarantine.response_done(active)
-    # Should it go on all the same, it would be heard beside the answer that is asked for.
+    # What still comes of it would be heard beside the answer that is asked for.
     state.quarantine.add(active)
     state.playout.finish_response(active)
     state.greeting.response_done(active, failed=True)

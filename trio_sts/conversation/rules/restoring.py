@@ -1,4 +1,4 @@
-"""A session that drops in mid-call is replaced, and the new one is told the past.
+"""A session that drops in mid-call is replaced, and the new one is given the history.
 
 What the caller said and heard goes as text, tool calls with their outputs; audio is
 never sent again. All ids of the old session are forgotten: the new one may use the same.
@@ -25,7 +25,7 @@ _INAUDIBLE = "(inaudible)"
 
 
 def model_ready(state: State, event: ModelReady, now: float) -> None:
-    """A session is set up: from now on it hears the caller; the second is told the past."""
+    """A session is set up and hears the caller from now on; a later one gets the history."""
     came_back = not state.connection.ready and state.counters.reconnects > 0
     state.connection.opened()
     state.intake.start(model_hears_speech=state.caller_speech.active)
@@ -73,7 +73,7 @@ def drop_session(state: State, now: float, *, owed: bool = False) -> None:
 
 
 def _restore(state: State, now: float) -> None:
-    """Tell a new session the past, and ask for what is owed."""
+    """Give a new session the history, and ask for what is owed."""
     state.out.note("info", "model restored", entries=len(state.history.kept))
     for event in _retold(state):
         state.out.model(event)

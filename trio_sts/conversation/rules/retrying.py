@@ -33,7 +33,7 @@ def retry(state: State, now: float, named_s: float | None, *, code: str | None) 
 
 
 def refused(state: State, detail: ErrorDetail, told: str, now: float) -> None:
-    """The model's side says no for good."""
+    """The endpoint refuses, and would again: it is not asked any more."""
     state.out.note("warning", "model refused", code=detail.code or detail.type)
     reason = f"The assistant is not available: {told}."
     giving_up.give_up(state, now, "model refused", reason)

@@ -1,4 +1,4 @@
-"""A caller who says and presses nothing is asked whether they are there, then let go."""
+"""A caller who says and presses nothing is asked twice, then hung up on."""
 
 from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.parts.caller_silence import MOST_QUESTIONS
@@ -19,7 +19,7 @@ def watch_at(state: State, now: float) -> float:
 
 
 def watch(state: State, now: float) -> None:
-    """Run the clock of the caller's silence, and do what it asks for."""
+    """Run the clock of the caller's silence; ask or hang up when it is up."""
     silence, heard_at = state.caller_silence, state.ear.last_speech_at
     silence.watch(now, excused=_is_excused(state, now))
     if now < silence.deadline(heard_at):

@@ -9,7 +9,7 @@ from . import goodbye
 
 
 def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> None:
-    """A call begins: some endpoints tell its name here alone."""
+    """A call begins: some endpoints send its name only here."""
     if event.item.type == "function_call":
         state.calls.named(event.item)
 

@@ -1,4 +1,4 @@
-"""What was said is closed when it was heard, and told in the order of the conversation."""
+"""Utterances, closed when they were heard, are sent in the conversation's order."""
 
 from typing import Literal
 
@@ -40,7 +40,7 @@ def item_added(state: State, event: events.ItemAdded, now: float) -> None:
 
 
 def caller_words(state: State, event: events.TranscriptionCompleted, _: float) -> None:
-    """The caller's words; cumulative ones are waited out."""
+    """The caller's words; partial ones, of another status, are left out."""
     if event.status in {None, "completed"}:
         state.history.caller_said(event.item_id, event.transcript)
         state.counters.add_transcription(event.usage or {})

@@ -68,7 +68,7 @@ _ESSENTIAL = frozenset(
 )
 _MCP = ("mcp_list_tools.", "response.mcp_call.")
 
-# Unknown types are remembered to log each once, and a peer invents their names.
+# A peer may send a name of any length; no rule needs more of it than this.
 _UNKNOWN_TYPE_CHARS = 64
 
 

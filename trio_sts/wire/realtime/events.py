@@ -181,7 +181,7 @@ class McpProgress:
 class UnknownEvent:
     """An event of which no rule needs more than that it came, or one that is faulty.
 
-    ``response_id`` is the response's that it belongs to, if it told one.
+    ``response_id`` is the response's that it belongs to, if it has one.
     """
 
     type: str
