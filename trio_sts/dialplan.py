@@ -1,8 +1,13 @@
 """Which extensions a call may be transferred to."""
 
+import json
 import re
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Final, cast
+
+# The argument of AVR's own transfer tool that holds it.
+EXTENSION: Final = "transfer_extension"
 
 
 def may_dial(extension: str, patterns: Iterable[str]) -> bool:
@@ -16,6 +21,30 @@ def may_dial(extension: str, patterns: Iterable[str]) -> bool:
     return not patterns or any(
         _compiled(each).fullmatch(extension) for each in patterns
     )
+
+
+def may_transfer(arguments_raw: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a transfer's raw arguments name an extension that the call may reach.
+
+    Arguments that name none, as those of an operator's own tool, are not ours to judge.
+
+    Args:
+        arguments_raw: JSON as the model wrote it.
+        patterns: As in `may_dial`.
+    """
+    if not patterns:
+        return True
+    try:
+        # Not stricter than what runs the tool: that would let others pass unseen.
+        arguments: object = json.loads(arguments_raw, strict=False)
+    except (ValueError, RecursionError):
+        return True
+    if not isinstance(arguments, dict) or EXTENSION not in arguments:
+        return True
+    named = cast("dict[str, object]", arguments)[EXTENSION]
+    # Nothing else than a string or a number names an extension.
+    is_name = isinstance(named, str | int) and not isinstance(named, bool)
+    return is_name and may_dial(str(named).strip(), patterns)
 
 
 @lru_cache(maxsize=1024)

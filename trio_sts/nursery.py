@@ -218,7 +218,8 @@ class Call:
             own = self._endpoint(budget_s)
             self._model = model = await self._sockets.start(self._keep_model, own)
         info = await set_up(model, brief.session, services.refused_fields)
-        self._relay.model_ready(model, info, brief.welcome_message)
+        permitted = brief.tools.permitted()
+        self._relay.model_ready(model, info, brief.welcome_message, permitted)
         self._tasks.start_soon(self._relay.pump_model, model)
         self._tasks.start_soon(self._relay.watch_model, model)
 

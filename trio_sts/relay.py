@@ -25,6 +25,7 @@ from trio_sts.conversation.commands import (
     ToCaller,
     ToModel,
 )
+from trio_sts.conversation.config import Permitted
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
 from trio_sts.legs.leg import CallerSide, ModelSide
@@ -101,13 +102,20 @@ class Relay:
             )
 
     def model_ready(
-        self, model: ModelSide, info: SessionInfo, welcome_message: str | None
+        self,
+        model: ModelSide,
+        info: SessionInfo,
+        welcome_message: str | None,
+        permitted: Permitted,
     ) -> None:
         """The model leg is set up: from now on it is posted to."""
         self.model = model
         self.perform(
             self.core.model_ready(
-                info, trio.current_time(), welcome_message=welcome_message
+                info,
+                trio.current_time(),
+                welcome_message=welcome_message,
+                permitted=permitted,
             )
         )
 

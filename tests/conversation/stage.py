@@ -6,7 +6,7 @@ from attrs import define, field
 
 from trio_sts.audio.framing import FRAME_BYTES
 from trio_sts.conversation import commands
-from trio_sts.conversation.config import Rules
+from trio_sts.conversation.config import Permitted, Rules
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
@@ -183,11 +183,16 @@ class Stage:
 
     # The model.
 
-    def model_ready(self, welcome_message: str | None = None) -> None:
+    def model_ready(
+        self,
+        welcome_message: str | None = None,
+        *,
+        permitted: Permitted | None = None,
+    ) -> None:
         info = SessionInfo(model="a-model")
         self._perform(
             self.conversation.model_ready(
-                info, self.now, welcome_message=welcome_message
+                info, self.now, welcome_message=welcome_message, permitted=permitted
             )
         )
 
@@ -257,11 +262,15 @@ class Stage:
         self.model(events.ErrorEvent(error))
 
     def function_call(
-        self, call_id: str = "c1", name: str | None = "look_up", response: str = "r1"
+        self,
+        call_id: str = "c1",
+        name: str | None = "look_up",
+        response: str = "r1",
+        arguments: str = "{}",
     ) -> None:
         """``response.function_call_arguments.done``."""
         self.model(
-            events.ArgumentsDone(response, f"item_{call_id}", call_id, name, "{}")
+            events.ArgumentsDone(response, f"item_{call_id}", call_id, name, arguments)
         )
 
     def tool_finished(

@@ -6,6 +6,7 @@ from attrs import define, field
 from typing_extensions import override
 
 from trio_sts.conversation import commands
+from trio_sts.conversation.config import Permitted
 from trio_sts.conversation.reactions import PASS
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events, requests
@@ -51,9 +52,14 @@ class Watched(Stage):
     creating: bool = False
 
     @override
-    def model_ready(self, welcome_message: str | None = None) -> None:
+    def model_ready(
+        self,
+        welcome_message: str | None = None,
+        *,
+        permitted: Permitted | None = None,
+    ) -> None:
         self.down = False
-        super().model_ready(welcome_message)
+        super().model_ready(welcome_message, permitted=permitted)
 
     @override
     def model(self, event: events.ServerEvent | Any) -> None:

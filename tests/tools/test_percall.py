@@ -5,12 +5,11 @@ from typing import Any
 
 import httpx
 import orjson
-import pytest
 import structlog
 import trio
 
 from trio_sts.tools.call_control import call_control_tools
-from trio_sts.tools.percall import CallTools, may_transfer
+from trio_sts.tools.percall import CallTools
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext, Kind, make_tool
 
@@ -88,21 +87,8 @@ async def test_a_transfer_elsewhere_is_refused_without_asking_avr_ami() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("arguments", "allowed"),
-    [
-        ('{"transfer_extension": "100"}', True),
-        ('{"transfer_extension": " 100 "}', True),
-        ('{"transfer_extension": "300"}', False),
-        # What is no transfer's argument is judged where it is run.
-        ('{"transfer_extension": 300}', True),
-        ('{"to": "300"}', True),
-        ("{", True),
-        ("[]", True),
-    ],
-)
-def test_the_raw_arguments_tell_whether_a_transfer_is_allowed(
-    arguments: str, allowed: bool
-) -> None:
-    assert may_transfer(arguments, ("100",)) is allowed
-    assert may_transfer(arguments, ())
+def test_a_conversation_is_told_what_its_call_may_do() -> None:
+    tools = CallTools(REGISTRY, off={"avr_hangup"}, transfer_to=("100",))
+    permitted = tools.permitted()
+    assert permitted.tools == ALL - {"avr_hangup"}
+    assert permitted.transfer_to == ("100",)

@@ -1,6 +1,6 @@
 """How a conversation is held: the part of the settings that the core knows."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Literal
 
 from attrs import field, frozen
@@ -54,3 +54,16 @@ class Rules:
     fallback: tuple[str, str] | None = None
     hold_sound: bytes = field(default=b"", repr=False)
     hold_sound_always: bool = False
+
+
+@frozen
+class Permitted:
+    """What one call may do, which is known when its session is.
+
+    Attributes:
+        tools: The names of its tools; None is any.
+        transfer_to: Patterns of extensions for the transfer tool; () is any.
+    """
+
+    tools: Collection[str] | None = None
+    transfer_to: tuple[str, ...] = ()

@@ -5,6 +5,8 @@ from attrs import field, frozen
 from trio_sts.errors import BadMessage
 from trio_sts.wire.realtime.items import SessionInfo
 
+from .config import Permitted
+
 
 @frozen
 class ModelReady:
@@ -15,6 +17,7 @@ class ModelReady:
 
     info: SessionInfo
     welcome_message: str | None = field(default=None, repr=False)
+    permitted: Permitted = field(factory=Permitted)
 
 
 @frozen

@@ -43,7 +43,7 @@ _CALLER: Final[Mapping[type, tuple[Reaction, ...]]] = {
     BadMessage: (limits.bad_message,),
 }
 _MODEL_LEG: Final[Mapping[type, tuple[Reaction, ...]]] = {
-    ModelReady: (restoring.model_ready, greeting.model_ready),
+    ModelReady: (tools.model_ready, restoring.model_ready, greeting.model_ready),
     ModelLost: (restoring.model_lost,),
     ModelFailed: (giving_up.model_failed,),
     BadEvent: (limits.bad_event,),

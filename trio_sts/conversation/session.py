@@ -11,7 +11,7 @@ from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import AppendAudio
 
 from .commands import Command, Outgoing, ToModel
-from .config import Rules
+from .config import Permitted, Rules
 from .inputs import BadEvent, ModelFailed, ModelLost, ModelReady, ToolFinished
 from .moments import NEVER
 from .parts.counters import Counters
@@ -78,7 +78,12 @@ class Conversation:
         return self._react(message, now)
 
     def model_ready(
-        self, info: SessionInfo, now: float, *, welcome_message: str | None = None
+        self,
+        info: SessionInfo,
+        now: float,
+        *,
+        welcome_message: str | None = None,
+        permitted: Permitted | None = None,
     ) -> list[Command]:
         """A session is set up: greet, then send the caller's audio that was kept.
 
@@ -88,8 +93,10 @@ class Conversation:
             info: What the model's side says of its session.
             now: The time.
             welcome_message: The greeting, word for word; None leaves it to the model.
+            permitted: What this call may do; None is everything.
         """
-        return self._react(ModelReady(info, welcome_message), now)
+        ready = ModelReady(info, welcome_message, permitted or Permitted())
+        return self._react(ready, now)
 
     def from_model(
         self, event: events.ServerEvent | BadMessage, now: float

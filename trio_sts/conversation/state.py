@@ -5,7 +5,7 @@ from attrs import define, field
 from trio_sts.audio.formats import encoder
 
 from .commands import Outgoing
-from .config import Rules
+from .config import Permitted, Rules
 from .parts.apology import Apology
 from .parts.caller_silence import CallerSilence
 from .parts.caller_speech import CallerSpeech
@@ -30,7 +30,10 @@ from .parts.toolcalls import ToolCalls
 
 @define
 class State:
-    """Everything that a conversation knows; ``out`` collects what it asks for."""
+    """Everything that a conversation knows; ``out`` collects what it asks for.
+
+    ``permitted`` is written by tools, with every session.
+    """
 
     rules: Rules
     opening: Opening
@@ -42,6 +45,7 @@ class State:
     owed_turn: OwedTurn
     caller_silence: CallerSilence
     hold_sound: HoldSound
+    permitted: Permitted = field(factory=Permitted)
     out: Outgoing = field(factory=Outgoing)
     connection: Connection = field(factory=Connection)
     caller_speech: CallerSpeech = field(factory=CallerSpeech)

@@ -1,18 +1,17 @@
 """The tools of one call: fewer than the service's, and transfers fenced in."""
 
 from collections.abc import Collection, Mapping
-from typing import Any, cast
+from typing import Any
 
 import orjson
 from attrs import evolve, field, frozen
 
-from trio_sts.dialplan import may_dial
+from trio_sts.conversation.config import Permitted
+from trio_sts.dialplan import EXTENSION, may_transfer
 from trio_sts.wire.realtime.session import FunctionTool
 
 from .registry import Registry, ToolOutcome
 from .tool import TRANSFER, CallContext
-
-_EXTENSION = "transfer_extension"
 
 
 @frozen
@@ -39,6 +38,11 @@ class CallTools:
             if self._is_on(tool.name)
         )
 
+    def permitted(self) -> Permitted:
+        """What the conversation has to know: which calls it need not wait with."""
+        names = frozenset(name for name in self.registry.tools if self._is_on(name))
+        return Permitted(names, self.transfer_to)
+
     async def run(
         self, name: str, arguments_raw: str, context: CallContext
     ) -> ToolOutcome:
@@ -58,13 +62,9 @@ class CallTools:
     def _fenced(self, tool: FunctionTool) -> FunctionTool:
         """Tell the model in the schema where it may transfer to."""
         properties: Mapping[str, Any] = tool.parameters.get("properties") or {}
-        if (
-            tool.name != TRANSFER
-            or not self.transfer_to
-            or _EXTENSION not in properties
-        ):
+        if tool.name != TRANSFER or not self.transfer_to or EXTENSION not in properties:
             return tool
-        told = dict(properties[_EXTENSION])
+        told = dict(properties[EXTENSION])
         if any(sign in pattern for pattern in self.transfer_to for sign in "*?"):
             allowed = (
                 f"Only these, where * and ? stand for any: {_listed(self.transfer_to)}."
@@ -72,25 +72,8 @@ class CallTools:
             told["description"] = f"{told.get('description', '')} {allowed}".strip()
         else:
             told["enum"] = list(self.transfer_to)
-        parameters = {**tool.parameters, "properties": {**properties, _EXTENSION: told}}
+        parameters = {**tool.parameters, "properties": {**properties, EXTENSION: told}}
         return evolve(tool, parameters=parameters)
-
-
-def may_transfer(arguments_raw: str, patterns: tuple[str, ...]) -> bool:
-    """Whether a transfer's raw arguments name an extension that the call may reach.
-
-    Arguments that name none, as those of an operator's own tool, are not ours to judge.
-    """
-    if not patterns:
-        return True
-    try:
-        arguments: object = orjson.loads(arguments_raw)
-    except orjson.JSONDecodeError:
-        return True
-    if not isinstance(arguments, dict):
-        return True
-    extension = cast("dict[str, object]", arguments).get(_EXTENSION)
-    return not isinstance(extension, str) or may_dial(extension.strip(), patterns)
 
 
 def _listed(patterns: tuple[str, ...]) -> str:

@@ -1,11 +1,18 @@
 """Function calls of the model: announced three times, acted on once."""
 
+from trio_sts.conversation.inputs import ModelReady
 from trio_sts.conversation.parts.toolcalls import ToolCall
 from trio_sts.conversation.state import State
+from trio_sts.dialplan import may_transfer
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item, Response
 
 from . import goodbye
+
+
+def model_ready(state: State, event: ModelReady, _: float) -> None:
+    """It is known what this call may do."""
+    state.permitted = event.permitted
 
 
 def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> None:
@@ -54,7 +61,17 @@ def _announce(
 
 def _act_on(state: State, call: ToolCall, now: float) -> None:
     kind = state.rules.call_control.get(call.name)
-    if kind is None:
+    if kind is None or not _is_permitted(state, call):
+        # What will be refused is told at once: there is nothing to say goodbye for.
         state.out.run_tool(call.key, call.name, call.arguments)
     else:
         goodbye.start(state, kind, call, now)
+
+
+def _is_permitted(state: State, call: ToolCall) -> bool:
+    permitted = state.permitted
+    if permitted.tools is not None and call.name not in permitted.tools:
+        return False
+    return call.name != state.rules.transfer_tool or may_transfer(
+        call.arguments, permitted.transfer_to
+    )
