@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 
 from tests.system.kit import web, with_status
-from tests.system.test_process import run
+from tests.system.test_process import COMMAND, environment, run
 from trio_sts.checkup import Report, as_json, as_text, examine
 from trio_sts.settings import load
 
@@ -191,10 +192,23 @@ async def test_the_last_line_says_whether_it_is_ready(tmp_path: Path) -> None:
     assert last == "not ready: it will not start"
 
 
-async def test_machines_get_one_object(tmp_path: Path) -> None:
+async def test_machines_get_one_object_and_the_last_line_apart(
+    tmp_path: Path,
+) -> None:
+    # Both streams in one, as they were written.
     code, shown = await command(tmp_path, "--json", PORT="x")
+    shown, last = shown.rstrip().rsplit("\n", 1)
     content: dict[str, Any] = json.loads(shown)
     assert (code, content["ready"], content["exit_code"]) == (2, False, 2)
     assert content["findings"][0]["text"].startswith("PORT='x'")
-    code, shown = await command(tmp_path, "--json", "--offline")
-    assert (code, json.loads(shown)["verdict"]) == (0, "ready")
+    assert last == content["verdict"] == "not ready: it will not start"
+
+    done = await trio.run_process(
+        [*COMMAND, "check", "--json", "--offline"],
+        capture_stdout=True,
+        capture_stderr=True,
+        env=environment(OPENAI_API_KEY=KEY),
+        cwd=tmp_path,
+    )
+    assert json.loads(done.stdout)["verdict"] == "ready"
+    assert done.stderr == b"ready\n"

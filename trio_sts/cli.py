@@ -129,8 +129,9 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
     Shows the settings as they are understood, asks the model's endpoint once whether it
     takes the key, and loads the tools: JavaScript files in Node.js, no handler is called;
     Python files are only read. Secrets are masked. The last line begins with "ready" or
-    "not ready". Exit code 0 if ready, 1 if the service starts but something will not work
-    as expected, 2 if it will not start.
+    "not ready"; with --json it is on standard error, and the object's `verdict` too.
+    Exit code 0 if ready, 1 if the service starts but something will not work as
+    expected, 2 if it will not start.
     """
     import trio
 
@@ -159,6 +160,8 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
             )
         )
     click.echo(checkup.as_json(report) if is_json else checkup.as_text(report))
+    if is_json:
+        click.echo(report.verdict, err=True)
     sys.exit(report.exit_code)
 
 

@@ -327,7 +327,7 @@ async def good() -> str: return ""
     assert said in problem
 
 
-def test_the_list_names_decorated_functions_without_running_them(
+async def test_the_list_names_decorated_functions_without_running_them(
     tmp_path: Path,
 ) -> None:
     text = '''
@@ -341,7 +341,9 @@ async def first():
 @tools.tool(name="second", description="Does another.")
 def other(): ...
 '''
-    listing = list_tools(Path(in_folder(tmp_path, {"tools/own.py": HEAD + text})), {})
+    listing = await list_tools(
+        Path(in_folder(tmp_path, {"tools/own.py": HEAD + text})), {}
+    )
 
     assert [(tool.name, tool.description) for tool in listing.tools[2:]] == [
         ("first", "Does one thing."),
@@ -407,7 +409,9 @@ def pass_on() -> str:
         "close": EndsCall.HANGUP,
         "pass_on": EndsCall.TRANSFER,
     }
-    kinds = {each.name: each.kind for each in list_tools(Path(folder), {}).tools}
+    kinds = {
+        each.name: each.kind for each in (await list_tools(Path(folder), {})).tools
+    }
     assert kinds["pass_on"] is kinds["close"] is Kind.CALL_CONTROL
     assert kinds["note_down"] is Kind.PYTHON
 

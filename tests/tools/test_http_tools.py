@@ -306,11 +306,11 @@ async def test_a_faulty_file_is_left_out_with_one_line(
     assert said in problem
 
 
-def test_the_list_shows_what_start_would_say(tmp_path: Path) -> None:
+async def test_the_list_shows_what_start_would_say(tmp_path: Path) -> None:
     folder = Path(in_folder(tmp_path, {"tools/shop.toml": ORDER}))
 
-    listing = list_tools(folder, {"SHOP_TOKEN": "secret"})
-    without = list_tools(folder, {})
+    listing = await list_tools(folder, {"SHOP_TOKEN": "secret"})
+    without = await list_tools(folder, {})
 
     assert [(t.name, t.description, t.kind) for t in listing.tools[2:]] == [
         ("order_status", "Tells how far an order is.", Kind.HTTP)

@@ -670,10 +670,13 @@ async def test_an_operators_own_call_control_in_javascript_replaces_ours(
 
 
 @needs_node
-def test_the_list_reads_names_from_the_text(tmp_path: Path) -> None:
-    listing = list_tools(Path(in_folder(tmp_path, {"tools/greet.js": GOOD})), env())
+async def test_the_list_has_the_names_of_loaded_files(tmp_path: Path) -> None:
+    files = {"tools/greet.js": GOOD, "tools/lib/words.js": WORDS, "tools/bad.js": "x("}
+    listing = await list_tools(Path(in_folder(tmp_path, files)), env())
 
     source = str(tmp_path / "tools" / "greet.js")
     assert listing.tools[2:] == (
         ListedTool("greet", "Greets somebody.", source, Kind.JAVASCRIPT),
     )
+    (problem,) = listing.problems
+    assert problem.startswith(f"{tmp_path / 'tools' / 'bad.js'}: cannot be loaded")

@@ -212,7 +212,7 @@ async def test_what_anybody_may_write_to_is_told(tmp_path: Path) -> None:
     assert problem.startswith(f"{folder}: anybody may write here")
 
 
-def test_the_list_runs_no_file(tmp_path: Path) -> None:
+async def test_the_list_runs_no_file(tmp_path: Path) -> None:
     mark = tmp_path / "was-run"
     files = {
         "tools/weather.py": f"open({str(mark)!r}, 'w').close()\n{WEATHER}",
@@ -220,7 +220,7 @@ def test_the_list_runs_no_file(tmp_path: Path) -> None:
         "tools/half.py": "handler = print\n",
         "tools/odd.py": f"name = 'two words'\n{HANDLER}",
     }
-    listing = list_tools(Path(in_folder(tmp_path, files)), {})
+    listing = await list_tools(Path(in_folder(tmp_path, files)), {})
 
     assert not mark.exists()
     tools = tmp_path / "tools"
@@ -267,7 +267,7 @@ async def test_a_plain_file_may_be_call_control_and_silent(tmp_path: Path) -> No
 from trio_sts.tools import Silent
 name = "close_the_door"
 ends_call = True
-def handler(uuid, args): return Silent({"closed": True})
+async def handler(uuid, args): return Silent({"closed": True})
 """
     folder = in_folder(tmp_path, {"tools/door.py": content})
 
@@ -276,7 +276,8 @@ def handler(uuid, args): return Silent({"closed": True})
 
     assert outcome == ToolOutcome('{"closed": true}', ok=True, silent=True)
     assert registry.call_control()["close_the_door"] is EndsCall.HANGUP
-    assert list_tools(Path(folder), {}).tools[-1].kind is Kind.CALL_CONTROL
+    listing = await list_tools(Path(folder), {})
+    assert listing.tools[-1].kind is Kind.CALL_CONTROL
 
 
 async def test_without_avr_ami_only_the_operators_call_control_is_offered(

@@ -1,11 +1,7 @@
 """The questions of a check: settings, model, endpoint, prompt and tools in turn."""
 
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
-from functools import partial
-
-import trio
 
 from trio_sts.audio import engine
 from trio_sts.instructions import resolve
@@ -19,10 +15,8 @@ from trio_sts.settings import (
     transcriber,
     transcriber_fallback,
 )
-from trio_sts.tools.files import find_files
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.listing import list_tools
-from trio_sts.tools.node_files import opened_node_files
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.tool import Kind
 
@@ -117,14 +111,8 @@ async def _tools(
     settings: Settings, environ: Mapping[str, str]
 ) -> tuple[tuple[ListedTool, ...], list[str]]:
     """Python files are read, JavaScript files loaded, and no handler is called."""
-    listing = await trio.to_thread.run_sync(
-        partial(list_tools, settings.tools_dir, environ)
-    )
+    listing = await list_tools(settings.tools_dir, environ)
     problems = [*listing.problems]
-    async with _loaded(settings, environ) as faults:
-        problems += [
-            fault for fault in faults if not any(fault in line for line in problems)
-        ]
     off = set(settings.tools_off)
     offered = tuple(
         tool
@@ -136,17 +124,3 @@ async def _tools(
     if unknown:
         problems.append(f"STS_TOOLS_OFF names no tool: {', '.join(sorted(unknown))}")
     return offered, problems
-
-
-@asynccontextmanager
-async def _loaded(
-    settings: Settings, environ: Mapping[str, str]
-) -> AsyncGenerator[list[str]]:
-    scripts = find_files(settings.tools_dir).of(Kind.JAVASCRIPT)
-    opened = opened_node_files(scripts, environ, settings.tool_timeout_s)
-    async with opened as in_node:
-        yield [
-            f"{path}: {fault}"
-            for path, file in in_node.items()
-            for fault in file.faults
-        ]

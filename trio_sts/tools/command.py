@@ -19,7 +19,7 @@ from trio_sts.logs import configure
 from trio_sts.settings import Settings, load, tool_environment
 from trio_sts.wire.metadata import clean_metadata
 
-from .listing import list_loaded
+from .listing import list_tools
 from .opening import open_registry
 from .registry import Registry, ToolOutcome
 
@@ -105,7 +105,7 @@ def list_() -> None:
     """
     setup = _Setup.load()
     _quiet_log(setup.settings)
-    listing = trio.run(list_loaded, setup.settings.tools_dir, setup.environ)
+    listing = trio.run(list_tools, setup.settings.tools_dir, setup.environ)
     rows = [
         (each.name or "(computed)", each.kind.value, each.source, each.description)
         for each in listing.tools

@@ -11,7 +11,7 @@ from .call_control import call_control_tools
 from .files import ToolFile, find_files
 from .http_tools import load_http_file
 from .loaded import LoadedFile
-from .node_files import list_node_file, opened_node_files
+from .node_files import opened_node_files
 from .python_outline import Outline, read_outline
 from .ranks import ListedTool, rank
 from .tool import Kind, Tool, checked_ends_call, checked_offer
@@ -30,23 +30,16 @@ class Listing:
     problems: tuple[str, ...]
 
 
-async def list_loaded(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
-    """List as `list_tools` does, but load the JavaScript files, in Node.js.
+async def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
+    """List what the service would have.
 
-    Their names are those that they have, and files that do not load are among the
-    problems; no handler is called.
+    JavaScript files are loaded, in Node.js: their names are those that they have, and
+    files that do not load are among the problems. Of Python files the text is read: what
+    only shows when one is run is not found, such as a computed name or a failing import.
     """
     scripts = find_files(tools_dir).of(Kind.JAVASCRIPT)
     async with opened_node_files(scripts, environ, _ANY_S) as in_node:
         return _list(tools_dir, environ, in_node)
-
-
-def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
-    """Read names and descriptions from the files' text.
-
-    What only shows when a file is run is not found: a computed name, a failing import.
-    """
-    return _list(tools_dir, environ, {})
 
 
 def _list(
@@ -71,8 +64,6 @@ def _as_listed(tool: Tool) -> ListedTool:
 def _listed(
     file: ToolFile, environ: Mapping[str, str], loaded: LoadedFile | None
 ) -> list[ListedTool]:
-    if loaded is None and file.kind is Kind.JAVASCRIPT:
-        return [list_node_file(file.path, environ)]
     if file.kind is Kind.PYTHON:
         return list(_listed_python(read_outline(file.path), str(file.path)))
     loaded = loaded or load_http_file(file.path, environ, _ANY_BYTES)

@@ -1,6 +1,5 @@
 """AVR's own kind of tool: JavaScript modules, run unchanged if Node.js is there."""
 
-import re
 import shutil
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,17 +14,11 @@ from trio_sts.errors import ToolFault
 from .loaded import LoadedFile, built
 from .node_host import NodeHost, running_node_host
 from .problems import NO_NODE
-from .ranks import ListedTool
 from .tool import CallContext, Kind, Tool, make_tool
 
 # The host looks at a thread this much before the registry gives up, so that the next
 # call does not meet a thread that is blocked.
 _SOONER = 0.9
-
-# As AVR's tools write it: the first `name: "..."` and `description: "..."`.
-_LITERAL = r"""\b{key}\s*:\s*(?P<quote>["'`])(?P<text>(?:\\.|(?!(?P=quote))[^\\])*)(?P=quote)"""
-_NAME = re.compile(_LITERAL.format(key="name"))
-_DESCRIPTION = re.compile(_LITERAL.format(key="description"), re.DOTALL)
 
 
 @asynccontextmanager
@@ -67,26 +60,4 @@ def _tool(host: NodeHost, path: Path, timeout_s: float) -> Tool:
         kind=Kind.JAVASCRIPT,
         source=str(path),
         ends_call=offer.ends_call,
-    )
-
-
-def list_node_file(path: Path, environ: Mapping[str, str]) -> ListedTool:
-    """Read name and description from a file's text.
-
-    Raises:
-        ToolFault: It cannot be read, or there is no Node.js.
-    """
-    if _node(environ) is None:
-        raise ToolFault(NO_NODE)
-    try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as exc:
-        fault = f"cannot be read: {exc.strerror}"
-        raise ToolFault(fault) from exc
-    name, description = _NAME.search(text), _DESCRIPTION.search(text)
-    return ListedTool(
-        name["text"] if name else None,
-        description["text"] if description else "",
-        str(path),
-        Kind.JAVASCRIPT,
     )
