@@ -267,7 +267,7 @@ async def test_a_plain_file_may_be_call_control_and_silent(tmp_path: Path) -> No
 from trio_sts.tools import Silent
 name = "close_the_door"
 ends_call = True
-async def handler(uuid, args): return Silent({"closed": True})
+def handler(uuid, args): return Silent({"closed": True})
 """
     folder = in_folder(tmp_path, {"tools/door.py": content})
 
