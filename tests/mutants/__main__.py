@@ -72,7 +72,6 @@ def _choose(
     if set(rooms) >= set(ROOMS):
         for line in stale(equivalents, texts.values()):
             click.echo(f"an equivalent whose line is gone: {line}")
-    left_out = {(each.line, each.becomes) for each in equivalents}
     possible = {room: len(found) for room, found in candidates.items()}
     chosen: list[Change] = []
     for room, share in shares(possible, sample).items():
@@ -82,7 +81,10 @@ def _choose(
                 break
             before = texts[candidate.path]
             after = changed(before, candidate.place)
-            if after and difference(before, after) not in left_out:
+            if after is None:
+                continue
+            lines = difference(before, after)
+            if not any(each.covers(*lines) for each in equivalents):
                 chosen.append(Change(room, candidate, before, after))
                 taken += 1
     return chosen, possible

@@ -16,11 +16,18 @@ FILE = Path(__file__).with_suffix(".toml")
 
 @frozen
 class Equivalent:
-    """``line`` reads ``becomes`` then, and that is as good, because of ``reason``."""
+    """``line`` reads ``becomes`` then, and that is as good, because of ``reason``.
+
+    Without ``becomes``, whatever it reads.
+    """
 
     line: str
-    becomes: str
     reason: str
+    becomes: str | None = None
+
+    def covers(self, before: str, after: str) -> bool:
+        """Whether it is about this change of a line."""
+        return self.line == before and self.becomes in {None, after}
 
 
 def known(file: Path = FILE) -> list[Equivalent]:
@@ -45,4 +52,4 @@ def stale(equivalents: Iterable[Equivalent], sources: Iterable[str]) -> list[str
 
 
 def _joined(lines: Iterable[str]) -> str:
-    return " ".join(line.strip() for line in lines)
+    return " ".join(" ".join(lines).split())

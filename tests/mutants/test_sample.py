@@ -53,8 +53,15 @@ def test_a_change_is_known_by_what_its_line_reads_before_and_after() -> None:
     assert difference("f(\n  1,\n)\n", "pass\n") == ("f( 1, )", "pass")
 
 
+def test_one_that_is_known_is_known_for_one_reading_or_for_any() -> None:
+    one, every = Equivalent("a = 1", "why", "a = 2"), Equivalent("a = 1", "why")
+    assert [each.covers("a = 1", "a = 2") for each in (one, every)] == [True, True]
+    assert [each.covers("a = 1", "a = 0") for each in (one, every)] == [False, True]
+    assert not every.covers("b = 1", "b = 2")
+
+
 def test_what_is_listed_for_a_line_that_is_gone_is_told() -> None:
-    listed = [Equivalent("a = 1", "a = 2", "why"), Equivalent("b", "c", "why")]
+    listed = [Equivalent("a = 1", "why", "a = 2"), Equivalent("b", "why")]
     assert stale(listed, ["def f():\n    a = 1\n"]) == ["b"]
 
 

@@ -11,6 +11,7 @@ from trio.testing import MockClock
 
 from tests.tools.calls import run_one
 from trio_sts.errors import ToolFault
+from trio_sts.tools.registry import CUT_MARK
 from trio_sts.tools.tool import CallContext, Kind, Tool, make_tool
 
 
@@ -59,3 +60,15 @@ def test_a_schema_has_128_kib_of_characters_at_most() -> None:
     described("", {**empty, "title": "x" * room})
     with pytest.raises(ToolFault, match=f"longer than {most} characters"):
         described("", {**empty, "title": "x" * (room + 1)})
+
+
+@pytest.mark.parametrize("result", ["a lone \ud800 surrogate", f"as written{CUT_MARK}"])
+async def test_a_result_that_fits_is_not_said_to_be_cut(result: str) -> None:
+    async def answer(args: Mapping[str, Any], context: CallContext) -> str:
+        await trio.lowlevel.checkpoint()
+        return result
+
+    with capture_logs() as logs:
+        assert (await run_one(answer)).ok
+
+    assert logs == []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import trio
 from structlog.testing import capture_logs
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trio_sts.tools.node_process import node_process
 
@@ -39,3 +40,44 @@ async def test_the_host_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> N
 
     said = [entry["text"] for entry in logs if entry["event"] == "node host says"]
     assert said == ["x" * 2000, "é" * 10]
+
+
+IGNORES = f"""#!{sys.executable}
+import pathlib, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+here = pathlib.Path(__file__).parent
+(here / "up").touch()
+time.sleep(5)
+(here / "survived").touch()
+"""
+
+
+async def test_a_host_that_does_not_end_when_asked_is_killed_after_1_s(
+    tmp_path: Path, mock_clock: MockClock
+) -> None:
+    node = tmp_path / "node"
+    node.write_text(IGNORES)
+    node.chmod(0o755)
+    ended = trio.Event()
+
+    async def run() -> None:
+        async with node_process(str(node), {"PATH": os.environ["PATH"]}):
+            while True:
+                if (tmp_path / "up").exists():
+                    break
+                await trio.lowlevel.checkpoint()
+        ended.set()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run)
+        while True:
+            if (tmp_path / "up").exists():
+                break
+            await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked()
+        mock_clock.jump(0.99)
+        await wait_all_tasks_blocked(0.05)
+        assert not ended.is_set()
+        mock_clock.jump(0.02)
+        await ended.wait()
+    assert not (tmp_path / "survived").exists()
