@@ -202,7 +202,9 @@ class Stage:
     def model_lost(self) -> None:
         self._perform(self.conversation.model_lost(self.now))
 
-    def model_failed(self, outcome: str = "no model", reason: str = "It is away.") -> None:
+    def model_failed(
+        self, outcome: str = "no model", reason: str = "It is away."
+    ) -> None:
         self._perform(self.conversation.model_failed(outcome, reason, self.now))
 
     def speech_started(self) -> None:

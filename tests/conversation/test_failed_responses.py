@@ -1,5 +1,7 @@
 """Responses that fail, with or without their end, and what is not waited for then."""
 
+from typing import Any
+
 import pytest
 
 from trio_sts.conversation.commands import EndCall
@@ -135,7 +137,7 @@ def test_a_refused_want_stands_in_both_orders(first: str, coded: bool) -> None:
     stage.call_tool()
     stage.tool_finished()
     assert stage.creates == 1
-    refusal = {
+    refusal: dict[str, Any] = {
         "code": "conversation_already_has_active_response" if coded else None,
         "message": "Conversation already has an active response in progress: r2.",
     }
@@ -157,8 +159,6 @@ def test_a_refused_ask_keeps_its_words() -> None:
     stage.error("conversation_already_has_active_response")
     stage.created("r1")
     stage.done("r1", "cancelled")
-    asks = [
-        what.instructions for _, what in stage.log if hasattr(what, "tool_choice")
-    ]
+    asks = [what.instructions for _, what in stage.log if hasattr(what, "tool_choice")]
     assert len(asks) == 2
     assert asks[0] == asks[1]

@@ -1,5 +1,7 @@
 """A model that can't be had: the caller hears so, and a human takes over if there is one."""
 
+from typing import Any
+
 import orjson
 import pytest
 
@@ -20,7 +22,7 @@ def apology() -> bytes:
 
 
 def dialling(**rules: object) -> Stage:
-    given = {**QUIET, "greeting": False, "apology": apology(), **rules}
+    given: dict[str, Any] = {**QUIET, "greeting": False, "apology": apology(), **rules}
     stage = Stage(Rules(**given))
     stage.core.audio_of("apology", 20)
     stage.init()

@@ -1,6 +1,7 @@
 """The four steps of a goodbye, and what the caller can still do about it."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from .stage import Stage, called, spoken
 from .test_goodbye import run_tools, saying_goodbye
 from .voice import keep_silent, speak
 
-FULL: dict[str, object] = {"farewell": True, "hangup_grace_ms": 800}
+FULL: dict[str, Any] = {"farewell": True, "hangup_grace_ms": 800}
 
 
 def wordless(**rules: object) -> Stage:

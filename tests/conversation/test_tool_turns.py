@@ -14,13 +14,13 @@ def announced(
     stage: Stage, arguments: str, call_id: str = "c1", response: str = "r1"
 ) -> None:
     stage.model(
-        events.ArgumentsDone(
-            response, f"item_{call_id}", call_id, "look_up", arguments
-        )
+        events.ArgumentsDone(response, f"item_{call_id}", call_id, "look_up", arguments)
     )
 
 
-def listed(arguments: str, status: str | None = "completed", call_id: str = "c1") -> Item:
+def listed(
+    arguments: str, status: str | None = "completed", call_id: str = "c1"
+) -> Item:
     return Item(
         f"item_{call_id}",
         "function_call",

@@ -1,6 +1,6 @@
 """A turn is judged at its end: by the response's status and by what was audible."""
 
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -11,6 +11,9 @@ from trio_sts.wire.realtime.items import ContentPart, Item, Response
 from trio_sts.wire.realtime.requests import CreateResponse, DeleteItem
 
 from .stage import QUIET, Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LIMIT, FILTER = "max_output_tokens", "content_filter"
 
@@ -93,7 +96,7 @@ def test_a_response_that_did_not_complete_is_logged_with_its_reason_and_counted(
     odd = status != "completed"
     told = [{"status": status, "reason": reason}] if odd else []
     assert notes(stage, "response not completed") == told
-    assert stage.conversation.counters.odd_responses == odd
+    assert stage.conversation.counters.unfinished_responses == odd
 
 
 def test_an_empty_answer_is_asked_for_again_at_once() -> None:

@@ -1,5 +1,7 @@
 """Barge-ins that no speech_started announces, items of several parts, and overflow."""
 
+from typing import Any
+
 import pytest
 
 from trio_sts.conversation.commands import Note
@@ -190,12 +192,13 @@ def test_an_item_of_several_parts_is_truncated_part_by_part(
     stage.advance(at_s)
     stage.speech_started()
     # With what the resampler held back of the parts before.
-    told = [
+    told: list[Any] = [
         (cut.item_id, cut.content_index, cut.audio_end_ms)
         for cut in stage.all(TruncateItem)
     ]
     assert told == [
-        (item, part, pytest.approx(heard_ms, abs=20 * part + 1)) for item, part, heard_ms in cuts
+        (item, part, pytest.approx(heard_ms, abs=20 * part + 1))
+        for item, part, heard_ms in cuts
     ]
 
 

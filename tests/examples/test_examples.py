@@ -72,8 +72,8 @@ async def test_today_s_hours_need_no_argument(tmp_path: Path) -> None:
 
 
 @needs_node
-def test_there_is_one_of_each_kind() -> None:
-    listing = list_tools(EXAMPLES / "tools", os.environ)
+async def test_there_is_one_of_each_kind() -> None:
+    listing = await list_tools(EXAMPLES / "tools", os.environ)
     assert listing.problems == ()
     kinds = {tool.name: tool.kind for tool in listing.tools}
     assert kinds == {

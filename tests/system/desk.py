@@ -76,7 +76,7 @@ async def next_ask(session: ScriptedSession, *, within_s: float = 0.5) -> Event:
 
 
 @asynccontextmanager
-async def at_desk(script: Script = agree, **environ: str) -> AsyncGenerator[Desk]:
+async def at_desk(script: Script = agree, /, **environ: str) -> AsyncGenerator[Desk]:
     """Hold one call, from its greeting on.
 
     Nobody asks a silent caller anything here, unless the environment says so.
