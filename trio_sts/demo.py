@@ -45,7 +45,7 @@ _WEATHER = "what is the weather like today"
 _STORY = "tell me about your company"
 _SECOND_THOUGHT = "what is your address"
 _GOODBYE = "thank you goodbye"
-_TALK_OVER_AFTER_S = 2.0
+_TALK_OVER_AFTER_S = 3.0
 # Far longer than the pause of a caller who goes on unasked, far shorter than the default.
 _SILENCE_PROMPT_S = 4.0
 _LONGEST_S = 55.0
