@@ -212,8 +212,17 @@ def test_an_answer_over_the_bound_ends_where_the_queue_is_full() -> None:
     stage.done()
     assert stage.truncated == []
     stage.advance(5)
-    assert stage.truncated == [("i1", 2500)]
-    assert stage.core.finished_ms["i1"] in {2500, 2520}
+    assert stage.truncated == [("i1", 2000)]
+    assert stage.core.finished_ms["i1"] == 2000
+
+
+def test_one_arrival_of_any_length_is_cut_to_the_bound() -> None:
+    stage = Stage.ready(playout_max_s=2)
+    stage.answer(1500, "i1", "r1")
+    stage.answer(60_000, "i2", "r2")
+    stage.advance(5)
+    assert stage.core.finished_ms["i2"] == 2000
+    assert stage.core.silent
 
 
 def test_an_answer_that_was_too_long_is_still_cut_where_it_is_interrupted() -> None:

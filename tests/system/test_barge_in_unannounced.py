@@ -117,6 +117,24 @@ async def test_an_overflow_is_cut_at_what_was_heard(swift_clock: MockClock) -> N
         assert len(desk.logged("answer cut")) == 1
 
 
+@pytest.mark.parametrize("first_ms", [0, 2900])
+async def test_the_bound_of_what_waits_holds_for_one_arrival_of_any_length(
+    swift_clock: MockClock, first_ms: int
+) -> None:
+    async with at_desk(STS_PLAYOUT_MAX_S="3") as desk:
+        session = desk.session
+        if first_ms:
+            async with session.response() as response:
+                await response.say(loud(first_ms), "A story")
+        audio = loud(20_000)
+        async with session.response() as response:
+            await response.say(audio, "A long story", delta_bytes=len(audio))
+        sent_at = trio.current_time()
+        await trio.sleep(25)
+        last = desk.core.of("audio")[-1]
+        assert last.at_s - sent_at <= 3 + 0.5
+
+
 async def test_the_bound_of_what_waits_holds_for_many_answers(
     swift_clock: MockClock,
 ) -> None:

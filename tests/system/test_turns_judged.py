@@ -27,6 +27,7 @@ async def test_a_refused_ask_is_asked_again_after_the_response_that_was_in_its_w
             await session.error(code, ACTIVE_TEXT)
         await trio.sleep(1)
         assert session.types.count("response.create") == 1
+        await response.say(loud(200), "What was asked for earlier.")
         await response.done()
         asked = await next_ask(session)
         assert WELCOME in asked["instructions"]

@@ -374,9 +374,16 @@ class Playout:
                 track.closed = track.complete = track.shortened = True
             self._unsettled = True
             if oldest == arriving_response_id:
+                self._cut_to_bound(oldest)
                 break
             self._throw_away(oldest)
         return cut
+
+    def _cut_to_bound(self, response_id: str) -> None:
+        """One arrival may be of any length."""
+        queue = self._queue
+        while self.queued_ms > self.max_ms and queue[-1][0].response_id == response_id:
+            queue.pop()[0].unwait(1)
 
     def _throw_away(self, response_id: str) -> None:
         kept: deque[tuple[Track, bytes]] = deque()
