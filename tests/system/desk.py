@@ -1,12 +1,13 @@
 """A call with an open line, an avr-ami and the log: what a turn's tests need."""
 
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from functools import cache, partial
 
 import trio
 from attrs import define, field, frozen
 from structlog.typing import EventDict
+from websockets.exceptions import ConnectionClosed
 
 from tests.peers.core import FakeCore, calling
 from tests.peers.model import (
@@ -124,7 +125,9 @@ class Line:
         while core.close_code is None:
             burst = bytes(self._said[: _BURST_MS * 16])
             del self._said[: _BURST_MS * 16]
-            await core.say(burst.ljust(_BURST_MS * 16, b"\0"))
+            # The service may hang up at any moment.
+            with suppress(ConnectionClosed):
+                await core.say(burst.ljust(_BURST_MS * 16, b"\0"))
             due += _BURST_MS / 1000
             await trio.sleep_until(due)
 
