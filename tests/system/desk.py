@@ -1,12 +1,14 @@
 """A call with an open line, an avr-ami and the log: what a turn's tests need."""
 
+import math
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from functools import cache, partial
 
 import trio
 from attrs import define, field, frozen
 from structlog.typing import EventDict
+from trio.testing import MockClock
 from websockets.exceptions import ConnectionClosed
 
 from tests.peers.core import FakeCore, calling
@@ -76,6 +78,18 @@ async def next_ask(session: ScriptedSession, *, within_s: float = 0.5) -> Event:
     return special
 
 
+@contextmanager
+def _clock_stands() -> Generator[None]:
+    """Let no time pass: tools are loaded in threads, which no fake clock waits for."""
+    clock = trio.lowlevel.current_clock()
+    assert isinstance(clock, MockClock)
+    threshold_s, clock.autojump_threshold = clock.autojump_threshold, math.inf
+    try:
+        yield
+    finally:
+        clock.autojump_threshold = threshold_s
+
+
 @asynccontextmanager
 async def at_desk(script: Script = agree, /, **environ: str) -> AsyncGenerator[Desk]:
     """Hold one call, from its greeting on.
@@ -88,11 +102,13 @@ async def at_desk(script: Script = agree, /, **environ: str) -> AsyncGenerator[D
         async with trio.open_nursery() as nursery:
             ami_url: str = await nursery.start(partial(ami.serve, port=0))
             quiet = {"STS_SILENCE_PROMPT_S": "0", "AMI_URL": ami_url}
-            async with (
-                scripted_model(script) as model,
-                serving(model.base_url, **{**quiet, **environ}) as service,
-                calling(service.url) as core,
-            ):
+            async with AsyncExitStack() as stack:
+                model = await stack.enter_async_context(scripted_model(script))
+                with _clock_stands():
+                    service = await stack.enter_async_context(
+                        serving(model.base_url, **{**quiet, **environ})
+                    )
+                core = await stack.enter_async_context(calling(service.url))
                 with ami.exchange.connected("call-1", dropped.append):
                     await core.init("call-1")
                     session = await model.next_session()
