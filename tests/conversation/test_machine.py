@@ -16,10 +16,19 @@ from typing_extensions import override
 from trio_sts.audio.formats import AudioFormat
 from trio_sts.conversation.config import Rules
 from trio_sts.errors import BadMessage
-from trio_sts.wire.realtime.events import ItemAdded, OutputItemDone, TranscriptDelta
-from trio_sts.wire.realtime.items import Item
+from trio_sts.wire.realtime.events import (
+    ArgumentsDone,
+    ItemAdded,
+    McpProgress,
+    OutputItemDone,
+    ResponseDone,
+    TranscriptDelta,
+    UnknownEvent,
+)
+from trio_sts.wire.realtime.items import ContentPart, Item, Response
 
 from .stage import called, spoken
+from .voice import speak
 from .watched import DELTA_MS, Watched
 
 RULES = st.builds(
@@ -180,7 +189,65 @@ class Call(RuleBasedStateMachine):
     def tool_answers(self, ok: bool, data: st.DataObject) -> None:
         call_id = data.draw(st.sampled_from(self.stage.running))
         self.stage.running.remove(call_id)
-        self.stage.tool_finished(call_id, ok=ok)
+        self.stage.tool_finished(call_id, ok=ok, silent=data.draw(st.booleans()))
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(name=TOOLS, arguments=st.sampled_from(("", "{", "{}", '{"a": 1}')))
+    def calls_with_an_id_that_is_used_again(self, name: str, arguments: str) -> None:
+        self.calls += 1
+        self.listed.append("same")
+        self.stage.model(
+            ArgumentsDone(self._here, "item_same", "same", name, arguments)
+        )
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(whole=st.booleans(), name=TOOLS)
+    def a_call_item_ends(self, whole: bool, name: str) -> None:
+        item = called("same", name, status="completed" if whole else "incomplete")
+        self.stage.model(OutputItemDone(item, self._here))
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(reason=st.sampled_from(("max_output_tokens", "content_filter")))
+    def is_incomplete(self, reason: str) -> None:
+        self.stage.model(ResponseDone(Response(self._here, "incomplete", reason)))
+        self.listed = []
+
+    @precondition(lambda self: self.stage.active is not None)
+    @rule(known=st.booleans())
+    def answers_as_text(self, known: bool) -> None:
+        part = ContentPart("output_text", text="Good morning.")
+        item = Item(f"t{self.responses}", "message", "assistant", None, (part,))
+        listed = (item, Item(), Item("", "message"))
+        response = self._here if known else ""
+        self.stage.model(
+            ResponseDone(Response(response or self._here, "completed", output=listed))
+        )
+        self.listed = []
+
+    @rule(
+        kind=st.sampled_from(("in_progress", "completed", "failed")),
+        item=st.sampled_from(("m1", "m2")),
+    )
+    def a_remote_tool_goes_on(self, kind: str, item: str) -> None:
+        self.stage.model(McpProgress(f"response.mcp_call.{kind}", item))
+
+    @rule(ours=st.booleans())
+    def works_on_something(self, ours: bool) -> None:
+        self.stage.model(
+            UnknownEvent("response.reasoning.delta", self._here if ours else "")
+        )
+
+    @rule()
+    def a_turn_is_committed_unannounced(self) -> None:
+        self.stage.committed(f"v{self.items}")
+
+    @rule(seconds=st.sampled_from((0.4, 1.2)))
+    def caller_really_speaks(self, seconds: float) -> None:
+        speak(self.stage, seconds)
+
+    @rule()
+    def the_model_stays_mute(self) -> None:
+        self.stage.stays_mute()
 
     @rule(code=CODES)
     def error(self, code: str) -> None:
@@ -234,6 +301,7 @@ class Call(RuleBasedStateMachine):
         """A turn that is owed ends, in the end, although the model says nothing more."""
         if not hasattr(self, "stage"):
             return
+        self.stage.stays_mute()
         self.stage.model_ready()
         self.stage.speech_stopped()
         for _ in range(30):

@@ -1,5 +1,6 @@
 """A stage on which every single pass of the core is judged."""
 
+from collections import Counter
 from typing import Any
 
 from attrs import define, field
@@ -11,9 +12,21 @@ from trio_sts.conversation.reactions import PASS
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events, requests
 
+from .debt import Debt
 from .stage import Stage
 
 _FRAME_MS = 20
+_CANCEL_S = 2.0
+_VAD_GRACE_S = 1.0
+# What a turn that is owed ends in, beside audio.
+STEPS = (
+    requests.CreateResponse,
+    requests.CancelResponse,
+    commands.Reconnect,
+    commands.EndCall,
+    commands.LeaveModel,
+    avr.AgentAudio,
+)
 # The most that one delta of the tests brings.
 DELTA_MS = 2_000
 
@@ -39,10 +52,11 @@ class Watched(Stage):
     given_up: set[str] = field(factory=set[str])
     item_of: dict[str, str] = field(factory=dict[str, str])
     sent_ms: dict[str, float] = field(factory=dict[str, float])
-    parents: dict[str, str] = field(factory=dict[str, str])
+    parents: dict[str, set[str]] = field(factory=dict[str, set[str]])
     running: list[str] = field(factory=list[str])
     started: set[str] = field(factory=set[str])
-    answered: set[str] = field(factory=set[str])
+    answered: Counter[str] = field(factory=Counter[str])
+    debt: Debt = field(factory=Debt)
     unanswered: bool = False
     down: bool = False
     nudges: int = 0
@@ -66,6 +80,7 @@ class Watched(Stage):
         if not self.down:
             self.creating = isinstance(event, events.ResponseCreated)
             self._see(event)
+            self.debt.event(event, self.now)
             super().model(event)
             self.creating = False
 
@@ -78,7 +93,7 @@ class Watched(Stage):
             case events.AudioDelta(response_id=response, item_id=item):
                 self._delta(response, item, len(event.audio))
             case events.ArgumentsDone(call_id=call_id, response_id=response):
-                self.parents.setdefault(call_id, response)
+                self.parents.setdefault(call_id, set()).add(response)
             case events.ResponseDone(response=response):
                 self._over(response.id)
             case events.ErrorEvent():
@@ -91,6 +106,44 @@ class Watched(Stage):
                 self._ban()
             case _:
                 pass
+
+    @override
+    def keys(self, digits: str) -> None:
+        self.debt.keys(self.now)
+        super().keys(digits)
+
+    @override
+    def tool_finished(
+        self,
+        call_id: str = "c1",
+        output: str = '"found"',
+        *,
+        ok: bool = True,
+        silent: bool = False,
+    ) -> None:
+        self.debt.tool_finished(call_id, silent=silent)
+        super().tool_finished(call_id, output, ok=ok, silent=silent)
+
+    def stays_mute(self) -> None:
+        """The model says nothing more: a turn that is owed has its next step in time."""
+        why = self.debt.owed
+        if not why or self._is_excused():
+            return
+        asked = len(self.log)
+        self.advance(self.rules.dead_air_s + _CANCEL_S + _VAD_GRACE_S + 0.1)
+        steps = [what for _, what in self.log[asked:] if isinstance(what, STEPS)]
+        assert steps or self._is_excused(), f"nothing follows: {why}"
+
+    def _is_excused(self) -> bool:
+        """Whether the messages tell of something else that is waited for."""
+        state = self.conversation._state  # pyright: ignore[reportPrivateUsage] # what waits in our queue is in no message
+        return (
+            self.down
+            or self.over()
+            or bool(self.running)
+            or self.debt.is_excused(self.now)
+            or state.playout.audible(self.now)
+        )
 
     @override
     def advance(self, seconds: float) -> None:
@@ -116,15 +169,19 @@ class Watched(Stage):
         ends = [c for c in done if isinstance(c, commands.EndCall)]
         assert ends in ([], done[-1:])
         super()._perform(done)
+        for command in done:
+            self.debt.command(command, self.now)
+        self.debt.judge_pass(done, over=self.over())
         self._judge_state()
 
     def _retell(self, command: Any) -> None:
         """A new session is told of a call that was answered, or is by this."""
-        self.answered.add(command.event.call_id)
+        self.answered[command.event.call_id] += 1
 
     def _lose_session(self) -> None:
         self.down = True
-        self.gone |= {*self.parents.values(), *self.item_of.values(), *self.banned}
+        self.gone |= {*self.item_of.values(), *self.banned}
+        self.gone |= {each for made in self.parents.values() for each in made}
         self.gone |= {self.active or ""}
         self.active = self.cut_at = None
         self.unanswered = False
@@ -149,9 +206,9 @@ class Watched(Stage):
     def _fail(self, code: str | None) -> None:
         """A fault of the server's ends the active response."""
         if code == "rate_limit_exceeded" and self.active is not None:
+            # What has come of it is played; no more of it is taken.
             self.gone.add(self.active)
             self.given_up.add(self.active)
-            self.banned.add(self.active)
             self.active = None
 
     def _ban(self) -> None:
@@ -183,9 +240,12 @@ class Watched(Stage):
                 self.given_up.add(given)
                 self._cut()
             case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
-                assert call not in self.answered, "a second output"
-                assert self.parents[call] in self.gone, "its response is not done"
-                self.answered.add(call)
+                # An id that is used again is told from the first one by a key alone
+                # in a session that did not make the call.
+                made = self.parents.get(call) or self.parents[call.rpartition("_")[0]]
+                assert made & self.gone, "its response is not done"
+                self.answered[call] += 1
+                assert self.answered[call] <= len(made), "a second output"
             case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
                 self._judge_cut(cut.item_id, cut.audio_end_ms)
             case commands.Reconnect():
