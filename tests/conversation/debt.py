@@ -42,9 +42,7 @@ class Debt:
     _mcp: set[str] = field(factory=set[str])
     _mcp_over: set[str] = field(factory=set[str])
     _speaking: bool = False
-    _unannounced: bool = False
     _excused_until: float = 0
-    _silent: set[str] = field(factory=set[str])
     # What this pass has to bring, and calls that it has to run.
     _expects: str = ""
     _must_run: int = 0
@@ -57,12 +55,6 @@ class Debt:
         self._excuse(now, _MOST_KEYS_S)
         self.owed = ""
         self._cut.add(self._active)
-
-    def tool_finished(self, call_id: str, *, silent: bool) -> None:
-        """A tool has answered."""
-        self._control.discard(call_id)
-        if silent:
-            self._silent.add(call_id)
 
     def event(self, event: Any, now: float) -> None:
         """One event of the model."""
@@ -88,7 +80,7 @@ class Debt:
                     self._audible.add(response)
             case events.ArgumentsDone(response_id=response, call_id=call_id):
                 if is_object(event.arguments):
-                    self._announced(response, call_id)
+                    self._announced(response, call_id, event.name)
             case events.OutputItemDone(item=item, response_id=response):
                 self._listed(item, response)
             case events.McpProgress(type=kind, item_id=item):
@@ -111,11 +103,11 @@ class Debt:
                     self.owed = self.owed or "an ask"
             case commands.ToModel(event=requests.CancelResponse(response_id=given)):
                 self._cut.add(given or self._active)
-            case commands.RunTool(call_id=key, name=name):
-                if name in _CONTROL:
-                    # A goodbye waits, runs, and may end the call.
-                    self._control.add(key)
-                    self._leaving = True
+            case commands.RunTool(name=name) if name in _CONTROL:
+                # The call may be about to end.
+                self._leaving = True
+            case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
+                self._control.discard(call)
             case commands.Reconnect() | commands.LeaveModel():
                 self._lose_session()
             case _:
@@ -151,19 +143,23 @@ class Debt:
         self._asked = False
         self._active = response
 
-    def _announced(self, response: str, call_id: str) -> None:
+    def _announced(self, response: str, call_id: str, name: str | None) -> None:
         fresh = (response, call_id) not in self._whole
         ours = response == self._active and response not in self._cut
         self._whole.add((response, call_id))
         if ours:
             self._called.add(response)
-            self._must_run += fresh
+            if name in _CONTROL:
+                # It waits for its moment, or for its cancellation.
+                self._control.add(call_id)
+            else:
+                self._must_run += fresh
 
     def _listed(self, item: Item, response: str) -> None:
         """A call that waits for its moment, or is dropped, is no doubt here."""
         whole = item.type == "function_call" and item.status in {"completed", None}
         if whole and item.call_id and item.name:
-            self._announced(response or self._active, item.call_id)
+            self._announced(response or self._active, item.call_id, item.name)
 
     def _remote(self, kind: str, item: str, now: float) -> None:
         if not kind.startswith("response.mcp_call."):
@@ -179,9 +175,11 @@ class Debt:
 
     def _ends(self, response: Response, now: float) -> None:
         before = response.id in self._done
-        active = self._active in {response.id, ""}
+        active = self._active == response.id
         self._done.add(response.id)
         if before or not active:
+            # What ends unseen may answer an ask.
+            self._asked = False
             return
         self._active = ""
         self._asked = False

@@ -211,6 +211,17 @@ def test_speech_that_the_vad_never_ends_excuses_15_s_while_it_is_heard() -> None
     assert stage.creates == 1
 
 
+def test_what_is_heard_of_such_speech_stops_the_clock_at_once() -> None:
+    stage = Stage.ready()
+    stage.speech_started()
+    keep_silent(stage, 5)
+    speak(stage, 1)
+    keep_silent(stage, 7.5)
+    assert stage.creates == 0
+    keep_silent(stage, 1.5)
+    assert stage.creates == 1
+
+
 def test_nothing_is_asked_twice_at_once_on_the_ladder() -> None:
     stage = thinking()
     stage.advance(14)

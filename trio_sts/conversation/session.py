@@ -17,7 +17,7 @@ from .moments import NEVER
 from .parts.counters import Counters
 from .parts.history import Entry
 from .reactions import EVENTS, PASS
-from .rules import barge_in, hearing, transcripts
+from .rules import barge_in, dead_air, hearing, transcripts
 from .state import new_state
 
 # Two sums of the same times may differ in their last bits.
@@ -184,18 +184,23 @@ class Conversation:
     def _caller_audio(self, message: avr.CallerAudio, now: float) -> list[Command]:
         """The bulk of all messages: intake and dead air alone can become due by it."""
         state = self._state
-        unanswered_at = state.ear.unanswered_at
+        unanswered_at, speaks_until = state.ear.unanswered_at, state.ear.speaks_until
         audio = hearing.forward_at_once(state, message.pcm, now)
-        if state.ear.unanswered_at != unanswered_at:
-            # From now on an event of the model's is awaited.
-            self._due_at, self._due_rule = now, "dead air"
         if audio is None:
             hearing.caller_audio(state, message, now)
             hearing.send_caller_audio(state, now)
-        at = state.intake.deadline
-        if at < self._due_at:
-            self._due_at, self._due_rule = at, "intake"
+        if state.ear.unanswered_at != unanswered_at:
+            # The model is to show that it has heard this as well.
+            self._due_at, self._due_rule = now, "dead air"
+        elif state.ear.speaks_until != speaks_until and state.caller_speech.active:
+            # What is heard excuses the model's silence from now on.
+            self._wake(dead_air.watch_at(state, now), "dead air")
+        self._wake(state.intake.deadline, "intake")
         return [ToModel(AppendAudio(audio))] if audio else state.out.take()
+
+    def _wake(self, at: float, rule: str) -> None:
+        if at < self._due_at:
+            self._due_at, self._due_rule = at, rule
 
     def _last_records(self, now: float) -> list[Command]:
         state = self._state
