@@ -147,13 +147,12 @@ class Debt:
         fresh = (response, call_id) not in self._whole
         ours = response == self._active and response not in self._cut
         self._whole.add((response, call_id))
+        if name in _CONTROL:
+            # It waits for its moment, or for its cancellation.
+            self._control.add(call_id)
         if ours:
             self._called.add(response)
-            if name in _CONTROL:
-                # It waits for its moment, or for its cancellation.
-                self._control.add(call_id)
-            else:
-                self._must_run += fresh
+            self._must_run += fresh and name not in _CONTROL
 
     def _listed(self, item: Item, response: str) -> None:
         """A call that waits for its moment, or is dropped, is no doubt here."""

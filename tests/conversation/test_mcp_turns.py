@@ -5,7 +5,7 @@ import pytest
 from trio_sts.conversation.commands import Note
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
-from trio_sts.wire.realtime.requests import RefuseApproval
+from trio_sts.wire.realtime.requests import CancelResponse, RefuseApproval
 
 from .stage import Stage
 
@@ -171,6 +171,16 @@ def test_an_approval_request_alone_does_not_end_in_silence(item_id: str) -> None
     stage.mark()
     stage.done("r1", "completed", remote(item_id, "mcp_approval_request"))
     stage.advance(1.1)
+    assert stage.creates == 1
+
+
+def test_a_response_that_never_ends_after_a_result_is_no_excuse() -> None:
+    stage = running()
+    progress(stage, ENDS[0])
+    stage.advance(7.9)
+    assert stage.all(CancelResponse) == []
+    stage.advance(2.3)
+    assert len(stage.all(CancelResponse)) == 1
     assert stage.creates == 1
 
 

@@ -200,9 +200,7 @@ PLANTED = [
         OwedTurn,
         "first_cut_by_limit",
         lambda _: True,
-        (
-            ends.test_a_mute_answer_that_was_cut_by_the_limit_is_asked_for_once_at_once,
-        ),
+        (ends.test_a_mute_answer_that_was_cut_by_the_limit_is_asked_for_once_at_once,),
     ),
     Plant(
         "a withheld answer is not asked for",
@@ -245,9 +243,7 @@ PLANTED = [
         CallerSpeech,
         "excuses_until",
         lambda part, _: float("inf") if part.active else float("-inf"),
-        (
-            signs.test_speech_that_the_vad_never_ends_excuses_nothing_if_nobody_is_heard,
-        ),
+        (signs.test_speech_that_the_vad_never_ends_excuses_nothing_if_nobody_is_heard,),
     ),
     Plant(
         "a deaf session is not noticed",
@@ -341,10 +337,8 @@ PLANTED = [
         "speech_started",
         _nothing,
         (
-            lambda: (
-                goodbyes.test_a_caller_who_goes_on_within_the_grace_keeps_the_line(
-                    "speech"
-                )
+            lambda: goodbyes.test_a_caller_who_goes_on_within_the_grace_keeps_the_line(
+                "speech"
             ),
         ),
     ),
@@ -390,7 +384,9 @@ PLANTED = [
         Quarantine,
         "add",
         _nothing,
-        (barge_in.test_a_response_without_audio_yet_is_not_heard_after_the_caller_spoke,),
+        (
+            barge_in.test_a_response_without_audio_yet_is_not_heard_after_the_caller_spoke,
+        ),
     ),
     Plant(
         "a turn without speech_started is no barge-in",

@@ -45,6 +45,11 @@ class McpCalls:
         return self._unanswered
 
     @property
+    def may_be_answered(self) -> bool:
+        """Whether a response may still follow a result by itself, which takes 1 s."""
+        return self._unanswered and self._ask_at < NEVER
+
+    @property
     def owes(self) -> bool:
         """Whether something is still to be said about a remote tool."""
         return self.pending or self._unanswered

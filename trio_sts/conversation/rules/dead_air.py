@@ -102,7 +102,7 @@ def _is_excused(state: State, now: float) -> bool:
         or state.keypad.busy
         or state.calls.pending
         or state.mcp.pending
-        or state.mcp.unanswered
+        or state.mcp.may_be_answered
         or state.playout.audible(now)
     )
 
