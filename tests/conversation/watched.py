@@ -200,7 +200,7 @@ class Watched(Stage):
         self.banned.discard(response)
 
     def _fail(self, code: str | None) -> None:
-        """A fault of the server's ends the active response."""
+        """A fault of the server's ends the active response; what came is heard to its end."""
         if code == "rate_limit_exceeded" and self.active is not None:
             # What has come of it is played; no more of it is taken.
             self.gone.add(self.active)
