@@ -1,5 +1,7 @@
 """The sound of a line that is alive: when it begins, and that it is gone when one speaks."""
 
+from typing import Any
+
 import pytest
 
 from trio_sts.conversation.commands import Note
@@ -16,7 +18,8 @@ HOLD_MS = 200
 
 def waiting(**rules: object) -> Stage:
     """A call whose model is being dialled."""
-    stage = Stage(Rules(**{**QUIET, "greeting": False, **rules}))
+    given: dict[str, Any] = {**QUIET, "greeting": False, **rules}
+    stage = Stage(Rules(**given))
     stage.init()
     return stage
 

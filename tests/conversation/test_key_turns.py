@@ -28,7 +28,7 @@ def test_a_key_before_the_session_loses_no_welcome() -> None:
 
 
 def test_keys_before_the_session_keep_their_pauses() -> None:
-    stage = Stage(Rules(**{**QUIET, "greeting": False}))
+    stage = Stage(Rules(greeting=False, **QUIET))
     stage.init()
     stage.keys("12")
     stage.advance(1.6)
