@@ -56,7 +56,8 @@ class Debt:
         self.owed = ""
         self._cut.add(self._active)
 
-    def event(self, event: Any, now: float) -> None:
+    # One case for each kind of event.
+    def event(self, event: Any, now: float) -> None:  # noqa: C901, PLR0912
         """One event of the model."""
         self._expects, self._must_run = "", 0
         match event:

@@ -73,7 +73,7 @@ _announced = toolcalls.ToolCalls.announced
 
 
 def _half_calls_run(calls: Any, event: Any, *, final: bool) -> Any:
-    return _announced(calls, event, final=True or final)
+    return _announced(calls, event, final=True)
 
 
 def _refused_before_created_only(sequencer: Sequencer) -> None:
@@ -117,10 +117,24 @@ def _position_is_lost(turn: OwedTurn) -> None:
 
 
 def _bounded_by_playing_time(part: Any, drained_at: float, **given: Any) -> float:
-    return min(_run_at(part, drained_at, **given), part._started_at + part.timeout_s)
+    whole: float = _run_at(part, drained_at, **given)
+    return min(whole, part._started_at + part.timeout_s)
 
 
-_run_at = goodbye.Goodbye._run_at
+_run_at: Any = goodbye.Goodbye._run_at
+_finished = toolcalls.ToolCalls.finished
+
+
+def _words_are_lost(sequencer: Sequencer, *, not_before: float = 0) -> None:
+    sequencer.asked = False
+    sequencer.want(None)
+
+
+def _silent_is_not_known(
+    calls: Any, key: str, output: str, now: float, *, owes_answer: bool = True
+) -> Any:
+    return _finished(calls, key, output, now)
+
 
 PLANTED = [
     Plant(
@@ -156,7 +170,7 @@ PLANTED = [
         "the words of an ask are lost",
         Sequencer,
         "again",
-        lambda s, *, not_before=0: (setattr(s, "asked", False), s.want(None))[0],
+        _words_are_lost,
         (
             lambda: (
                 ends.test_the_words_of_an_ask_are_asked_again_until_something_was_audible(
@@ -285,9 +299,7 @@ PLANTED = [
         "a silent tool is talked about",
         toolcalls.ToolCalls,
         "finished",
-        lambda calls, key, output, now, *, owes_answer=True: _finished(
-            calls, key, output, now
-        ),
+        _silent_is_not_known,
         (tools.test_a_silent_tool_is_told_and_nothing_is_asked_for,),
     ),
     Plant(
@@ -421,7 +433,6 @@ PLANTED = [
         (lambda: hold.test_it_is_gone_within_100_ms_when_anybody_speaks("vad"),),
     ),
 ]
-_finished = toolcalls.ToolCalls.finished
 
 
 def notices(check: Callable[[], None]) -> bool:

@@ -87,7 +87,8 @@ class Watched(Stage):
             super().model(event)
             self.creating = False
 
-    def _see(self, event: events.ServerEvent | Any) -> None:
+    # One case for each kind of event.
+    def _see(self, event: events.ServerEvent | Any) -> None:  # noqa: C901
         match event:
             case events.ResponseCreated(response=response):
                 self.active = response.id
