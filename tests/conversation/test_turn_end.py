@@ -154,6 +154,19 @@ def test_a_tool_call_settles_the_turn_and_its_answer_owes_the_next() -> None:
     assert stage.creates == 1
 
 
+def test_the_answer_to_a_tool_is_owed_though_another_one_was_heard_meanwhile() -> None:
+    stage = Stage.ready()
+    stage.call_tool()
+    stage.created("r2")
+    stage.delta(300, "i2", "r2")
+    stage.tool_finished()
+    stage.done("r2")
+    assert stage.creates == 1
+    # It is never answered.
+    stage.advance(8.5)
+    assert stage.creates == 2
+
+
 def test_a_mute_answer_that_was_cut_by_the_limit_is_asked_for_once_at_once() -> None:
     stage = asked()
     end(stage, "incomplete", LIMIT)

@@ -153,7 +153,8 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
     elif _came_to_something(state, response):
         if reason == _TOKEN_LIMIT and status == "incomplete":
             _warn_of_token_limit(state)
-        if not state.mcp.owes:
+        if not (state.mcp.owes or state.sequencer.wanted):
+            # A want that outlives this response is the next turn's.
             state.owed_turn.settle()
         state.retries.worked()
         state.connection.worked()
