@@ -41,6 +41,8 @@ class Debt:
     _control: set[str] = field(factory=set[str])
     _mcp: set[str] = field(factory=set[str])
     _mcp_over: set[str] = field(factory=set[str])
+    # A remote tool has ended since the last response began.
+    _told: bool = False
     _speaking: bool = False
     _excused_until: float = 0
     # What this pass has to bring, and calls that it has to run.
@@ -141,7 +143,7 @@ class Debt:
     def _begins(self, response: str) -> None:
         if self._asked:
             self._answer = response
-        self._asked = False
+        self._asked = self._told = False
         self._active = response
 
     def _announced(self, response: str, call_id: str, name: str | None) -> None:
@@ -166,6 +168,7 @@ class Debt:
             return
         if kind.endswith(("completed", "failed")):
             self._mcp.discard(item)
+            self._told = True
             if item not in self._mcp_over:
                 self.owed = "a remote tool"
                 self._excuse(now, _MCP_FOLLOWS_S)
@@ -195,7 +198,7 @@ class Debt:
                 self._excuse(now, _MOST_RETRY_S)
             case "cancelled":
                 pass
-            case _ if something or self._mcp or self._mcp_over:
+            case _ if something or self._mcp or self._told:
                 self.owed = ""
             case "completed" if self.owed and not cut and not self.is_excused(now):
                 self._expects = "an empty answer"

@@ -144,6 +144,31 @@ class Call(RuleBasedStateMachine):
             self._new_item()
             self.stage.delta(1000, self.item, self.stage.active or "")
 
+    @precondition(lambda self: self.stage.active is None)
+    @rule(ending=st.sampled_from(("nothing", "call", "refusal")))
+    def a_whole_turn(self, ending: str) -> None:
+        """In the order of a real model, which single events seldom make up."""
+        self.stage.speech_started()
+        self.stage.committed(f"w{self.responses}")
+        self.stage.speech_stopped()
+        self.created(says=False)
+        response = self._here
+        if ending != "nothing":
+            self.stage.model(
+                ArgumentsDone(response, "item_same", "same", "look_up", "{}")
+            )
+        output = () if ending == "nothing" else (called("same"),)
+        self.stage.model(ResponseDone(Response(response, "completed", output=output)))
+        if ending != "refusal" or not self.stage.running:
+            return
+        self.stage.tool_finished(self.stage.running.pop())
+        if self.stage.unanswered and self.stage.active is None:
+            self.created(says=True)
+            self.stage.error("conversation_already_has_active_response")
+            self.stage.done(self._here)
+            self.stage.advance(2)
+            self.stage.stays_mute()
+
     @precondition(lambda self: self.stage.active is not None)
     @rule(announced=st.booleans(), says=st.booleans())
     def next_item(self, announced: bool, says: bool) -> None:

@@ -389,7 +389,6 @@ PLANTED = [
         "cancelled",
         _nothing,
         (unannounced.test_the_quarantine_ends_after_2_s_without_a_done,),
-        machine=True,
     ),
     Plant(
         "an interrupted response is heard on",

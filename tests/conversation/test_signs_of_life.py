@@ -154,6 +154,17 @@ def test_a_drop_between_the_steps_does_not_reset_the_ladder() -> None:
     assert len(stage.all(Reconnect)) == 1
 
 
+def test_a_leg_that_is_lost_twice_before_the_next_session_loses_no_turn() -> None:
+    stage = Stage.ready()
+    stage.keys("1#")
+    stage.model_lost()
+    stage.model_lost()
+    stage.model_ready()
+    stage.mark()
+    stage.advance(1.1)
+    assert stage.creates == 1
+
+
 def test_audio_alone_resets_the_ladder() -> None:
     stage = Stage.ready()
     stage.keys("1#")

@@ -159,21 +159,16 @@ class Watched(Stage):
         corrected = not any(_is_overflow(command) for command in done)
         retold = any(_is_restored(command) for command in done)
         for command in done:
-            if retold and _is_output(command):
-                self._retell(command)
-            else:
+            # A new session is told again of calls that were answered before.
+            if not (retold and _is_output(command)):
                 self._judge(command, corrected=corrected)
         ends = [c for c in done if isinstance(c, commands.EndCall)]
         assert ends in ([], done[-1:])
         super()._perform(done)
         for command in done:
             self.debt.command(command, self.now)
-        self.debt.judge_pass(done, over=self.over())
+        self.debt.judge_pass(done, over=self.over() or not self.set_up)
         self._judge_state()
-
-    def _retell(self, command: Any) -> None:
-        """A new session is told of a call that was answered, or is by this."""
-        self.answered[command.event.call_id] += 1
 
     def _lose_session(self) -> None:
         self.down = True

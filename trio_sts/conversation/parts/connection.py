@@ -41,7 +41,8 @@ class Connection:
         """The session is gone; another one is asked for."""
         self.ready = False
         self.waiting_since = now
-        self.owed_at_drop = owed
+        # It may be told twice of one drop, or of another before a session was ready.
+        self.owed_at_drop = self.owed_at_drop or owed
         self._drops += 1
 
     def restored(self) -> None:
