@@ -278,3 +278,10 @@ def test_many_short_answers_are_bounded_together(ms: float) -> None:
         most_ms = max(most_ms, state.playout.queued_ms)
         stage.advance(0.02)
     assert most_ms <= 3000 + ms + 20
+
+
+def test_a_committed_turn_that_was_not_announced_is_owed_an_answer() -> None:
+    stage = Stage.ready()
+    stage.committed("u1")
+    stage.advance(8.1)
+    assert stage.creates == 1

@@ -23,8 +23,11 @@ def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
 def input_committed(state: State, _: events.InputCommitted, now: float) -> None:
     """A turn of the caller's; some endpoints never send ``speech_started`` for it."""
     announced = state.caller_speech.committed()
-    if not announced and state.rules.barge_in and state.playout.audible(now):
+    if announced:
+        return
+    if state.rules.barge_in and state.playout.audible(now):
         interrupt(state, now, by="committed turn")
+    state.owed_turn.owe_caller()
 
 
 def response_created(state: State, event: events.ResponseCreated, now: float) -> None:
