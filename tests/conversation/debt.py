@@ -202,6 +202,8 @@ class Debt:
                 self.owed = ""
             case "completed" if self.owed and not cut and not self.is_excused(now):
                 self._expects = "an empty answer"
+            case _:
+                pass
 
     def _error(self, code: str | None, now: float) -> None:
         if code == _ACTIVE:

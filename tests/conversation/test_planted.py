@@ -1,3 +1,5 @@
+# It reaches into the parts: that is what planting is.
+# pyright: basic, reportPrivateUsage=false, reportArgumentType=false
 """A test of the tests: faults that are planted one by one, each of which must be noticed.
 
 A fault is a rule or part that behaves as it once did, or as one might write it. It is
@@ -101,11 +103,6 @@ def _cut_one(part: playout.Playout, arriving: str) -> list[str]:
     return [oldest]
 
 
-def _again_without_words(sequencer: Sequencer, *, not_before: float = 0) -> None:
-    sequencer.asked = False
-    sequencer.wanted = True
-
-
 def _empty_once(turn: OwedTurn) -> Remedy:
     return Remedy.GIVE_UP
 
@@ -118,7 +115,7 @@ def _position_is_lost(turn: OwedTurn) -> None:
 
 def _bounded_by_playing_time(part: Any, drained_at: float, **given: Any) -> float:
     whole: float = _run_at(part, drained_at, **given)
-    return min(whole, part._started_at + part.timeout_s)
+    return min(whole, float(part._started_at + part.timeout_s))
 
 
 _run_at: Any = goodbye.Goodbye._run_at
