@@ -122,12 +122,14 @@ def test_where_it_was_not_built_the_other_is_used_and_the_operator_told() -> Non
         "from trio_sts.audio import portable_vad\n"
         "assert engine.detect_speech is portable_vad.detect_speech\n"
         "from trio_sts.cli import main\n"
-        "main(['check'])"
+        "main(['check', '--offline'])"
     )
     environ = {**os.environ, "OPENAI_API_KEY": "k", "COLUMNS": "200"}
+    # It will do, but not as the operator would expect: 1.
     told = run(
-        [sys.executable, "-c", code], env=environ, capture_output=True, check=True
+        [sys.executable, "-c", code], env=environ, capture_output=True, check=False
     )
+    assert told.returncode in {0, 1}
     assert b"without a C compiler" in told.stdout
 
 
