@@ -26,7 +26,7 @@ from .workplace import CannotJudge
 @click.option("--seed", default=1, show_default=True, help="Which ones.")
 @click.option("--room", "rooms", multiple=True, help="Of this folder of trio_sts only.")
 @click.option("--workers", default=2, show_default=True, help="So many at a time.")
-@click.option("--limit-s", default=60.0, show_default=True, help="For a hang, on top.")
+@click.option("--limit-s", default=60.0, show_default=True, help="Of one test.")
 @click.option("--at-least", default=90.0, show_default=True, help="In percent, or 1.")
 def main(
     *,

@@ -32,8 +32,8 @@ class Trials:
     """Owns the workplaces, all in ``folder``.
 
     Attributes:
-        limit_s: What tests may take on top of four times what they took without a
-            change, before they count as hung.
+        limit_s: What one test may take before it counts as hung. All together may take
+            that on top of four times what they took without a change.
     """
 
     tree: Path
@@ -112,8 +112,10 @@ class Trials:
         for number, environment in enumerate(environments(change.room)):
             reach = self._reach[change.room, number]
             order = reach.ordered(change.candidate.path, change.candidate.place.line)
-            limit_s = _SLOWER * sum(reach.took_s.values()) + self.limit_s
-            run = await workplace.judge(change.room, environment, order, limit_s)
+            whole_s = _SLOWER * sum(reach.took_s.values()) + self.limit_s
+            run = await workplace.judge(
+                change.room, environment, order, whole_s, self.limit_s
+            )
             if run.code is None:
                 return Outcome.HUNG
             if not run.passed:

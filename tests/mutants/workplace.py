@@ -21,6 +21,8 @@ _PYTEST = (
     "-m", "pytest", "-x", "-q", "--tb=short", "-p", "no:cacheprovider",
     "-p", "tests.mutants.plugin",
 )  # fmt: skip
+# How Python begins to tell where everything stood.
+_TOO_LONG = "Timeout ("
 # No test at all, or a command line that pytest does not know: our own fault.
 _USELESS = {4, 5}
 
@@ -114,8 +116,9 @@ class Workplace:
         environment: Mapping[str, str],
         order: Sequence[str],
         limit_s: float,
+        test_limit_s: float,
     ) -> Run:
-        """Run a room's tests, in this order, until one fails.
+        """Run a room's tests, in this order, until one fails or takes too long.
 
         Raises:
             CannotJudge: No test was run.
@@ -123,7 +126,13 @@ class Workplace:
         file = self.root / "order.json"
         file.write_bytes(orjson.dumps(order))
         more = {**environment, "MUTANTS_ORDER": str(file)}
-        run = await self._run(room, more, limit_s)
+        ends = (
+            f"--override-ini=faulthandler_timeout={test_limit_s}",
+            "--override-ini=faulthandler_exit_on_timeout=true",
+        )
+        run = await self._run(room, more, limit_s, *ends)
+        if run.code and _TOO_LONG in run.printed:
+            return Run(None, run.printed)
         if run.code in _USELESS:
             reason = f"{room}:\n{run.printed}"
             raise CannotJudge(reason)
@@ -142,7 +151,9 @@ class Workplace:
             file.write_bytes(before)
             _forget_compiled(file)
 
-    async def _run(self, room: str, more: Mapping[str, str], limit_s: float) -> Run:
+    async def _run(
+        self, room: str, more: Mapping[str, str], limit_s: float, *options: str
+    ) -> Run:
         shutil.rmtree(self.temporary, ignore_errors=True)
         self.temporary.mkdir()
         printed = self.root / "printed.txt"
@@ -156,6 +167,7 @@ class Workplace:
                 [
                     str(_environment(self.root) / "bin" / "python"),
                     *_PYTEST,
+                    *options,
                     *tests(self.root, room),
                 ],
                 cwd=self.root,
