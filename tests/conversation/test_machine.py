@@ -366,8 +366,6 @@ def test_any_order_of_events_keeps_the_rules(
     run_state_machine_as_test(
         ThisCall,
         settings=settings(
-            # Twice the default: a profile that tries less does so here too.
-            max_examples=2 * settings().max_examples,
             stateful_step_count=25,
             # The same calls each time; a profile of a developer's looks further.
             derandomize=settings().derandomize or not EXPLORE,

@@ -59,6 +59,8 @@ class Watched(Stage):
     debt: Debt = field(factory=Debt)
     unanswered: bool = False
     down: bool = False
+    # Items of sessions that are gone: one that a new session names is another one.
+    foreign: set[str] = field(factory=set[str])
     # A session was set up at least once.
     set_up: bool = False
     nudges: int = 0
@@ -172,6 +174,7 @@ class Watched(Stage):
 
     def _lose_session(self) -> None:
         self.down = True
+        self.foreign |= set(self.item_of)
         self.gone |= {*self.item_of.values(), *self.banned}
         self.gone |= {each for made in self.parents.values() for each in made}
         self.gone |= {self.active or ""}
@@ -255,6 +258,8 @@ class Watched(Stage):
                 pass
 
     def _judge_cut(self, item: str, heard_ms: float) -> None:
+        if item in self.foreign:
+            return
         self.core.play_until(self.now)
         delay_ms = self.rules.playout_delay_ms
         sent_ms = self.sent_ms[item]
