@@ -179,18 +179,20 @@ class Call(RuleBasedStateMachine):
         if says:
             self.stage.delta(250, self.item, response)
 
-    @precondition(lambda self: self.stage.active is not None and bool(self.item))
+    @precondition(
+        lambda self: self.stage.active is not None and self._item_is_of_this_session
+    )
     @rule(ms=MS)
     def delta(self, ms: float) -> None:
         self.stage.delta(ms, self.item, self.stage.item_of.get(self.item, self._here))
 
-    @precondition(lambda self: bool(self.item))
+    @precondition(lambda self: self._item_is_of_this_session)
     @rule(text=st.sampled_from(("one ", "two three ")))
     def words(self, text: str) -> None:
         response = self.stage.item_of.get(self.item, self._here)
         self.stage.model(TranscriptDelta(response, self.item, text))
 
-    @precondition(lambda self: bool(self.item))
+    @precondition(lambda self: self._item_is_of_this_session)
     @rule()
     def audio_done(self) -> None:
         self.stage.audio_done(self.item)
@@ -302,7 +304,7 @@ class Call(RuleBasedStateMachine):
         self._new_item()
         self.stage.delta(ms, self.item, f"r{self.responses}")
 
-    @precondition(lambda self: bool(self.item))
+    @precondition(lambda self: self._item_is_of_this_session)
     @rule()
     def late_delta(self) -> None:
         self.stage.delta(100, self.item, self.stage.item_of.get(self.item, self._here))
@@ -342,6 +344,11 @@ class Call(RuleBasedStateMachine):
                 self.stage.model_ready()
             self.stage.advance(5)
         assert self.stage.over(), "the model owes a turn, and nothing happens"
+
+    @property
+    def _item_is_of_this_session(self) -> bool:
+        """What one session says of another's items is beyond what is judged."""
+        return bool(self.item) and self.item not in self.stage.foreign
 
     @property
     def _here(self) -> str:
