@@ -77,7 +77,9 @@ class Debt:
             case events.ResponseCreated(response=response):
                 self._begins(response.id)
             case events.AudioDelta(response_id=response):
-                if not self._active and response not in self._done:
+                # The end of one that was cut may never come.
+                over = not self._active or self._active in self._cut
+                if over and response not in self._done | self._cut:
                     self._begins(response)
                 if response == self._active and event.audio:
                     self._audible.add(response)
