@@ -45,6 +45,7 @@ class Debt:
     _told: bool = False
     _speaking: bool = False
     _excused_until: float = 0
+    _speech_until: float = 0
     # What this pass has to bring, and calls that it has to run.
     _expects: str = ""
     _must_run: int = 0
@@ -66,11 +67,11 @@ class Debt:
             case events.SpeechStarted():
                 self._speaking = True
                 self._cut.add(self._active)
-                self._excuse(now, _MOST_SPEECH_S)
+                self._speech_until = now + _MOST_SPEECH_S
                 self.owed = ""
             case events.SpeechStopped():
                 self._speaking = False
-                self._excused_until = 0
+                self._speech_until = 0
                 self.owed = "speech"
             case events.InputCommitted():
                 self._cut.add(self._active)
@@ -133,7 +134,7 @@ class Debt:
     def is_excused(self, now: float) -> bool:
         """Whether something else is waited for."""
         return (
-            now < self._excused_until
+            now < max(self._excused_until, self._speech_until)
             or bool(self._control)
             or self._leaving
             or bool(self._mcp)
@@ -223,7 +224,7 @@ class Debt:
     def _lose_session(self) -> None:
         self._active = self._answer = ""
         self._asked = self._refused = self._speaking = False
-        self._excused_until = 0
+        self._excused_until = self._speech_until = 0
         self._mcp.clear()
         self._mcp_over.clear()
         self._audible.clear()
