@@ -13,7 +13,8 @@ def _log_is_set_up_for_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     configure = structlog.configure
 
     def uncached(**given: Any) -> None:
-        configure(**{**given, "cache_logger_on_first_use": False})
+        given["cache_logger_on_first_use"] = False
+        configure(**given)
 
     monkeypatch.setattr(structlog, "configure", uncached)
     yield
