@@ -39,10 +39,6 @@ class Greeting:
         """The caller's audio is withheld until `heard_at`."""
         self._protected_until = now + PROTECTION_S
 
-    def unprotect(self) -> None:
-        """The caller's audio is not withheld any more."""
-        self._protected_until = NEVER
-
     def spoken_by(self, response_id: str) -> None:
         """A response begins: it is the greeting if that was asked for."""
         if self.stage is Stage.ASKED:

@@ -36,7 +36,7 @@ def response_created(state: State, event: events.ResponseCreated, now: float) ->
     unasked = not sequencer.asked and event.response.id != sequencer.active
     if not unasked or state.mcp.unanswered or not state.rules.barge_in:
         return
-    if state.playout.audible(now) and not state.apology.under_way:
+    if state.playout.audible(now):
         interrupt(state, now, by="new response")
 
 

@@ -33,5 +33,4 @@ def let_audio_through_at(state: State, now: float) -> float:
 def let_audio_through(state: State, now: float) -> None:
     """The greeting was heard: the caller's audio is not withheld any more."""
     if state.greeting.end_if_heard(now, audible=state.playout.audible(now)):
-        state.greeting.unprotect()
         state.intake.catch_up(now, model_hears_speech=state.caller_speech.active)

@@ -127,7 +127,8 @@ class Hearing:
         metadata=about(
             "STS_DEAD_AIR_S",
             number(1, 600),
-            "How long a model that owes an answer may be silent before it is nudged.",
+            "How long a model that owes an answer may show no sign of life before it "
+            "is asked again.",
             unit="s",
         ),
     )

@@ -51,8 +51,8 @@ class Listener:
         metadata=about(
             "STS_IDLE_S",
             number(1, DAY_S),
-            "The longest time without caller audio while the agent is silent and no tool "
-            "runs.",
+            "The longest time without speech or a key of the caller while the agent is "
+            "silent and no tool runs.",
             unit="s",
         ),
     )
