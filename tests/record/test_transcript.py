@@ -2,12 +2,12 @@ import os
 import resource
 import stat
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from structlog.testing import capture_logs
 
 from trio_sts.record.transcript import TranscriptFile
@@ -69,19 +69,23 @@ def test_a_disk_that_is_full_ends_the_transcript_with_one_warning() -> None:
     assert [line["event"] for line in lines] == ["transcript ends here"]
 
 
-@pytest.fixture
+@contextmanager
 def full_after_300_bytes() -> Iterator[None]:
-    """Let files grow to 300 bytes: then a write takes a part, and the next one fails."""
+    """Let files grow to 300 bytes: then a write takes a part, and the next one fails.
+
+    It holds for every file of the process, the one that the tests' report goes to too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (300, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.usefixtures("full_after_300_bytes")
 def test_a_nearly_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     record = TranscriptFile.open(tmp_path, "call-1")
-    with capture_logs() as lines:
+    with capture_logs() as lines, full_after_300_bytes():
         for number in range(20):
             record.write("utterance", {"text": f"number {number}"})
     record.close()
