@@ -5,6 +5,7 @@ import importlib.util
 import inspect
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from importlib.machinery import SourceFileLoader
@@ -14,7 +15,7 @@ from typing import Any, cast
 
 import structlog
 import trio
-from attrs import define
+from attrs import define, field
 from structlog.typing import FilteringBoundLogger
 from typing_extensions import override
 
@@ -29,6 +30,8 @@ from .tool import CallContext, Handler, Kind, Tool, make_tool
 # A file may import large packages, but no caller waits for it.
 LOAD_S = 10
 _SLOW_S = 2
+# So long a thread that is given up is watched: whether it uses any time of the processor.
+_LOOK_S = 0.1
 
 log: FilteringBoundLogger = structlog.get_logger()
 
@@ -37,20 +40,25 @@ async def load_python_file(path: Path) -> LoadedFile:
     """Import a file in a thread, if its text shows that it defines tools.
 
     What is wrong with a file costs that file only, whatever it is: also that it waits,
-    or computes, for ever. Then its thread is told to end and left alone.
+    or computes, for ever. A thread that waits is left alone, one that computes is told
+    to end.
     """
     loading = _Loading(path)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(_say_that_it_takes_long, path)
-        try:
-            with trio.move_on_after(LOAD_S):
-                await trio.to_thread.run_sync(
-                    loading.run, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
-                )
-        finally:
-            loading.abandon()
+        with trio.move_on_after(LOAD_S):
+            await trio.to_thread.run_sync(
+                loading.run, abandon_on_cancel=True, limiter=trio.CapacityLimiter(1)
+            )
+        result = loading.result
+        if result is None:
+            result = LoadedFile(faults=(f"did not load within {LOAD_S} s",))
+            used_s = loading.cpu_s()
+            await trio.sleep(_LOOK_S)
+            if loading.cpu_s() > used_s:
+                loading.abandon()
         nursery.cancel_scope.cancel(reason="the file is loaded, or given up")
-    return loading.result or LoadedFile(faults=(f"did not load within {LOAD_S} s",))
+    return result
 
 
 async def _say_that_it_takes_long(path: Path) -> None:
@@ -69,6 +77,8 @@ class _Loading:
     path: Path
     result: LoadedFile | None = None
     _thread_id: int | None = None
+    # Held while the thread is spoken of: another file may be in the same one later.
+    _is_this_one: threading.Lock = field(factory=threading.Lock, init=False)
 
     def run(self) -> None:
         self._thread_id = threading.get_ident()
@@ -77,14 +87,30 @@ class _Loading:
         except BaseException as exc:  # noqa: BLE001, ASYNC103  # a foreign file, in a thread
             self.result = LoadedFile(faults=(f"cannot be imported: {exc!r}",))
         finally:
-            self._thread_id = None
+            with self._is_this_one:
+                self._thread_id = None
+
+    def cpu_s(self) -> float:
+        """The processor's time that the thread has used; 0 if it is over."""
+        # Not every system tells it.
+        clock_of = getattr(time, "pthread_getcpuclockid", None)
+        with self._is_this_one:
+            if self._thread_id is None or clock_of is None:
+                return 0.0
+            return time.clock_gettime(clock_of(self._thread_id))
 
     def abandon(self) -> None:
-        """End a thread that still runs, as soon as it runs any Python at all."""
-        if self._thread_id is not None:
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(
-                ctypes.c_ulong(self._thread_id), ctypes.py_object(_GivenUp)
-            )
+        """End a thread that still computes.
+
+        Not one that waits for ever: it would never take the exception, and until some
+        thread does CPython interrupts all of them before every call; with a tracer,
+        3.11 then goes no further at all.
+        """
+        with self._is_this_one:
+            if self._thread_id is not None:
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(
+                    ctypes.c_ulong(self._thread_id), ctypes.py_object(_GivenUp)
+                )
 
 
 def _loaded(path: Path) -> LoadedFile:
