@@ -173,6 +173,10 @@ class Stage:
             self.caller(avr.CallerAudio(VOICE))
             self.advance(_FRAME_S)
 
+    def caller_frame(self) -> None:
+        """One frame, and no time passes."""
+        self.caller(avr.CallerAudio(VOICE))
+
     def keys(self, digits: str) -> None:
         for digit in digits:
             self.caller(avr.DtmfDigit(digit))

@@ -21,7 +21,7 @@ _STEPS = st.lists(
 
 def _long(intake: Intake, pcm: bytes, now: float, *, speech: bool) -> bytes:
     intake.add(pcm, now)
-    heard = intake.take(now)
+    heard = intake.encode(intake.take(now))
     assert not intake.mend(now, model_hears_speech=speech)
     return heard
 

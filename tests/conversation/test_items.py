@@ -1,5 +1,7 @@
 """Items as different endpoints write them, and what is taken from each."""
 
+from attrs import evolve
+
 from trio_sts.conversation.commands import Note, RunTool
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import ContentPart, Item
@@ -13,7 +15,7 @@ def told_again(stage: Stage) -> list[CreateMessage]:
     stage.model_lost()
     stage.mark()
     stage.model_ready()
-    return stage.all(CreateMessage)
+    return [evolve(told, item_id=None) for told in stage.all(CreateMessage)]
 
 
 def test_a_call_that_is_only_listed_is_run_with_its_arguments() -> None:

@@ -1,6 +1,7 @@
 """The model leg drops in mid-call: another session takes over and knows the past."""
 
 import pytest
+from attrs import evolve
 
 from trio_sts.conversation.commands import Reconnect
 from trio_sts.wire.realtime.requests import (
@@ -20,7 +21,10 @@ def restored(stage: Stage) -> list[ClientEvent]:
     stage.mark()
     stage.model_ready()
     items = (CreateMessage, CreateFunctionCall, CreateFunctionOutput)
-    return [what for what in stage.all(object) if isinstance(what, items)]
+    # Each has an id of ours, so that it can be corrected.
+    told = [what for what in stage.all(object) if isinstance(what, items)]
+    assert len({what.item_id for what in told}) == len(told)
+    return [evolve(what, item_id=None) for what in told]
 
 
 def said_and_heard(stage: Stage) -> None:
@@ -38,7 +42,7 @@ def test_the_new_session_is_told_what_was_said_and_heard() -> None:
     stage = Stage.ready()
     said_and_heard(stage)
     stage.model_lost()
-    assert stage.all(Reconnect) == [Reconnect()]
+    assert stage.all(Reconnect) == [Reconnect(after_s=0.25)]
     assert restored(stage) == [
         CreateMessage("user", "What time is it?"),
         CreateMessage("assistant", "Half past ten."),
@@ -216,23 +220,28 @@ def test_audio_of_the_caller_is_kept_while_the_line_is_down() -> None:
     assert sum(len(each.audio) for each in stage.all(AppendAudio)) / 48 == 2000
 
 
-def test_after_three_that_led_to_nothing_the_call_ends() -> None:
+def test_after_three_sessions_that_were_lost_soon_the_call_ends() -> None:
     stage = Stage.ready()
-    for _ in range(3):
-        stage.model_lost()
-        stage.model_ready()
+    stage.advance(11)
     stage.model_lost()
+    for _ in range(3):
+        stage.model_ready()
+        stage.advance(9.9)
+        assert stage.end is None
+        stage.model_lost()
     assert stage.end is not None
     assert stage.end.code == 1011
+    # The next one is waited for longer each time.
+    pauses = [each.after_s for each in stage.all(Reconnect)]
+    assert pauses == [0, 0.25, 0.5]
 
 
-def test_a_completed_response_makes_the_count_start_again() -> None:
+def test_a_session_that_lasts_makes_the_count_start_again() -> None:
     stage = Stage.ready()
     for number in range(8):
         stage.model_lost()
         stage.model_ready()
-        stage.answer(100, f"i{number}", f"r{number}")
-        stage.advance(1)
+        stage.advance(10.1 if number % 2 else 1)
     assert stage.end is None
 
 

@@ -22,7 +22,12 @@ class Begin:
 
 @frozen
 class Reconnect:
-    """The model leg is gone: open another one; `model_ready` follows."""
+    """The model leg is gone: open another one; `model_ready` follows.
+
+    ``after_s`` is how long to wait before that, more or less.
+    """
+
+    after_s: float = 0.0
 
 
 @frozen
@@ -119,9 +124,9 @@ class Outgoing:
         """Open the model's side for this call."""
         self._put(Begin(uuid, provider_config))
 
-    def reconnect(self) -> None:
-        """Open another model leg for this call."""
-        self._put(Reconnect())
+    def reconnect(self, after_s: float) -> None:
+        """Open another model leg for this call, after a pause."""
+        self._put(Reconnect(after_s))
 
     def leave_model(self) -> None:
         """Close the model's side for good."""

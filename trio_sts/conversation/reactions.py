@@ -63,7 +63,11 @@ _MODEL: Final[Mapping[type, tuple[Reaction, ...]]] = {
         goodbye.speech_stopped,
     ),
     events.InputTimeout: (asking.input_timeout,),
-    events.InputCommitted: (barge_in.input_committed, transcripts.input_committed),
+    events.InputCommitted: (
+        hearing.input_committed,
+        barge_in.input_committed,
+        transcripts.input_committed,
+    ),
     events.ItemAdded: (transcripts.item_added,),
     events.TranscriptionCompleted: (transcripts.caller_words,),
     events.TranscriptionFailed: (transcripts.no_caller_words,),

@@ -24,6 +24,7 @@ from .parts.opening import Opening
 from .parts.owed_turn import OwedTurn
 from .parts.playout import Playout
 from .parts.quarantine import Quarantine
+from .parts.replay import Replay
 from .parts.sequencer import Sequencer
 from .parts.toolcalls import ToolCalls
 
@@ -56,6 +57,7 @@ class State:
     mcp: McpCalls = field(factory=McpCalls)
     ear: Ear = field(factory=Ear)
     apology: Apology = field(factory=Apology)
+    replay: Replay = field(factory=Replay)
     retries: Retries = field(factory=Retries)
     counters: Counters = field(factory=Counters)
 

@@ -26,6 +26,8 @@ _TRANSIENT = {
     "internal_error",
 }
 CANCEL_NOT_ACTIVE = "response_cancel_not_active"
+# The session says nothing more, whether or not it closes.
+SESSION_EXPIRED = "session_expired"
 # Races and clamps that do no harm; they are logged at debug.
 _BENIGN = {
     CANCEL_NOT_ACTIVE,

@@ -18,6 +18,10 @@ KEPT_BYTES = 64 * 1024
 # A transcription that has not come by then does not hold back what follows.
 TRANSCRIPTION_PATIENCE_S = 10.0
 
+# 15 characters in a second, until so much speech was heard.
+_MS_PER_CHAR = 1000 / 15
+_PACE_MS = 3_000.0
+
 Kind = Literal["user", "agent", "keys", "call", "output"]
 
 
@@ -39,6 +43,9 @@ class Entry:
     final: bool = False
     # When it stops holding back what follows.
     expires_at: float = NEVER
+    # The item by which the session knows it, and the text that it was told.
+    told_as: str = ""
+    told: str = field(default="", repr=False)
 
 
 @define
@@ -53,12 +60,16 @@ class History:
     _open: deque[Entry] = field(factory=deque[Entry])
     _kept: deque[Entry] = field(factory=deque[Entry])
     _kept_bytes: int = 0
+    # Of what was heard to its end: how fast the agent speaks.
+    _heard_chars: float = 0
+    _heard_ms: float = 0
     _by_item: dict[str, Entry] = field(factory=dict[str, Entry])
 
     @property
     def kept(self) -> tuple[Entry, ...]:
         """What a new session is to be given, oldest first."""
-        return (*self._kept, *(e for e in self._open if e.text or e.closed))
+        late = (e for e in self._open if (e.text or e.closed) and e not in self._kept)
+        return (*self._kept, *late)
 
     @property
     def deadline(self) -> float:
@@ -116,6 +127,8 @@ class History:
         if not entry.closed:
             entry.heard_ms = heard_ms
             entry.closed = True
+            self._heard_chars += len(entry.text)
+            self._heard_ms += heard_ms
 
     def cut(self, item_id: str, heard_ms: float, received_ms: float) -> None:
         """The caller has heard an item to ``heard_ms`` of ``received_ms`` only."""
@@ -137,8 +150,45 @@ class History:
         """A tool's output was sent."""
         self._append(Entry("output", call_id, output, closed=True))
 
+    def unfinished(self) -> list[str]:
+        """The agent's items that are not heard to their end."""
+        return [e.item_id for e in self._open if e.kind == "agent" and not e.closed]
+
+    def cut_to_audio(self, item_id: str, came_ms: float) -> None:
+        """No more audio of an item comes than what has: the words end there too.
+
+        How many words that is follows from how fast the agent has spoken so far.
+
+        Args:
+            item_id: The agent's.
+            came_ms: Milliseconds of its audio; infinity if that is whole.
+        """
+        entry = self.agent_item(item_id)
+        ms_per_char = _MS_PER_CHAR
+        if self._heard_chars and self._heard_ms > _PACE_MS:
+            ms_per_char = self._heard_ms / self._heard_chars
+        whole_ms = len(entry.text) * ms_per_char
+        entry.text = first_words(entry.text, came_ms / whole_ms if whole_ms else 1)
+
+    def resent(self, item_id: str) -> None:
+        """A turn without words yet is sent again as audio: it gets another place."""
+        entry = self._find(item_id)
+        if entry is None or entry.text:
+            return
+        del self._by_item[item_id]
+        if entry in self._open:
+            self._open.remove(entry)
+        if entry in self._kept:
+            self._kept.remove(entry)
+
+    def find(self, item_id: str) -> Entry | None:
+        """The entry of an item, if it is remembered."""
+        return self._find(item_id)
+
     def leave_session(self, mark: str) -> None:
         """The session is gone: ids of its items are marked, words still due are lost."""
+        for entry in [*self._kept, *self._open]:
+            entry.told_as = entry.told = ""
         for entry in self._by_item.values():
             entry.item_id += mark
             entry.final = True

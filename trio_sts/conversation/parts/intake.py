@@ -18,6 +18,7 @@ _GAP_S = 0.2
 _MOST_SILENCE_MS = 2_000
 _MEND_MS = 100
 _MS_PER_BYTE = 1 / 16
+_CHUNK_BYTES = 1_600
 
 
 @define
@@ -74,12 +75,7 @@ class Intake:
         self._mended_ms = 0
         self._ring.append(pcm)
         self._ring_ms += len(pcm) * _MS_PER_BYTE
-        dropped_ms = 0.0
-        while self._ring_ms > KEPT_MS and len(self._ring) > 1:
-            ms = len(self._ring.popleft()) * _MS_PER_BYTE
-            self._ring_ms -= ms
-            dropped_ms += ms
-        return dropped_ms
+        return self._keep_bound()
 
     def pass_on(
         self, pcm: bytes, now: float, *, model_hears_speech: bool
@@ -115,8 +111,22 @@ class Intake:
             return False
         return self._allowance_ms + self._gained_ms(now) > 0
 
+    def put_back(self, pcm: bytes) -> None:
+        """Audio that was sent in vain goes again, before what is kept."""
+        chunks = [
+            pcm[at : at + _CHUNK_BYTES] for at in range(0, len(pcm), _CHUNK_BYTES)
+        ]
+        for chunk in reversed(chunks):
+            self._ring.appendleft(chunk)
+        self._ring_ms += len(pcm) * _MS_PER_BYTE
+        self._keep_bound()
+
+    def encode(self, pcm: bytes) -> bytes:
+        """The same audio in the model's format."""
+        return self._encoder.encode(pcm)
+
     def take(self, now: float) -> bytes:
-        """What may go to the model now, in its format; empty if nothing may."""
+        """What may go to the model now, as PCM; empty if nothing may."""
         if not self.open or self.withheld or not self._ring:
             return b""
         self._refill(now)
@@ -129,7 +139,7 @@ class Intake:
             taken.append(pcm)
         if not self._ring:
             self._rate = _BURST_MS / 1000
-        return self._encoder.encode(b"".join(taken)) if taken else b""
+        return b"".join(taken)
 
     def mend(self, now: float, *, model_hears_speech: bool) -> bytes:
         """Silence, in the model's format, where caller audio stopped in mid-speech."""
@@ -155,6 +165,14 @@ class Intake:
             owed_s = (FRAME_MS - self._allowance_ms) / (self._rate * 1000)
             return min(self._mend_at, self._metered_at + owed_s)
         return self._mend_at
+
+    def _keep_bound(self) -> float:
+        dropped_ms = 0.0
+        while self._ring_ms > KEPT_MS and len(self._ring) > 1:
+            ms = len(self._ring.popleft()) * _MS_PER_BYTE
+            self._ring_ms -= ms
+            dropped_ms += ms
+        return dropped_ms
 
     def _refill(self, now: float) -> None:
         gained_ms = self._gained_ms(now)

@@ -237,6 +237,13 @@ class Playout:
         parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]
         return sum(t.heard_ms for t in parts), sum(t.received_ms for t in parts)
 
+    def came_of(self, item_id: str) -> float:
+        """Milliseconds received of an item; infinity if its audio is whole."""
+        parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]
+        if parts and all(t.complete for t in parts):
+            return float("inf")
+        return sum(t.received_ms for t in parts)
+
     def received_of(self, response_id: str) -> float:
         """Milliseconds received of a response's audio, as far as is remembered."""
         tracks = self._tracks.values()

@@ -197,6 +197,11 @@ class ToolCalls:
         call = self._seen.get(key)
         return call is not None and not call.dropped
 
+    def unanswered(self) -> list[ToolCall]:
+        """The calls whose outputs are still to be sent."""
+        parents = self._parents.values()
+        return [c for parent in parents for c in parent.calls if not c.settled]
+
     def mark_retold(self) -> bool:
         """A new session was given every output there is, by keys instead of ids.
 

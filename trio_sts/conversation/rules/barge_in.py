@@ -6,7 +6,7 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import DeleteItem, TruncateItem
 
-from . import asking
+from . import asking, retelling
 from .transcripts import record_heard
 
 
@@ -108,7 +108,11 @@ def _record_end(state: State, track: Track) -> None:
 
 
 def _tell_model(state: State, cut: Cut) -> None:
-    if not cut.fully_heard and not cut.past:
+    if cut.fully_heard:
+        return
+    if cut.past:
+        retelling.correct(state, cut.item_id)
+    else:
         _correct(state, cut)
 
 

@@ -22,6 +22,12 @@ def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     state.intake.speech_stopped()
     state.counters.caller_finished(now)
     state.caller_silence.broken(now)
+    state.replay.committed("")
+
+
+def input_committed(state: State, event: events.InputCommitted, _: float) -> None:
+    """A turn of the caller's is with the model."""
+    state.replay.committed(event.item_id)
 
 
 def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
@@ -49,6 +55,8 @@ def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
     if audio is not None:
         state.ear.hear(pcm, now)
         state.counters.caller_audio(pcm)
+        unsettled = speaks or state.ear.unanswered_ms > 0
+        state.replay.sent(pcm, now, unsettled=unsettled)
     return audio
 
 
@@ -60,10 +68,12 @@ def send_caller_audio_at(state: State, now: float) -> float:
 
 def send_caller_audio(state: State, now: float) -> None:
     """Send what may be sent of the caller's audio, and fill its gaps with silence."""
-    audio = state.intake.take(now)
-    if audio:
-        state.out.model(AppendAudio(audio))
+    pcm = state.intake.take(now)
     speaks = state.caller_speech.active
+    if pcm:
+        state.out.model(AppendAudio(state.intake.encode(pcm)))
+        unsettled = speaks or state.ear.unanswered_ms > 0
+        state.replay.sent(pcm, now, unsettled=unsettled)
     silence = state.intake.mend(now, model_hears_speech=speaks)
     if silence:
         state.out.model(AppendAudio(silence))
@@ -93,3 +103,4 @@ def _audible(state: State) -> None:
     state.sequencer.was_audible()
     state.calls.audible()
     state.goodbye.agent_audible()
+    state.replay.answered()

@@ -15,6 +15,8 @@ def key_pressed(state: State, message: avr.DtmfDigit, now: float) -> None:
     if state.keypad.press(message.digit, now):
         if state.connection.ready:
             state.owed_turn.settle()
+        played_on = state.playout.audible(now) and not state.apology.under_way
+        if state.connection.ready or played_on:
             barge_in.interrupt(state, now, by="key")
         goodbye.interrupt(state, now)
         if not state.caller_speech.active:

@@ -8,6 +8,7 @@ from attrs import evolve
 
 from trio_sts.conversation.parts.failures import (
     CANCEL_NOT_ACTIVE,
+    SESSION_EXPIRED,
     Fatal,
     Harmless,
     Retry,
@@ -19,7 +20,7 @@ from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import ErrorDetail, Item, Response
 from trio_sts.wire.realtime.requests import DeleteItem
 
-from . import asking, asks, barge_in, dead_air, mcp, retrying, tools
+from . import asking, asks, barge_in, dead_air, mcp, restoring, retrying, tools
 
 _TOKEN_LIMIT = "max_output_tokens"  # noqa: S105  # a reason, no secret
 _FILTERED = "content_filter"
@@ -99,6 +100,9 @@ def error(state: State, event: events.ErrorEvent, now: float) -> None:
         return
     if code == CANCEL_NOT_ACTIVE:
         asking.cancel_refused(state, event.error)
+    if code == SESSION_EXPIRED:
+        restoring.drop_session(state, now)
+        return
     match judge(event.error):
         case Fatal(told=told):
             retrying.refused(state, event.error, told, now)
@@ -157,7 +161,6 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
             # A want that outlives this response is the next turn's.
             state.owed_turn.settle()
         state.retries.worked()
-        state.connection.worked()
     elif state.owed_turn.owed:
         _came_to_nothing(state, response, now)
 

@@ -1,33 +1,21 @@
 """A session that drops in mid-call is replaced, and the new one is given the history.
 
-What the caller said and heard goes as text, tool calls with their outputs; audio is
-never sent again. All ids of the old session are forgotten: the new one may use the same.
+All ids of the old session are forgotten: the new one may use the same. What the caller
+said and the old one has neither transcribed nor answered is sent again as audio.
 """
-
-from collections.abc import Iterator
 
 from trio_sts.conversation.inputs import ModelLost, ModelReady
 from trio_sts.conversation.parts.greeting import Stage
-from trio_sts.conversation.parts.history import Entry
-from trio_sts.conversation.parts.keypad import keys_message
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
-from trio_sts.wire.realtime.requests import (
-    ClientEvent,
-    CreateFunctionCall,
-    CreateFunctionOutput,
-    CreateMessage,
-)
 
-from . import giving_up
-
-_INAUDIBLE = "(inaudible)"
+from . import asks, giving_up, retelling
 
 
 def model_ready(state: State, event: ModelReady, now: float) -> None:
     """A session is set up and hears the caller from now on; a later one gets the history."""
     came_back = not state.connection.ready and state.counters.reconnects > 0
-    state.connection.opened()
+    state.connection.opened(now)
     state.intake.start(model_hears_speech=state.caller_speech.active)
     state.out.note("info", "model ready", model=event.info.model)
     if came_back:
@@ -56,35 +44,46 @@ def drop_session(state: State, now: float, *, owed: bool = False) -> None:
     """Ask for another session, or end the call."""
     if state.apology.under_way:
         return
+    if state.connection.ready:
+        owed = state.mcp.leave_session() or owed or _owes_turn(state)
+        state.connection.lost(now, owed=owed, cut=_cuts_answer(state))
     gone = state.goodbye.is_leaving
     if gone or not state.rules.reconnect or state.connection.given_up:
         told = "The connection to the assistant was lost."
         giving_up.give_up(state, now, "model lost", told)
         return
     state.counters.count("reconnects")
-    mcp_owed = state.mcp.leave_session()
-    state.connection.lost(now, owed=owed or mcp_owed or _owes_turn(state))
+    leave_session(state, now)
+    state.out.reconnect(state.connection.pause_s)
+
+
+def leave_session(state: State, now: float) -> None:
+    """Forget what was the session's own, and keep what is the call's."""
     state.intake.stop()
+    state.history.resent(state.replay.turn)
+    state.intake.put_back(state.replay.take())
     state.caller_speech.leave_session()
     state.goodbye.speech_stopped(now)
     state.owed_turn.settle()
+    for item_id in state.history.unfinished():
+        # Its words are ahead of its audio, and no more of that comes.
+        state.history.cut_to_audio(item_id, state.playout.came_of(item_id))
     _forget_ids(state)
-    state.out.reconnect()
 
 
 def _restore(state: State, now: float) -> None:
     """Give a new session the history, and ask for what is owed."""
     state.out.note("info", "model restored", entries=len(state.history.kept))
-    for event in _retold(state):
-        state.out.model(event)
+    retelling.tell(state)
     owed = state.calls.mark_retold() or state.connection.owed_at_drop
+    ask = asks.GO_ON if state.connection.cut_at_drop else None
     state.connection.restored()
     asked = state.greeting.stage is not Stage.NONE
     if asked and not state.counters.agent_audio_ms:
         # Nobody has heard the greeting: the call begins anew.
         state.greeting.forget()
     elif owed:
-        state.sequencer.again()
+        state.sequencer.ask_anew(ask)
         # If the caller's kept audio is speech, the VAD answers that.
         state.sequencer.speech_stopped(now)
         state.owed_turn.owe()
@@ -98,33 +97,19 @@ def _owes_turn(state: State) -> bool:
     return asked or state.owed_turn.owed or state.caller_speech.active
 
 
+def _cuts_answer(state: State) -> bool:
+    """Whether the caller has heard, or will hear, the beginning of an answer only."""
+    active = state.sequencer.active
+    if active is None or active in state.quarantine:
+        return False
+    return state.playout.received_of(active) > 0
+
+
 def _forget_ids(state: State) -> None:
     state.sequencer.leave_session()
     state.quarantine.leave_session()
     state.greeting.leave_session()
-    mark = f"@{state.counters.reconnects}"
+    mark = f"@{state.connection.sessions}"
     state.playout.leave_session(mark)
     state.history.leave_session(mark)
     state.calls.leave_session(mark)
-
-
-def _retold(state: State) -> Iterator[ClientEvent]:
-    told: set[str] = set()
-    for entry in state.history.kept:
-        if entry.kind == "call":
-            if state.calls.is_retold(entry.item_id):
-                told.add(entry.item_id)
-                yield CreateFunctionCall(entry.item_id, entry.name, entry.text)
-        elif entry.kind == "output":
-            if entry.item_id in told:
-                yield CreateFunctionOutput(entry.item_id, entry.text)
-        elif entry.kind != "agent" or entry.text.strip():
-            yield _message(entry)
-
-
-def _message(entry: Entry) -> CreateMessage:
-    if entry.kind == "agent":
-        return CreateMessage("assistant", entry.text)
-    if entry.kind == "keys":
-        return CreateMessage("user", keys_message(entry.text))
-    return CreateMessage("user", entry.text.strip() or _INAUDIBLE)

@@ -43,6 +43,8 @@ def caller_words(state: State, event: events.TranscriptionCompleted, _: float) -
     """The caller's words; partial ones, of another status, are left out."""
     if event.status in {None, "completed"}:
         state.history.caller_said(event.item_id, event.transcript)
+        if event.transcript.strip():
+            state.replay.transcribed(event.item_id)
         state.counters.add_transcription(event.usage or {})
 
 

@@ -25,10 +25,12 @@ _Control = UpdateSession | TruncateItem | DeleteItem | CreateResponse | CancelRe
 def request_fields(event: _Item | _Control, dialect: Dialect) -> dict[str, Any]:
     """The event as a JSON object; what is None is left out."""
     if isinstance(event, _Item):
-        fields: dict[str, Any] = {
-            "type": "conversation.item.create",
-            "item": _item(event, dialect),
-        }
+        item = _item(event, dialect)
+        if not isinstance(event, RefuseApproval) and event.item_id is not None:
+            item["id"] = event.item_id
+        fields: dict[str, Any] = {"type": "conversation.item.create", "item": item}
+        if isinstance(event, CreateMessage):
+            fields["previous_item_id"] = event.previous_item_id
     else:
         fields = _control(event, dialect)
     fields["event_id"] = event.event_id

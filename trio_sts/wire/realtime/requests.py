@@ -30,12 +30,15 @@ class CreateMessage:
     """``conversation.item.create`` of a text message.
 
     ``user`` and ``system`` text goes as ``input_text``, ``assistant`` text as
-    ``output_text`` (``text`` in the beta dialect).
+    ``output_text`` (``text`` in the beta dialect). It is put after the item of
+    ``previous_item_id``, in front of all after ``root``, and else at the end.
     """
 
     role: Literal["user", "assistant", "system"]
     text: str = field(repr=False)
     event_id: str | None = None
+    item_id: str | None = None
+    previous_item_id: str | None = None
 
 
 @frozen
@@ -46,6 +49,7 @@ class CreateFunctionCall:
     name: str
     arguments: str = field(repr=False)
     event_id: str | None = None
+    item_id: str | None = None
 
 
 @frozen
@@ -55,6 +59,7 @@ class CreateFunctionOutput:
     call_id: str
     output: str = field(repr=False)
     event_id: str | None = None
+    item_id: str | None = None
 
 
 @frozen
