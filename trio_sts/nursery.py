@@ -21,21 +21,19 @@ from uuid import uuid4
 import httpx
 import structlog
 import trio
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from trio_sts import plan
 from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.conversation.session import Conversation
-from trio_sts.errors import LegClosed, ModelError
+from trio_sts.errors import LegClosed
 from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
-from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.legs.setup import set_up
 from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.summary import summary
 from trio_sts.record.transcript import TranscriptFile
@@ -44,6 +42,7 @@ from trio_sts.settings import Settings, transcriber
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
 from trio_sts.transcribing import Transcribing
+from trio_sts.upstream import Upstream
 from trio_sts.wire import avr
 from trio_sts.wire.metadata import clean_metadata
 
@@ -87,19 +86,18 @@ class Call:
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
     _started_at: float = field(factory=trio.current_time)
     _caller: CallerSide = field(init=False)
-    _model: ModelLeg | None = None
     _alarm: Alarm = field(init=False)
     _metadata: Mapping[str, str] = field(init=False, repr=False)
     _relay: Relay = field(init=False)
     _tool_context: CallContext = field(init=False, repr=False)
     _sockets: trio.Nursery = field(init=False)
     _tasks: trio.Nursery = field(init=False)
+    _upstream: Upstream | None = None
     _provider_config: Mapping[str, Any] | None = field(default=None, repr=False)
     _brief: Brief | None = field(default=None, repr=False)
     _transcribing: Transcribing = field(factory=Transcribing)
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     _begun: trio.Event = field(factory=trio.Event)
-    _model_over: trio.Event = field(factory=trio.Event)
 
     async def run(self, stream: trio.abc.Stream) -> None:
         """Run the call over a socket, from the WebSocket handshake to the last frame.
@@ -128,7 +126,8 @@ class Call:
                     start(self._relay.watch_caller)
                     start(self._relay.keep_time)
                     await self._begun.wait()
-                    await self._open_model()
+                    self._upstream = self._new_upstream()
+                    await self._upstream.open()
         # The guard of the call: it ends with its code, and the server lives on.
         except* Exception:  # noqa: BLE001
             _log.exception("call crashed")
@@ -147,15 +146,19 @@ class Call:
     async def _close(self) -> None:
         """Both legs get their close code at the same time."""
         ending = self.ending or _STOPPING
-        self._relay.finish()
+        try:
+            self._relay.finish()
+        # Its last pass costs one line, and the caller still gets the code.
+        except Exception:  # noqa: BLE001
+            _log.exception("call crashed", at="its last pass")
         if ending.failure is not None:
             self._caller.post(avr.Failure(ending.failure))
         async with trio.open_nursery() as closing:
             closing.start_soon(self._caller.aclose, ending.code, ending.outcome)
-            if self._model is not None:
+            if self._upstream is not None:
                 stopping = ending.code == _SERVICE_STOPS
                 code = _SERVICE_STOPS if stopping else 1000
-                closing.start_soon(self._model.aclose, code)
+                closing.start_soon(self._upstream.aclose, code)
 
     async def _accept(self, stream: trio.abc.Stream) -> bool:
         settings = self.services.settings
@@ -194,53 +197,24 @@ class Call:
         self._tool_context = self.services.registry.context(uuid, self._metadata, _log)
         self._begun.set()
 
-    async def _open_model(self, budget_s: float | None = None) -> None:
-        """Open a session; the core hears of it, or that there is none to be had."""
-        try:
-            await self._dial(budget_s)
-        except* ModelError as group:
-            self._relay.model_failed("no model", _reason_for_caller(group))
-
-    async def _dial(self, budget_s: float | None) -> None:
-        """Dial while the instructions are being found, then set the session up."""
+    def _new_upstream(self) -> Upstream:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        services = self.services
-        endpoint = self._endpoint(budget_s)
-        async with trio.open_nursery() as both:
-            both.start_soon(self._get_briefed)
-            # Kept at once: a call that ends meanwhile closes it with the caller leg.
-            model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
-            self._model = model
-        brief = await self._get_briefed()
-        if brief.endpoint.url != endpoint.url:
-            # Only now it is known that this call has a model of its own.
-            self._model_over.set()
-            own = self._endpoint(budget_s)
-            self._model = model = await self._sockets.start(self._keep_model, own)
-        info = await set_up(model, brief.session, services.refused_fields)
-        permitted = brief.tools.permitted()
-        self._relay.model_ready(model, info, brief.welcome_message, permitted)
-        self._tasks.start_soon(self._relay.pump_model, model)
-        self._tasks.start_soon(self._relay.watch_model, model)
+        return Upstream(
+            self._relay,
+            self._sockets,
+            self._tasks,
+            self.services.refused_fields,
+            self.services.settings.reconnect_budget_s,
+            self._endpoint,
+            self._get_briefed,
+        )
 
-    def _endpoint(self, budget_s: float | None) -> Endpoint:
+    def _endpoint(self) -> Endpoint:
         """Where this call's model is, as far as that is known, and who calls."""
         services = self.services
         endpoint = services.endpoint if self._brief is None else self._brief.endpoint
         caller = self._metadata.get("from", "")
-        endpoint = with_safety_id(endpoint, services.settings, caller)
-        if budget_s is None:
-            return endpoint
-        return evolve(endpoint, connect_budget_s=budget_s)
-
-    async def _keep_model(
-        self, endpoint: Endpoint, *, task_status: trio.TaskStatus[ModelLeg]
-    ) -> None:
-        # Beside the call and not under it: the leg outlives it by its closing handshake.
-        over = self._model_over = trio.Event()
-        async with open_model(endpoint) as model:
-            task_status.started(model)
-            await over.wait()
+        return with_safety_id(endpoint, services.settings, caller)
 
     async def _get_briefed(self) -> Brief:
         """What is this call's own, found once."""
@@ -260,15 +234,25 @@ class Call:
                 self._transcript.discard()
         return self._brief
 
-    def reconnect(self) -> None:
-        """The model leg is gone: open another one, within a budget of its own."""
-        self._model_over.set()
-        budget_s = self.services.settings.reconnect_budget_s
-        self._tasks.start_soon(self._open_model, budget_s)
+    def reconnect(self, after_s: float) -> None:
+        """The model leg is gone: open another one after a pause."""
+        if self._upstream is not None:
+            self._upstream.reconnect(after_s)
+
+    def open_spare(self) -> None:
+        """Open a second session beside the one in use."""
+        if self._upstream is not None:
+            self._upstream.open_spare()
+
+    def use_spare(self) -> None:
+        """The second session is the one in use."""
+        if self._upstream is not None:
+            self._upstream.use_spare()
 
     def leave_model(self) -> None:
         """The model is given up: its leg is closed, the call goes on without it."""
-        self._model_over.set()
+        if self._upstream is not None:
+            self._upstream.leave()
 
     def run_tool(self, command: RunTool) -> None:
         """Start a tool; it is cancelled with the call."""
@@ -304,10 +288,26 @@ class Call:
 
     def _over(self) -> None:
         """Let the model's socket be closed, and write one line to the log."""
-        self._model_over.set()
+        if self._upstream is not None:
+            self._upstream.leave()
         ending = self.ending or _STOPPING
+        fields: dict[str, Any] = {"outcome": ending.outcome, "close_code": ending.code}
+        try:
+            fields = self._summary(ending)
+        # What was counted is not worth a call's last line.
+        except Exception:  # noqa: BLE001
+            _log.exception("call crashed", at="its summary")
+        try:
+            self._transcript.write(
+                "ended", {"outcome": ending.outcome, "code": ending.code}
+            )
+        finally:
+            self._transcript.close()
+            self._relay.log.info("call ended", **fields)
+
+    def _summary(self, ending: EndCall) -> dict[str, Any]:
         own = self.services.settings if self._brief is None else self._brief.settings
-        fields = summary(
+        return summary(
             self._relay.core.counters,
             outcome=ending.outcome,
             code=ending.code,
@@ -315,17 +315,3 @@ class Call:
             model=own.model,
             transcriber=transcriber(own),
         )
-        self._transcript.write(
-            "ended", {"outcome": ending.outcome, "code": ending.code}
-        )
-        self._transcript.close()
-        self._relay.log.info("call ended", **fields)
-
-
-def _reason_for_caller(group: BaseExceptionGroup[ModelError]) -> str:
-    """Why there is no model, in words for the caller's side."""
-    error: ModelError | BaseExceptionGroup[ModelError] = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    _log.warning("no model", why=str(error))
-    return f"The assistant is not available: {error.reason_for_caller}."

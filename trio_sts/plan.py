@@ -76,6 +76,7 @@ def rules(settings: Settings, control: Mapping[str, str]) -> Rules:
         hold_sound=_hold_sound(settings),
         hold_sound_always=settings.hold_sound != "auto",
         reconnect=settings.reconnect_budget_s > 0,
+        renew=settings.renew,
         max_call_s=settings.max_call_s,
         idle_s=settings.idle_s,
     )

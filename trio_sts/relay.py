@@ -19,15 +19,18 @@ from trio_sts.conversation.commands import (
     EndCall,
     LeaveModel,
     Note,
+    OpenSpare,
     Reconnect,
     Record,
     RunTool,
     ToCaller,
     ToModel,
+    UseSpare,
 )
 from trio_sts.conversation.config import Permitted
 from trio_sts.conversation.session import Conversation
-from trio_sts.errors import BadMessage, LegClosed, PeerFault
+from trio_sts.errors import BadMessage, LegClosed, ModelRefused, PeerFault
+from trio_sts.legs.dial import hung_up
 from trio_sts.legs.leg import CallerSide, ModelSide
 from trio_sts.loop.alarms import Alarm
 from trio_sts.wire import avr
@@ -43,8 +46,16 @@ class CallActions(Protocol):
         """``init`` has come: open the model's side. Called once."""
         ...
 
-    def reconnect(self) -> None:
-        """The model leg is gone: open another one."""
+    def reconnect(self, after_s: float) -> None:
+        """The model leg is gone: open another one after a pause."""
+        ...
+
+    def open_spare(self) -> None:
+        """Open a second session beside the one in use."""
+        ...
+
+    def use_spare(self) -> None:
+        """The second session is the one in use: close the leg of the first one."""
         ...
 
     def transcription_failed(self, turn: int) -> dict[str, Any] | None:
@@ -77,6 +88,7 @@ class Relay:
     actions: CallActions
     alarm: Alarm
     model: ModelSide | None = None
+    spare: ModelSide | None = None
     log: FilteringBoundLogger = field(factory=structlog.get_logger)
 
     async def pump_caller(self) -> None:
@@ -107,6 +119,7 @@ class Relay:
         info: SessionInfo,
         welcome_message: str | None,
         permitted: Permitted,
+        ends_at: float,
     ) -> None:
         """The model leg is set up: from now on it is posted to."""
         self.model = model
@@ -116,8 +129,18 @@ class Relay:
                 trio.current_time(),
                 welcome_message=welcome_message,
                 permitted=permitted,
+                ends_at=ends_at,
             )
         )
+
+    def spare_ready(self, model: ModelSide, ends_at: float) -> None:
+        """A second session is set up: it is posted to once the core uses it."""
+        self.spare = model
+        self.perform(self.core.spare_ready(trio.current_time(), ends_at=ends_at))
+
+    def spare_lost(self) -> None:
+        """There is no second session."""
+        self.perform(self.core.spare_lost(trio.current_time()))
 
     async def pump_model(self, model: ModelSide) -> None:
         """Model leg to core, until the model leg ends."""
@@ -171,7 +194,15 @@ class Relay:
 
     def _do(
         self,
-        command: Begin | Reconnect | LeaveModel | RunTool | EndCall | Note | Record,
+        command: Begin
+        | Reconnect
+        | OpenSpare
+        | UseSpare
+        | LeaveModel
+        | RunTool
+        | EndCall
+        | Note
+        | Record,
     ) -> None:
         match command:
             case Note(level=level, event=event, fields=fields):
@@ -182,14 +213,26 @@ class Relay:
                 self.actions.run_tool(command)
             case Begin(uuid=uuid, provider_config=provider_config):
                 self.actions.begin(uuid, provider_config)
-            case Reconnect():
-                self.model = None
-                self.actions.reconnect()
-            case LeaveModel():
-                self.model = None
-                self.actions.leave_model()
             case EndCall():
                 self.actions.end(command)
+            case _:
+                self._change_session(command)
+
+    def _change_session(
+        self, command: Reconnect | OpenSpare | UseSpare | LeaveModel
+    ) -> None:
+        match command:
+            case Reconnect(after_s=after_s):
+                self.model = self.spare = None
+                self.actions.reconnect(after_s)
+            case OpenSpare():
+                self.actions.open_spare()
+            case UseSpare():
+                self.model, self.spare = self.spare, None
+                self.actions.use_spare()
+            case LeaveModel():
+                self.model = self.spare = None
+                self.actions.leave_model()
 
     def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
         self.perform(self.core.from_caller(message, trio.current_time()))
@@ -197,7 +240,8 @@ class Relay:
     def _from_model(
         self, model: ModelSide, event: events.ServerEvent | BadMessage
     ) -> None:
-        # A leg that was given up may still send while it is being closed.
+        # One that is to follow has nothing to say yet, and one that was given up may
+        # still send while it is being closed.
         if model is not self.model:
             return
         self.perform(self.core.from_model(event, trio.current_time()))
@@ -206,9 +250,18 @@ class Relay:
             if part is not None:
                 model.post(UpdateSession(part))
 
-    def _model_lost(self, model: ModelSide, why: Exception) -> None:
+    def _model_lost(self, model: ModelSide, why: LegClosed) -> None:
+        if model is self.spare:
+            self.spare = None
+            self.spare_lost()
         if model is not self.model:
             return
         self.model = None
         self.log.warning("model leg lost", why=str(why))
-        self.perform(self.core.model_lost(trio.current_time()))
+        meant = hung_up(why)
+        if isinstance(meant, ModelRefused):
+            # It would be the same with another leg.
+            told = f"The assistant is not available: {meant.reason_for_caller}."
+            self.model_failed("no model", told)
+        else:
+            self.perform(self.core.model_lost(trio.current_time()))

@@ -114,7 +114,7 @@ class Debt:
                 self._leaving = True
             case commands.ToModel(event=requests.CreateFunctionOutput(call_id=call)):
                 self._control.discard(call)
-            case commands.Reconnect() | commands.LeaveModel():
+            case commands.Reconnect() | commands.UseSpare() | commands.LeaveModel():
                 self._lose_session()
             case _:
                 pass
@@ -237,6 +237,5 @@ class Debt:
 def _is_step(command: commands.Command) -> bool:
     if isinstance(command, commands.ToModel):
         return isinstance(command.event, requests.CreateResponse)
-    return isinstance(
-        command, commands.Reconnect | commands.EndCall | commands.LeaveModel
-    )
+    steps = (commands.Reconnect, commands.UseSpare, commands.EndCall)
+    return isinstance(command, (*steps, commands.LeaveModel))

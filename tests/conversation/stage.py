@@ -192,13 +192,26 @@ class Stage:
         welcome_message: str | None = None,
         *,
         permitted: Permitted | None = None,
+        lasts_s: float = float("inf"),
     ) -> None:
         info = SessionInfo(model="a-model")
         self._perform(
             self.conversation.model_ready(
-                info, self.now, welcome_message=welcome_message, permitted=permitted
+                info,
+                self.now,
+                welcome_message=welcome_message,
+                permitted=permitted,
+                ends_at=self.now + lasts_s,
             )
         )
+
+    def spare_ready(self, lasts_s: float = float("inf")) -> None:
+        """The session that is to follow is set up."""
+        ends_at = self.now + lasts_s
+        self._perform(self.conversation.spare_ready(self.now, ends_at=ends_at))
+
+    def spare_lost(self) -> None:
+        self._perform(self.conversation.spare_lost(self.now))
 
     def model(self, event: events.ServerEvent | BadMessage) -> None:
         self._perform(self.conversation.from_model(event, self.now))

@@ -76,10 +76,15 @@ class Call(RuleBasedStateMachine):
     listed: list[str]
     item: str
 
-    @initialize(rules=RULES, phase=st.sampled_from((0.0, 0.013)), ready=st.booleans())
-    def opens(self, rules: Rules, phase: float, ready: bool) -> None:
+    @initialize(
+        rules=RULES,
+        phase=st.sampled_from((0.0, 0.013)),
+        ready=st.booleans(),
+        lasts_s=st.sampled_from((float("inf"), 6.0, 12.0, 60.0)),
+    )
+    def opens(self, rules: Rules, phase: float, ready: bool, lasts_s: float) -> None:
         rules = evolve(rules, audio_format=self.FORMAT, barge_in=self.BARGE_IN)
-        self.stage = Watched(rules, grid_s=1000.0 + phase)
+        self.stage = Watched(rules, grid_s=1000.0 + phase, lasts_s=lasts_s)
         self.responses = self.items = self.calls = 0
         self.listed = []
         self.item = ""
@@ -117,6 +122,19 @@ class Call(RuleBasedStateMachine):
         self.item = ""
         if back:
             self.stage.model_ready()
+
+    @precondition(lambda self: self.stage.spare == "opening")
+    @rule()
+    def next_session_is_set_up(self) -> None:
+        self.stage.spare = "ready"
+        self.stage.spare_ready(self.stage.lasts_s)
+        self._forget_a_session_that_was_left()
+
+    @precondition(lambda self: bool(self.stage.spare))
+    @rule()
+    def next_session_is_lost(self) -> None:
+        self.stage.spare = ""
+        self.stage.spare_lost()
 
     @rule()
     def caller_says_nonsense(self) -> None:
@@ -344,6 +362,11 @@ class Call(RuleBasedStateMachine):
                 self.stage.model_ready()
             self.stage.advance(5)
         assert self.stage.over(), "the model owes a turn, and nothing happens"
+
+    def _forget_a_session_that_was_left(self) -> None:
+        if self.item in self.stage.foreign:
+            self.item = ""
+            self.listed = []
 
     @property
     def _item_is_of_this_session(self) -> bool:

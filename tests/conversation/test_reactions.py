@@ -23,6 +23,8 @@ def test_every_input_of_the_core_has_its_line_or_is_ignored_on_purpose() -> None
         inputs.ModelReady,
         inputs.ModelLost,
         inputs.ModelFailed,
+        inputs.SpareReady,
+        inputs.SpareLost,
         inputs.BadEvent,
         inputs.ToolFinished,
         BadMessage,

@@ -61,6 +61,10 @@ class Watched(Stage):
     down: bool = False
     # Items of sessions that are gone: one that a new session names is another one.
     foreign: set[str] = field(factory=set[str])
+    # How long each session lasts.
+    lasts_s: float = float("inf")
+    # The session that is to follow: it is being opened, or is set up.
+    spare: str = ""
     # A session was set up at least once.
     set_up: bool = False
     nudges: int = 0
@@ -75,10 +79,12 @@ class Watched(Stage):
         welcome_message: str | None = None,
         *,
         permitted: Permitted | None = None,
+        lasts_s: float | None = None,
     ) -> None:
         self.down = False
         self.set_up = True
-        super().model_ready(welcome_message, permitted=permitted)
+        lasts_s = self.lasts_s if lasts_s is None else lasts_s
+        super().model_ready(welcome_message, permitted=permitted, lasts_s=lasts_s)
 
     @override
     def model(self, event: events.ServerEvent | Any) -> None:
@@ -243,7 +249,15 @@ class Watched(Stage):
                 assert self.answered[call] <= len(made), "a second output"
             case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
                 self._judge_cut(cut.item_id, cut.audio_end_ms)
-            case commands.Reconnect():
+            case commands.OpenSpare():
+                assert not self.spare, "a second one that is to follow"
+                self.spare = "opening"
+            case commands.UseSpare():
+                assert self.spare == "ready", "none is there to be used"
+                self._lose_session()
+                self.spare, self.down = "", False
+            case commands.Reconnect() | commands.LeaveModel():
+                self.spare = ""
                 self._lose_session()
             case commands.RunTool(call_id=call_id):
                 assert call_id not in self.started, "run twice"

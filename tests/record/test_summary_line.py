@@ -24,6 +24,7 @@ def test_each_field_has_its_counter_in_its_unit() -> None:
         nudges=5,
         retries=6,
         reconnects=7,
+        renewals=9,
         caller_audio_ms=1_234_060,
         agent_audio_ms=2_345_060,
         dropped_audio_ms=345.6,
@@ -59,5 +60,6 @@ def test_each_field_has_its_counter_in_its_unit() -> None:
         "nudges": 5,
         "retries": 6,
         "reconnects": 7,
+        "renewals": 9,
         "cost_usd": 0.2452,
     }

@@ -31,6 +31,16 @@ class Reconnect:
 
 
 @frozen
+class OpenSpare:
+    """Open a second session beside the one in use; `spare_ready` or `spare_lost` follows."""
+
+
+@frozen
+class UseSpare:
+    """What follows is for the second session; close the leg of the first one."""
+
+
+@frozen
 class LeaveModel:
     """The model is given up: close its leg, and open no other one."""
 
@@ -97,6 +107,8 @@ class Record:
 Command = (
     Begin
     | Reconnect
+    | OpenSpare
+    | UseSpare
     | LeaveModel
     | ToCaller
     | ToModel
@@ -127,6 +139,14 @@ class Outgoing:
     def reconnect(self, after_s: float) -> None:
         """Open another model leg for this call, after a pause."""
         self._put(Reconnect(after_s))
+
+    def open_spare(self) -> None:
+        """Open the session that is to follow the one in use."""
+        self._put(OpenSpare())
+
+    def use_spare(self) -> None:
+        """From now on events go to the session that was to follow."""
+        self._put(UseSpare())
 
     def leave_model(self) -> None:
         """Close the model's side for good."""

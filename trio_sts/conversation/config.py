@@ -45,6 +45,7 @@ class Rules:
     thinking_max_s: float = 30
     silence_prompt_s: float = 20
     reconnect: bool = True
+    renew: bool = True
     max_call_s: float = 7200
     idle_s: float = 120
     hangup_tool: str = "avr_hangup"

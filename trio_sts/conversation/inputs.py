@@ -6,6 +6,7 @@ from trio_sts.errors import BadMessage
 from trio_sts.wire.realtime.items import SessionInfo
 
 from .config import Permitted
+from .moments import NEVER
 
 
 @frozen
@@ -13,9 +14,11 @@ class ModelReady:
     """A session is set up.
 
     ``welcome_message`` is the greeting, word for word; None leaves it to the model.
+    ``ends_at`` is when its time is up.
     """
 
     info: SessionInfo
+    ends_at: float = NEVER
     welcome_message: str | None = field(default=None, repr=False)
     permitted: Permitted = field(factory=Permitted)
 
@@ -23,6 +26,21 @@ class ModelReady:
 @frozen
 class ModelLost:
     """The model leg is gone."""
+
+
+@frozen
+class SpareReady:
+    """The session that is to follow the one in use is set up.
+
+    ``ends_at`` is when its time is up.
+    """
+
+    ends_at: float = NEVER
+
+
+@frozen
+class SpareLost:
+    """The session that was to follow could not be opened, or is gone."""
 
 
 @frozen

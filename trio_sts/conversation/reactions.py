@@ -9,7 +9,15 @@ from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 
-from .inputs import BadEvent, ModelFailed, ModelLost, ModelReady, ToolFinished
+from .inputs import (
+    BadEvent,
+    ModelFailed,
+    ModelLost,
+    ModelReady,
+    SpareLost,
+    SpareReady,
+    ToolFinished,
+)
 from .rules import (
     asking,
     barge_in,
@@ -24,6 +32,7 @@ from .rules import (
     mcp,
     opening,
     outputs,
+    renewal,
     responses,
     restoring,
     silent_caller,
@@ -43,7 +52,14 @@ _CALLER: Final[Mapping[type, tuple[Reaction, ...]]] = {
     BadMessage: (limits.bad_message,),
 }
 _MODEL_LEG: Final[Mapping[type, tuple[Reaction, ...]]] = {
-    ModelReady: (tools.model_ready, restoring.model_ready, greeting.model_ready),
+    ModelReady: (
+        tools.model_ready,
+        restoring.model_ready,
+        renewal.model_ready,
+        greeting.model_ready,
+    ),
+    SpareReady: (renewal.spare_ready,),
+    SpareLost: (renewal.spare_lost,),
     ModelLost: (restoring.model_lost,),
     ModelFailed: (giving_up.model_failed,),
     BadEvent: (limits.bad_event,),
@@ -137,6 +153,7 @@ PASS: Final = (
     Step("dead air", dead_air.watch_at, dead_air.watch),
     Step("silent caller", silent_caller.watch_at, silent_caller.watch),
     Step("asking", asking.send_if_due_at, asking.send_if_due),
+    Step("renewal", renewal.go_on_at, renewal.go_on),
     Step("hold sound", hold_sound.play_at, hold_sound.play),
     Step("giving up", giving_up.go_on_at, giving_up.go_on),
     Step("transcripts", transcripts.send_finished_at, transcripts.send_finished),

@@ -12,7 +12,15 @@ from trio_sts.wire.realtime.requests import AppendAudio
 
 from .commands import Command, Outgoing, ToModel
 from .config import Permitted, Rules
-from .inputs import BadEvent, ModelFailed, ModelLost, ModelReady, ToolFinished
+from .inputs import (
+    BadEvent,
+    ModelFailed,
+    ModelLost,
+    ModelReady,
+    SpareLost,
+    SpareReady,
+    ToolFinished,
+)
 from .moments import NEVER
 from .parts.counters import Counters
 from .parts.history import Entry
@@ -84,6 +92,7 @@ class Conversation:
         *,
         welcome_message: str | None = None,
         permitted: Permitted | None = None,
+        ends_at: float = NEVER,
     ) -> list[Command]:
         """A session is set up: greet, then send the caller's audio that was kept.
 
@@ -94,8 +103,10 @@ class Conversation:
             now: The time.
             welcome_message: The greeting, word for word; None leaves it to the model.
             permitted: What this call may do; None is everything.
+            ends_at: When the session's time is up; infinity if never.
         """
-        ready = ModelReady(info, welcome_message, permitted or Permitted())
+        given = permitted or Permitted()
+        ready = ModelReady(info, ends_at, welcome_message, given)
         return self._react(ready, now)
 
     def from_model(
@@ -109,6 +120,14 @@ class Conversation:
     def model_lost(self, now: float) -> list[Command]:
         """The model leg is gone; a new one is announced by `model_ready`."""
         return self._react(ModelLost(), now)
+
+    def spare_ready(self, now: float, *, ends_at: float = NEVER) -> list[Command]:
+        """The session that is to follow is set up; it is used when the core says so."""
+        return self._react(SpareReady(ends_at), now)
+
+    def spare_lost(self, now: float) -> list[Command]:
+        """The session that was to follow could not be opened, or is gone."""
+        return self._react(SpareLost(), now)
 
     def model_failed(self, outcome: str, reason: str, now: float) -> list[Command]:
         """No session can be had: the caller hears so, and the call ends.

@@ -24,6 +24,7 @@ from .parts.opening import Opening
 from .parts.owed_turn import OwedTurn
 from .parts.playout import Playout
 from .parts.quarantine import Quarantine
+from .parts.renewal import Renewal
 from .parts.replay import Replay
 from .parts.sequencer import Sequencer
 from .parts.toolcalls import ToolCalls
@@ -57,6 +58,7 @@ class State:
     mcp: McpCalls = field(factory=McpCalls)
     ear: Ear = field(factory=Ear)
     apology: Apology = field(factory=Apology)
+    renewal: Renewal = field(factory=Renewal)
     replay: Replay = field(factory=Replay)
     retries: Retries = field(factory=Retries)
     counters: Counters = field(factory=Counters)

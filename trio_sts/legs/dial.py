@@ -5,6 +5,7 @@ import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import orjson
 import structlog
@@ -53,6 +54,9 @@ _BOUNDS = Bounds(
     receive_bytes=64 * 1024,
     liveness=Liveness(ping_every_s=20, silent_s=60),
 )
+# The API ends a session after an hour; what an endpoint says is believed within bounds.
+_LIFETIME_S = 3600.0
+_SHORTEST_S, _LONGEST_S = 5.0, 7200.0
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
 
@@ -61,10 +65,14 @@ _log = structlog.get_logger()
 
 @frozen
 class Connected:
-    """A session that the endpoint has opened and that is not yet set up."""
+    """A session that the endpoint has opened and that is not yet set up.
+
+    ``ends_at`` is when its time is up, on Trio's clock.
+    """
 
     link: Link[ClientEvent]
     created: SessionInfo
+    ends_at: float
 
 
 async def dial(
@@ -100,6 +108,17 @@ async def dial(
             await trio.sleep(pause_s)
     # Why the last whole attempt failed says more than that the time was up.
     raise failure
+
+
+def lifetime_s(created: SessionInfo) -> float:
+    """How long a session lasts that was created just now, in seconds.
+
+    An hour if it does not say, or if that is not between 5 s and 2 h.
+    """
+    if created.expires_at is None:
+        return _LIFETIME_S
+    left_s = created.expires_at - datetime.now(UTC).timestamp()
+    return left_s if _SHORTEST_S <= left_s <= _LONGEST_S else _LIFETIME_S
 
 
 def said_no(error: ErrorDetail) -> ModelError:
@@ -147,7 +166,7 @@ async def _attempt(
         failed.push_async_callback(link.drop)
         created = await _session_created(link)
         failed.pop_all()
-    return Connected(link, created)
+    return Connected(link, created, trio.current_time() + lifetime_s(created))
 
 
 async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:

@@ -66,6 +66,11 @@ class ModelLeg(ModelSide):
         return self._connected.created
 
     @property
+    def ends_at(self) -> float:
+        """On Trio's clock: when the session's time is up, as far as it was told."""
+        return self._connected.ends_at
+
+    @property
     def _link(self) -> Link[ClientEvent]:
         return self._connected.link
 

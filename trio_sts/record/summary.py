@@ -40,6 +40,7 @@ def summary(
         "nudges": counters.nudges,
         "retries": counters.retries,
         "reconnects": counters.reconnects,
+        "renewals": counters.renewals,
     }
     cost = cost_usd(counters, model, transcriber)
     if cost is not None:

@@ -46,6 +46,12 @@ class Connection:
         self.waiting_since = None
         self._ready_at = now
 
+    def renewed(self, now: float, *, owed: bool) -> None:
+        """Another session has taken over before this one's time was up."""
+        self.opened(now)
+        self._short_sessions = 0
+        self.owed_at_drop = owed
+
     def left(self) -> None:
         """There is no session, and none is awaited."""
         self.ready = False

@@ -11,7 +11,7 @@ from trio_sts.wire.realtime.items import Usage
 _MS_PER_BYTE = FRAME_MS / FRAME_BYTES
 _MOST_UNKNOWN_TYPES = 100
 # A day of speech, and its tokens many times over: more is no count of a call's.
-_MOST_TRANSCRIBED = 10_000_000
+_MOST_COUNTED = 10_000_000
 
 Counter = Literal[
     "barge_ins",
@@ -20,6 +20,7 @@ Counter = Literal[
     "nudges",
     "retries",
     "reconnects",
+    "renewals",
     "bad_messages",
     "bad_events",
     "unfinished_responses",
@@ -40,6 +41,7 @@ class Counters:
     nudges: int = 0
     retries: int = 0
     reconnects: int = 0
+    renewals: int = 0
     bad_messages: int = 0
     bad_events: int = 0
     # That ended otherwise than completed.
@@ -103,12 +105,12 @@ class Counters:
 
     def add_usage(self, usage: Usage) -> None:
         """Add the tokens of one response."""
-        self.input_text_tokens += usage.input_text_tokens
-        self.input_audio_tokens += usage.input_audio_tokens
-        self.cached_text_tokens += usage.cached_text_tokens
-        self.cached_audio_tokens += usage.cached_audio_tokens
-        self.output_text_tokens += usage.output_text_tokens
-        self.output_audio_tokens += usage.output_audio_tokens
+        self.input_text_tokens += _count(usage.input_text_tokens)
+        self.input_audio_tokens += _count(usage.input_audio_tokens)
+        self.cached_text_tokens += _count(usage.cached_text_tokens)
+        self.cached_audio_tokens += _count(usage.cached_audio_tokens)
+        self.output_text_tokens += _count(usage.output_text_tokens)
+        self.output_audio_tokens += _count(usage.output_audio_tokens)
 
     def first_token_limit(self) -> bool:
         """Whether an answer is cut by the token limit for the first time in the call."""
@@ -139,4 +141,8 @@ def _figure(usage: Mapping[str, Any], name: str) -> float:
     value = usage.get(name)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0
-    return value if 0 <= value <= _MOST_TRANSCRIBED else 0
+    return value if 0 <= value <= _MOST_COUNTED else 0
+
+
+def _count(tokens: int) -> int:
+    return tokens if 0 <= tokens <= _MOST_COUNTED else 0

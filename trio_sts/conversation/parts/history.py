@@ -181,6 +181,10 @@ class History:
         if entry in self._kept:
             self._kept.remove(entry)
 
+    def words_until(self, now: float) -> float:
+        """Until when words of the caller may still come; not at all if in the past."""
+        return max((e.expires_at for e in self._open if _awaits(e, now)), default=now)
+
     def find(self, item_id: str) -> Entry | None:
         """The entry of an item, if it is remembered."""
         return self._find(item_id)
@@ -233,6 +237,10 @@ class History:
             old = self._kept.popleft()
             self._kept_bytes -= len(old.text.encode())
             self._by_item.pop(old.item_id, None)
+
+
+def _awaits(entry: Entry, now: float) -> bool:
+    return entry.kind == "user" and not entry.closed and now < entry.expires_at < NEVER
 
 
 def first_words(text: str, share: float) -> str:

@@ -5,7 +5,8 @@ said and the old one has neither transcribed nor answered is sent again as audio
 """
 
 from trio_sts.conversation.inputs import ModelLost, ModelReady
-from trio_sts.conversation.parts.greeting import Stage
+from trio_sts.conversation.parts import greeting
+from trio_sts.conversation.parts.renewal import Stage
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 
@@ -16,10 +17,21 @@ def model_ready(state: State, event: ModelReady, now: float) -> None:
     """A session is set up and hears the caller from now on; a later one gets the history."""
     came_back = not state.connection.ready and state.counters.reconnects > 0
     state.connection.opened(now)
-    state.intake.start(model_hears_speech=state.caller_speech.active)
     state.out.note("info", "model ready", model=event.info.model)
     if came_back:
-        _restore(state, now)
+        _begin_session(state, now)
+    else:
+        state.intake.start(model_hears_speech=state.caller_speech.active)
+
+
+def use_spare(state: State, now: float) -> None:
+    """The session that was to follow takes over, before anything is lost."""
+    owed = state.mcp.leave_session() or _owes_turn(state)
+    state.out.use_spare()
+    leave_session(state, now)
+    state.renewal.use(now)
+    state.connection.renewed(now, owed=owed)
+    _begin_session(state, now)
 
 
 def model_lost(state: State, _: ModelLost, now: float) -> None:
@@ -54,6 +66,14 @@ def drop_session(state: State, now: float, *, owed: bool = False) -> None:
         return
     state.counters.count("reconnects")
     leave_session(state, now)
+    if state.renewal.stage is Stage.READY:
+        # It was to follow in any case.
+        state.out.use_spare()
+        state.renewal.use(now)
+        state.connection.opened(now)
+        _begin_session(state, now)
+        return
+    state.renewal.leave()
     state.out.reconnect(state.connection.pause_s)
 
 
@@ -71,14 +91,15 @@ def leave_session(state: State, now: float) -> None:
     _forget_ids(state)
 
 
-def _restore(state: State, now: float) -> None:
-    """Give a new session the history, and ask for what is owed."""
+def _begin_session(state: State, now: float) -> None:
+    """Give a new session the history and the caller, and ask for what is owed."""
+    state.intake.start(model_hears_speech=state.caller_speech.active)
     state.out.note("info", "model restored", entries=len(state.history.kept))
     retelling.tell(state)
     owed = state.calls.mark_retold() or state.connection.owed_at_drop
     ask = asks.GO_ON if state.connection.cut_at_drop else None
     state.connection.restored()
-    asked = state.greeting.stage is not Stage.NONE
+    asked = state.greeting.stage is not greeting.Stage.NONE
     if asked and not state.counters.agent_audio_ms:
         # Nobody has heard the greeting: the call begins anew.
         state.greeting.forget()

@@ -1,0 +1,184 @@
+"""The model's side of one call: the session in use, and the one that is to follow it.
+
+::
+
+    open ─────→ dial ─┬─ brief ─→ set up ─→ the relay's model
+    reconnect ─→ pause ┘                      │
+    open_spare ─→ dial ── set up ─→ spare ────┘ use_spare
+
+Each leg's socket is kept by a task of its own beside the call, so that it outlives the
+call by its closing handshake; everything else runs in the call's own nursery.
+"""
+
+import random
+from collections.abc import Awaitable, Callable
+
+import structlog
+import trio
+from attrs import define, evolve, field
+
+from trio_sts.brief import Brief
+from trio_sts.errors import ModelError
+from trio_sts.legs.endpoint import Endpoint
+from trio_sts.legs.model import ModelLeg, open_model
+from trio_sts.legs.optional_fields import RefusedFields
+from trio_sts.legs.setup import set_up
+from trio_sts.relay import Relay
+from trio_sts.wire.realtime.items import SessionInfo
+
+_log = structlog.get_logger()
+
+
+@define(eq=False)
+class _Kept:
+    """A leg, and the event that lets its socket go."""
+
+    leg: ModelLeg
+    over: trio.Event = field(factory=trio.Event)
+
+
+@define(eq=False)
+class Upstream:
+    """Opens, replaces and closes the model legs of one call.
+
+    Attributes:
+        relay: Hears of each session, or that there is none to be had.
+        sockets: Where the legs' own tasks live; it outlives ``tasks``.
+        tasks: The call's own nursery.
+        refused_fields: What the process has learned of endpoints.
+        reconnect_budget_s: For each session after the first.
+        endpoint: Where the call's model is, as far as that is known.
+        brief: What is this call's own, found once.
+    """
+
+    relay: Relay
+    sockets: trio.Nursery
+    tasks: trio.Nursery
+    refused_fields: RefusedFields
+    reconnect_budget_s: float
+    endpoint: Callable[[], Endpoint]
+    brief: Callable[[], Awaitable[Brief]]
+    _used: _Kept | None = field(default=None, init=False)
+    _spare: _Kept | None = field(default=None, init=False)
+    # Of whatever is being opened.
+    _opening: trio.CancelScope = field(factory=trio.CancelScope, init=False)
+
+    async def open(self) -> None:
+        """Open the first session; the relay hears of it, or why there is none."""
+        self._opening = trio.CancelScope()
+        with self._opening:
+            await self._open(self.endpoint)
+
+    def reconnect(self, after_s: float) -> None:
+        """The session in use is gone: open another one after a pause, with jitter."""
+        self.leave()
+        self._opening = trio.CancelScope()
+        self.tasks.start_soon(self._reopen, self._opening, after_s)
+
+    def open_spare(self) -> None:
+        """Open a second session beside the one in use."""
+        self._opening = trio.CancelScope()
+        self.tasks.start_soon(self._open_spare, self._opening)
+
+    def use_spare(self) -> None:
+        """The second session is the one in use; the leg of the first one is closed."""
+        if self._spare is not None:
+            used, self._used, self._spare = self._used, self._spare, None
+            _let_go(used)
+
+    def leave(self) -> None:
+        """Close every leg, and open none any more."""
+        self._opening.cancel(reason="the model is left")
+        _let_go(self._used)
+        _let_go(self._spare)
+        self._used = self._spare = None
+
+    async def aclose(self, code: int) -> None:
+        """Close every leg with this code; takes 1 s at most."""
+        async with trio.open_nursery() as closing:
+            for kept in (self._used, self._spare):
+                if kept is not None:
+                    closing.start_soon(kept.leg.aclose, code)
+
+    async def _reopen(self, scope: trio.CancelScope, after_s: float) -> None:
+        with scope:
+            await trio.sleep(after_s * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+            await self._open(self._within_budget)
+
+    async def _open(self, endpoint: Callable[[], Endpoint]) -> None:
+        try:
+            brief, kept, info = await self._new_session(endpoint)
+        except* ModelError as group:
+            self.relay.model_failed("no model", _reason_for_caller(group))
+        else:
+            self._used = kept
+            permitted = brief.tools.permitted()
+            leg, words = kept.leg, brief.welcome_message
+            self.relay.model_ready(leg, info, words, permitted, leg.ends_at)
+            self._start_pumps(leg)
+
+    async def _open_spare(self, scope: trio.CancelScope) -> None:
+        try:
+            with scope:
+                _, kept, _ = await self._new_session(self._within_budget)
+                self._spare = kept
+                self.relay.spare_ready(kept.leg, kept.leg.ends_at)
+                self._start_pumps(kept.leg)
+        except* ModelError as group:
+            _log.warning("no next session", why=str(_first(group)))
+            self.relay.spare_lost()
+
+    def _within_budget(self) -> Endpoint:
+        return evolve(self.endpoint(), connect_budget_s=self.reconnect_budget_s)
+
+    async def _new_session(
+        self, endpoint: Callable[[], Endpoint]
+    ) -> tuple[Brief, _Kept, SessionInfo]:
+        """Dial while the call's brief is being found, then set the session up."""
+        first = endpoint()
+        async with trio.open_nursery() as both:
+            both.start_soon(self.brief)
+            # Kept at once: a call that ends meanwhile closes it with the caller leg.
+            kept: _Kept = await self.sockets.start(self._keep, first)
+        try:
+            brief = await self.brief()
+            if brief.endpoint.url != first.url:
+                # Only now it is known that this call has a model of its own.
+                _let_go(kept)
+                kept = await self.sockets.start(self._keep, endpoint())
+            info = await set_up(kept.leg, brief.session, self.refused_fields)
+        except BaseException:
+            _let_go(kept)
+            raise
+        return brief, kept, info
+
+    async def _keep(
+        self, endpoint: Endpoint, *, task_status: trio.TaskStatus[_Kept]
+    ) -> None:
+        async with open_model(endpoint) as leg:
+            kept = _Kept(leg)
+            task_status.started(kept)
+            await kept.over.wait()
+
+    def _start_pumps(self, leg: ModelLeg) -> None:
+        self.tasks.start_soon(self.relay.pump_model, leg)
+        self.tasks.start_soon(self.relay.watch_model, leg)
+
+
+def _let_go(kept: _Kept | None) -> None:
+    if kept is not None:
+        kept.over.set()
+
+
+def _reason_for_caller(group: BaseExceptionGroup[ModelError]) -> str:
+    """Why there is no model, in words for the caller's side."""
+    error = _first(group)
+    _log.warning("no model", why=str(error))
+    return f"The assistant is not available: {error.reason_for_caller}."
+
+
+def _first(group: BaseExceptionGroup[ModelError]) -> ModelError:
+    error: ModelError | BaseExceptionGroup[ModelError] = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
