@@ -24,6 +24,8 @@ class Brief:
         tools: What it may do.
         session: What its session is asked for.
         welcome_message: Its greeting, filled; None if there is none.
+        otherwise: The same with the container's model, for a call with one of its own
+            that cannot be had; None for other calls.
     """
 
     settings: Settings = field(repr=False)
@@ -31,6 +33,7 @@ class Brief:
     tools: CallTools
     session: SessionConfig = field(repr=False)
     welcome_message: str | None = field(default=None, repr=False)
+    otherwise: "Brief | None" = field(default=None, repr=False)
 
     @property
     def transcriber(self) -> str | None:
@@ -57,12 +60,17 @@ def brief(
         transfer_to=own.transfer_to,
     )
     session = plan.session_config(own, told.text, tools.offered())
+    otherwise = None
+    if own.model != settings.model:
+        as_shared = evolve(told, config=evolve(told.config, model=None))
+        otherwise = brief(settings, endpoint, registry, as_shared)
     return Brief(
         settings=own,
         endpoint=with_model(endpoint, own) if own.model != settings.model else endpoint,
         tools=tools,
         session=evolve(session, instead=_instead(settings, session)),
         welcome_message=told.welcome_message,
+        otherwise=otherwise,
     )
 
 

@@ -15,6 +15,7 @@ by its closing handshakes. The first who ends a call picks the close code.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.conversation.session import Conversation
+from trio_sts.dialling import open_session
 from trio_sts.errors import LegClosed, ModelError
 from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
@@ -35,7 +37,6 @@ from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.legs.setup import set_up
 from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.summary import summary
 from trio_sts.record.transcript import TranscriptFile
@@ -204,29 +205,30 @@ class Call:
     async def _dial(self, budget_s: float | None) -> None:
         """Dial while the instructions are being found, then set the session up."""
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        services = self.services
-        endpoint = self._endpoint(budget_s)
-        async with trio.open_nursery() as both:
-            both.start_soon(self._get_briefed)
-            # Kept at once: a call that ends meanwhile closes it with the caller leg.
-            model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
-            self._model = model
-        brief = await self._get_briefed()
-        if brief.endpoint.url != endpoint.url:
-            # Only now it is known that this call has a model of its own.
-            self._model_over.set()
-            own = self._endpoint(budget_s)
-            self._model = model = await self._sockets.start(self._keep_model, own)
-        info = await set_up(model, brief.session, services.refused_fields)
+        opened = await open_session(
+            self,
+            self._get_briefed,
+            partial(self._endpoint, budget_s),
+            self.services.refused_fields,
+        )
+        self._brief = brief = opened.brief
+        model, info = opened.model, opened.info
         permitted = brief.tools.permitted()
         self._relay.model_ready(model, info, brief.welcome_message, permitted)
         self._tasks.start_soon(self._relay.pump_model, model)
         self._tasks.start_soon(self._relay.watch_model, model)
 
-    def _endpoint(self, budget_s: float | None) -> Endpoint:
+    async def connect(self, endpoint: Endpoint) -> ModelLeg:
+        """Dial a model; its leg is closed when another one is dialled, or with the call."""
+        # Kept at once: a call that ends meanwhile closes it with the caller leg.
+        model: ModelLeg = await self._sockets.start(self._keep_model, endpoint)
+        self._model = model
+        return model
+
+    def _endpoint(self, budget_s: float | None, brief: Brief | None) -> Endpoint:
         """Where this call's model is, as far as that is known, and who calls."""
-        services = self.services
-        endpoint = services.endpoint if self._brief is None else self._brief.endpoint
+        services, brief = self.services, brief or self._brief
+        endpoint = services.endpoint if brief is None else brief.endpoint
         caller = self._metadata.get("from", "")
         endpoint = with_safety_id(endpoint, services.settings, caller)
         if budget_s is None:
