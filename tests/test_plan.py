@@ -3,7 +3,7 @@
 from attrs import evolve
 
 from trio_sts import sounds
-from trio_sts.conversation.config import Rules
+from trio_sts.conversation.config import ControlKind, Rules
 from trio_sts.plan import rules, session_config
 from trio_sts.settings import Settings
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
@@ -12,7 +12,10 @@ SETTINGS = Settings(api_key="key")
 
 
 def test_the_default_settings_are_the_default_rules() -> None:
-    built_in = {"avr_hangup": "hangup", "avr_transfer": "transfer"}
+    built_in: dict[str, ControlKind] = {
+        "avr_hangup": "hangup",
+        "avr_transfer": "transfer",
+    }
     assert rules(SETTINGS, built_in) == Rules(
         apology=sounds.apology(), hold_sound=sounds.hold()
     )
@@ -42,7 +45,6 @@ def test_every_rule_follows_its_setting() -> None:
         silence_prompt_s=10,
         farewell=False,
         hangup_grace_ms=11,
-        call_control_tools=("say_goodbye",),
         fallback_extension="100",
         fallback_context="office",
         hold_sound="soft",
@@ -52,7 +54,7 @@ def test_every_rule_follows_its_setting() -> None:
         silence_prompt_s=10,
         farewell=False,
         hangup_grace_ms=11,
-        call_control={"say_goodbye": "hangup", "forward": "transfer"},
+        call_control={"forward": "transfer"},
         fallback=("100", "office"),
         apology=sounds.apology(),
         hold_sound=sounds.hold(),

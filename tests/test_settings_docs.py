@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
+from trio_sts.dotenv import parse
 from trio_sts.settings import describe
-from trio_sts.settings.dotenv import parse
 
 ROOT = Path(__file__).resolve().parent.parent
 

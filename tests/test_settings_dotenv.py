@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_sts.dotenv import parse
 from trio_sts.errors import SettingsError
 from trio_sts.settings import Settings, load
-from trio_sts.settings.dotenv import parse
 
 KEY = "sk-test-0123456789abcdefghij"
 

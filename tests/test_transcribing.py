@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from attrs import evolve
 
 from tests.peers.core import calling
@@ -12,7 +13,7 @@ from trio_sts.brief import Brief, brief
 from trio_sts.instructions import Resolved
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.settings import Settings
+from trio_sts.settings import CallConfig, Settings
 from trio_sts.tools.registry import Registry
 from trio_sts.transcribing import Transcribing
 from trio_sts.wire.realtime.session import Dialect
@@ -54,6 +55,27 @@ def test_a_failure_later_in_a_call_changes_nothing() -> None:
 def test_the_operator_s_own_choice_stays() -> None:
     own = briefed(transcription_model="gpt-transcribe")
     assert Transcribing().after_failure(own, RefusedFields(), 1) is None
+
+
+@pytest.mark.parametrize("model", [None, "gpt-transcribe"])
+def test_what_the_call_says_of_its_words_gives_way_first(model: str | None) -> None:
+    settings = Settings(api_key="key", language="de")
+    if model is not None:
+        settings = evolve(settings, transcription_model=model)
+    config = CallConfig(language="ay", transcription_keywords=("Acme",))
+    told = Resolved("Be kind.", "service", config=config)
+    own = brief(settings, OPENAI, Registry([]), told)
+    fields, call = RefusedFields(), Transcribing()
+    part = call.after_failure(own, fields, 1)
+    assert part is not None
+    asked = part["audio"]["input"]["transcription"]
+    assert asked == {"model": "gpt-transcribe", "languages": ["de"]}
+    # No other call has lost anything by it.
+    assert not fields.known(OPENAI)
+    if model is None:
+        assert model_of(call.after_failure(own, fields, 2)) == "whisper-1"
+        assert model_of(call.after_failure(own, fields, 3)) is None
+    assert call.after_failure(own, fields, 4) is None
 
 
 def test_the_beta_dialect_has_its_own_form() -> None:

@@ -1,10 +1,13 @@
 """What one call is held with: the service's settings and what was said of this call."""
 
-from attrs import field, frozen
+from typing import Any
+
+from attrs import evolve, field, frozen
 
 from trio_sts import plan
 from trio_sts.instructions import Resolved
 from trio_sts.legs.endpoint import Endpoint, with_model
+from trio_sts.legs.own_fields import OWN
 from trio_sts.settings import Settings, transcriber
 from trio_sts.tools.percall import CallTools
 from trio_sts.tools.registry import Registry
@@ -21,6 +24,8 @@ class Brief:
         tools: What it may do.
         session: What its session is asked for.
         welcome_message: Its greeting, filled; None if there is none.
+        otherwise: The same with the container's model, for a call with one of its own
+            that cannot be had; None for other calls.
     """
 
     settings: Settings = field(repr=False)
@@ -28,6 +33,7 @@ class Brief:
     tools: CallTools
     session: SessionConfig = field(repr=False)
     welcome_message: str | None = field(default=None, repr=False)
+    otherwise: "Brief | None" = field(default=None, repr=False)
 
     @property
     def transcriber(self) -> str | None:
@@ -53,10 +59,25 @@ def brief(
         only=None if told.config.tools is None else frozenset(told.config.tools),
         transfer_to=own.transfer_to,
     )
+    session = plan.session_config(own, told.text, tools.offered())
+    otherwise = None
+    if own.model != settings.model:
+        as_shared = evolve(told, config=evolve(told.config, model=None))
+        otherwise = brief(settings, endpoint, registry, as_shared)
     return Brief(
         settings=own,
         endpoint=with_model(endpoint, own) if own.model != settings.model else endpoint,
         tools=tools,
-        session=plan.session_config(own, told.text, tools.offered()),
+        session=evolve(session, instead=_instead(settings, session)),
         welcome_message=told.welcome_message,
+        otherwise=otherwise,
     )
+
+
+def _instead(settings: Settings, session: SessionConfig) -> dict[str, Any]:
+    """What the container has where the call's session has something of its own."""
+    others = plan.session_config(settings, "", ())
+    values = {name: getattr(others, name) for name in OWN}
+    return {
+        name: value for name, value in values.items() if value != getattr(session, name)
+    }

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from trio_sts import __version__
 from trio_sts.errors import SettingsError
+from trio_sts.healthcheck import TIMEOUT_S, is_healthy
 from trio_sts.startup import open_missing_streams, reap_as_first_process
 
 if TYPE_CHECKING:
@@ -166,16 +167,15 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
 
 
 @main.command()
-@click.option("--timeout", "timeout_s", default=3.0, show_default=True, metavar="S")
+@click.option(
+    "--timeout", "timeout_s", default=TIMEOUT_S, show_default=True, metavar="S"
+)
 def healthcheck(timeout_s: float) -> None:
     """Ask the service on this machine whether it is alive.
 
     Exit code 0 if it answers on PORT, 1 otherwise: made for a container's HEALTHCHECK.
     """
-    from trio_sts.healthcheck import is_healthy
-
-    settings, _ = _load(dict(os.environ), strict=False)
-    alive = is_healthy(settings.host, settings.port, timeout_s)
+    alive = is_healthy(os.environ, str(_DOTENV), timeout_s)
     sys.exit(0 if alive else 1)
 
 

@@ -207,12 +207,16 @@ class Call:
             self.services.settings.reconnect_budget_s,
             self._endpoint,
             self._get_briefed,
+            self._settle_brief,
         )
 
-    def _endpoint(self) -> Endpoint:
+    def _settle_brief(self, brief: Brief) -> None:
+        self._brief = brief
+
+    def _endpoint(self, brief: Brief | None) -> Endpoint:
         """Where this call's model is, as far as that is known, and who calls."""
-        services = self.services
-        endpoint = services.endpoint if self._brief is None else self._brief.endpoint
+        services, brief = self.services, brief or self._brief
+        endpoint = services.endpoint if brief is None else brief.endpoint
         caller = self._metadata.get("from", "")
         return with_safety_id(endpoint, services.settings, caller)
 

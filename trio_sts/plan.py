@@ -42,17 +42,13 @@ def session_config(
     )
 
 
-def rules(settings: Settings, control: Mapping[str, str]) -> Rules:
+def rules(settings: Settings, control: Mapping[str, ControlKind]) -> Rules:
     """What a call's conversation obeys.
 
     Args:
         settings: The service's settings.
-        control: The tools that end a call: "hangup" or "transfer" by name. The names
-            in ``STS_CALL_CONTROL_TOOLS`` hang up.
+        control: The tools that end a call, and how, by name.
     """
-    kinds: dict[str, ControlKind] = dict.fromkeys(settings.call_control_tools, "hangup")
-    for name, kind in control.items():
-        kinds[name] = "transfer" if kind == "transfer" else "hangup"
     extension = settings.fallback_extension
     return Rules(
         audio_format=settings.audio_format,
@@ -66,7 +62,7 @@ def rules(settings: Settings, control: Mapping[str, str]) -> Rules:
         goodbye_timeout_s=settings.goodbye_timeout_s,
         farewell=settings.farewell,
         hangup_grace_ms=settings.hangup_grace_ms,
-        call_control=kinds,
+        call_control=control,
         dtmf_timeout_ms=settings.dtmf_timeout_ms,
         dead_air_s=settings.dead_air_s,
         thinking_max_s=settings.thinking_max_s,

@@ -137,6 +137,7 @@ async def open_services(
             tool_timeout_s=settings.tool_timeout_s,
             tool_result_kib=settings.tool_result_kib,
             environ=environ,
+            call_control=settings.call_control_tools,
         ) as registry,
     ):
         # The first of each kind builds the filters, and no call is to wait for that.

@@ -2,9 +2,9 @@
 
 ::
 
-    open ─────→ dial ─┬─ brief ─→ set up ─→ the relay's model
-    reconnect ─→ pause ┘                      │
-    open_spare ─→ dial ── set up ─→ spare ────┘ use_spare
+    open ──────────────┬─→ a session ─→ the relay's model
+    reconnect ─→ pause ┘                   ↑ use_spare
+    open_spare ──────────→ a session ─→ the relay's spare
 
 Each leg's socket is kept by a task of its own beside the call, so that it outlives the
 call by its closing handshake; everything else runs in the call's own nursery.
@@ -16,17 +16,20 @@ from collections.abc import Awaitable, Callable
 import structlog
 import trio
 from attrs import define, evolve, field
+from typing_extensions import override
 
 from trio_sts.brief import Brief
+from trio_sts.dialling import Dials, Opened, open_session
 from trio_sts.errors import ModelError
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.legs.setup import set_up
 from trio_sts.relay import Relay
-from trio_sts.wire.realtime.items import SessionInfo
 
 _log = structlog.get_logger()
+
+
+_EndpointFor = Callable[[Brief | None], Endpoint]
 
 
 @define(eq=False)
@@ -35,6 +38,39 @@ class _Kept:
 
     leg: ModelLeg
     over: trio.Event = field(factory=trio.Event)
+
+
+@define(eq=False)
+class _Legs(Dials):
+    """The leg of a session that is being opened."""
+
+    sockets: trio.Nursery
+    _kept: _Kept | None = None
+
+    @property
+    def open(self) -> _Kept:
+        if self._kept is None:
+            raise AssertionError("a session is open, and its leg is not")
+        return self._kept
+
+    @override
+    async def connect(self, endpoint: Endpoint) -> ModelLeg:
+        # Kept at once: a call that ends meanwhile closes it with the caller leg.
+        kept: _Kept = await self.sockets.start(_keep, endpoint)
+        self._kept = kept
+        return kept.leg
+
+    @override
+    def leave_model(self) -> None:
+        _let_go(self._kept)
+        self._kept = None
+
+
+async def _keep(endpoint: Endpoint, *, task_status: trio.TaskStatus[_Kept]) -> None:
+    async with open_model(endpoint) as leg:
+        kept = _Kept(leg)
+        task_status.started(kept)
+        await kept.over.wait()
 
 
 @define(eq=False)
@@ -47,8 +83,9 @@ class Upstream:
         tasks: The call's own nursery.
         refused_fields: What the process has learned of endpoints.
         reconnect_budget_s: For each session after the first.
-        endpoint: Where the call's model is, as far as that is known.
-        brief: What is this call's own, found once.
+        endpoint: Where the call's model is, as far as a brief says.
+        brief: Finds what is this call's own, once.
+        brief_settled: Is told the brief that the session was opened with.
     """
 
     relay: Relay
@@ -56,8 +93,9 @@ class Upstream:
     tasks: trio.Nursery
     refused_fields: RefusedFields
     reconnect_budget_s: float
-    endpoint: Callable[[], Endpoint]
+    endpoint: _EndpointFor
     brief: Callable[[], Awaitable[Brief]]
+    brief_settled: Callable[[Brief], None]
     _used: _Kept | None = field(default=None, init=False)
     _spare: _Kept | None = field(default=None, init=False)
     # Of whatever is being opened.
@@ -105,60 +143,40 @@ class Upstream:
             await trio.sleep(after_s * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
             await self._open(self._within_budget)
 
-    async def _open(self, endpoint: Callable[[], Endpoint]) -> None:
+    async def _open(self, endpoint: _EndpointFor) -> None:
         try:
-            brief, kept, info = await self._new_session(endpoint)
+            kept, opened = await self._new_session(endpoint)
         except* ModelError as group:
             self.relay.model_failed("no model", _reason_for_caller(group))
         else:
             self._used = kept
-            permitted = brief.tools.permitted()
-            leg, words = kept.leg, brief.welcome_message
-            self.relay.model_ready(leg, info, words, permitted, leg.ends_at)
+            brief, leg = opened.brief, opened.model
+            self.brief_settled(brief)
+            words, permitted = brief.welcome_message, brief.tools.permitted()
+            self.relay.model_ready(leg, opened.info, words, permitted, leg.ends_at)
             self._start_pumps(leg)
 
     async def _open_spare(self, scope: trio.CancelScope) -> None:
         try:
             with scope:
-                _, kept, _ = await self._new_session(self._within_budget)
-                self._spare = kept
-                self.relay.spare_ready(kept.leg, kept.leg.ends_at)
-                self._start_pumps(kept.leg)
+                self._spare, opened = await self._new_session(self._within_budget)
+                self.relay.spare_ready(opened.model, opened.model.ends_at)
+                self._start_pumps(opened.model)
         except* ModelError as group:
             _log.warning("no next session", why=str(_first(group)))
             self.relay.spare_lost()
 
-    def _within_budget(self) -> Endpoint:
-        return evolve(self.endpoint(), connect_budget_s=self.reconnect_budget_s)
+    def _within_budget(self, brief: Brief | None) -> Endpoint:
+        return evolve(self.endpoint(brief), connect_budget_s=self.reconnect_budget_s)
 
-    async def _new_session(
-        self, endpoint: Callable[[], Endpoint]
-    ) -> tuple[Brief, _Kept, SessionInfo]:
-        """Dial while the call's brief is being found, then set the session up."""
-        first = endpoint()
-        async with trio.open_nursery() as both:
-            both.start_soon(self.brief)
-            # Kept at once: a call that ends meanwhile closes it with the caller leg.
-            kept: _Kept = await self.sockets.start(self._keep, first)
+    async def _new_session(self, endpoint: _EndpointFor) -> tuple[_Kept, Opened]:
+        legs = _Legs(self.sockets)
         try:
-            brief = await self.brief()
-            if brief.endpoint.url != first.url:
-                # Only now it is known that this call has a model of its own.
-                _let_go(kept)
-                kept = await self.sockets.start(self._keep, endpoint())
-            info = await set_up(kept.leg, brief.session, self.refused_fields)
+            opened = await open_session(legs, self.brief, endpoint, self.refused_fields)
         except BaseException:
-            _let_go(kept)
+            legs.leave_model()
             raise
-        return brief, kept, info
-
-    async def _keep(
-        self, endpoint: Endpoint, *, task_status: trio.TaskStatus[_Kept]
-    ) -> None:
-        async with open_model(endpoint) as leg:
-            kept = _Kept(leg)
-            task_status.started(kept)
-            await kept.over.wait()
+        return legs.open, opened
 
     def _start_pumps(self, leg: ModelLeg) -> None:
         self.tasks.start_soon(self.relay.pump_model, leg)

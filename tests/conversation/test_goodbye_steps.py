@@ -245,6 +245,66 @@ def test_a_caller_who_is_heard_before_is_on_the_way() -> None:
     assert stage.end == EndCall(1000, "transferred")
 
 
+UNSAID: Mapping[str, ControlKind] = {"forward": "either"}
+
+
+def test_a_tool_that_may_transfer_leaves_the_call_to_asterisk() -> None:
+    stage = saying_goodbye("forward", 500, call_control=UNSAID, **FULL)
+    stage.advance(2)
+    assert run_tools(stage) == ["forward"]
+    stage.tool_finished("bye", '"done"')
+    stage.mark()
+    keep_silent(stage, 9.9)
+    assert not stage.over()
+    keep_silent(stage, 0.2)
+    assert stage.end == EndCall(1000, "hung up by the agent")
+
+
+def test_a_caller_who_is_heard_after_it_is_still_there() -> None:
+    stage = saying_goodbye("forward", 500, call_control=UNSAID, **FULL)
+    stage.advance(2)
+    stage.tool_finished("bye", '"done"')
+    stage.mark()
+    keep_silent(stage, 5.5)
+    speak(stage, 2)
+    (told,) = stage.all(CreateMessage)
+    assert "neither ended nor been transferred" in told.text
+    assert stage.creates == 1
+    assert not stage.over()
+
+
+def test_one_that_fails_leaves_the_call_to_the_model() -> None:
+    stage = saying_goodbye("forward", 500, call_control=UNSAID, **FULL)
+    stage.advance(2)
+    stage.tool_finished("bye", '{"error": "no"}', ok=False)
+    assert [output.output for output in stage.all(CreateFunctionOutput)] == [
+        '{"error": "no"}'
+    ]
+    assert stage.creates == 1
+    assert not stage.over()
+
+
+def test_one_that_is_spoken_over_is_cancelled_as_a_hangup_is() -> None:
+    stage = saying_goodbye("forward", 3000, call_control=UNSAID, **FULL)
+    stage.advance(1)
+    stage.speech_started()
+    (output,) = stage.all(CreateFunctionOutput)
+    assert "still talking" in output.output
+
+
+def test_one_without_a_word_has_the_caller_told_what_happens() -> None:
+    stage = Stage.ready(call_control=UNSAID, **FULL)
+    stage.speech_started()
+    stage.speech_stopped()
+    stage.created()
+    stage.function_call("bye", "forward")
+    stage.mark()
+    stage.done("r1", "completed", called("bye", "forward"))
+    (asked,) = stage.all(CreateResponse)
+    assert asked.tool_choice == "none"
+    assert "put you through" in (asked.instructions or "")
+
+
 @pytest.mark.parametrize(
     ("name", "outcome"),
     [("avr_hangup", "hung up by the agent"), ("avr_transfer", "transferred")],

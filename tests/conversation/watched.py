@@ -249,6 +249,20 @@ class Watched(Stage):
                 assert self.answered[call] <= len(made), "a second output"
             case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
                 self._judge_cut(cut.item_id, cut.audio_end_ms)
+            case commands.RunTool(call_id=call_id):
+                assert call_id not in self.started, "run twice"
+                self.started.add(call_id)
+                self.running.append(call_id)
+            case commands.ToCaller(message=avr.AgentAudio(pcm=pcm)):
+                assert len(pcm) <= 5 * 320, "more than 100 ms in one batch"
+                heard = {self.core.item_of(frame) for frame in self.core.cut(pcm)}
+                quiet = {i for i in heard if self.item_of[i] in self.banned}
+                assert not quiet, "an interrupted response is heard"
+            case _:
+                self._judge_session(command)
+
+    def _judge_session(self, command: commands.Command) -> None:
+        match command:
             case commands.OpenSpare():
                 assert not self.spare, "a second one that is to follow"
                 self.spare = "opening"
@@ -259,15 +273,6 @@ class Watched(Stage):
             case commands.Reconnect() | commands.LeaveModel():
                 self.spare = ""
                 self._lose_session()
-            case commands.RunTool(call_id=call_id):
-                assert call_id not in self.started, "run twice"
-                self.started.add(call_id)
-                self.running.append(call_id)
-            case commands.ToCaller(message=avr.AgentAudio(pcm=pcm)):
-                assert len(pcm) <= 5 * 320, "more than 100 ms in one batch"
-                heard = {self.core.item_of(frame) for frame in self.core.cut(pcm)}
-                quiet = {i for i in heard if self.item_of[i] in self.banned}
-                assert not quiet, "an interrupted response is heard"
             case _:
                 pass
 

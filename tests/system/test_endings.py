@@ -50,7 +50,7 @@ def _fragile_setup(monkeypatch: pytest.MonkeyPatch) -> None:
             raise RuntimeError("boom")
         return await set_up(leg, config, fields)
 
-    monkeypatch.setattr("trio_sts.upstream.set_up", fragile)
+    monkeypatch.setattr("trio_sts.dialling.set_up", fragile)
 
 
 @pytest.mark.parametrize(

@@ -155,16 +155,61 @@ async def test_an_operator_s_own_hangup_waits_too(
 ) -> None:
     (tmp_path / "desk.py").write_text(BOOKING)
     own = {"TOOLS_DIR": str(tmp_path), "STS_CALL_CONTROL_TOOLS": "zurueck"}
+    # What nobody says of a tool's kind: it may have transferred the caller.
+    closes_after_s = 3 if name == "close_the_line" else 10
     async with at_desk(**own) as desk:
         held = desk
         await says_goodbye(desk, name, ms=3000)
         output = await desk.session.expect("conversation.item.create")
         assert output["item"]["output"] in {"closed", "beendet"}
         assert trio.current_time() >= heard_at(desk) + 0.3
-        with takes(2.5, 3.5):
-            assert await desk.core.wait_closed() == 1000
+        with takes(closes_after_s - 0.5, closes_after_s + 0.5):
+            assert await desk.core.wait_closed(12) == 1000
     assert summary(held)["outcome"] == "hung up by the agent"
     assert held.session.types.count("response.create") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [("forward", "neither ended nor been"), ("queue_transfer", "has not happened")],
+)
+async def test_a_transfer_by_another_name_may_not_have_happened(
+    swift_clock: MockClock, tmp_path: Path, name: str, told: str
+) -> None:
+    (tmp_path / "queue.js").write_text(
+        f"module.exports = {{ name: '{name}', handler: async () => 'inoltrato' }};"
+    )
+    own = {"TOOLS_DIR": str(tmp_path), "STS_CALL_CONTROL_TOOLS": name}
+    async with at_desk(**own) as desk, open_line(desk.core) as line:
+        await says_goodbye(desk, name, ms=500)
+        output = await desk.session.expect("conversation.item.create")
+        assert output["item"]["output"] == "inoltrato"
+        await trio.sleep(5.5)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(line.say, voice(2000))
+            message = await desk.session.expect("conversation.item.create")
+            assert told in message["item"]["content"][0]["text"]
+            await next_ask(desk.session)
+        await answer(desk.core, desk.session)
+        assert desk.core.close_code is None
+
+
+async def test_a_transfer_by_another_name_ends_with_the_leg(
+    swift_clock: MockClock, tmp_path: Path
+) -> None:
+    (tmp_path / "queue.py").write_text(
+        'name = "queue_transfer"\ndescription = "Passes on."\ninput_schema = {}\n'
+        "def handler(uuid, args):\n    return 'inoltrato'\n"
+    )
+    own = {"TOOLS_DIR": str(tmp_path), "STS_CALL_CONTROL_TOOLS": "queue_transfer"}
+    async with at_desk(**own) as desk:
+        held = desk
+        await says_goodbye(desk, "queue_transfer", ms=500)
+        await desk.session.expect("conversation.item.create")
+        await trio.sleep(4)
+        assert desk.core.close_code is None
+        await desk.core.hang_up()
+    assert summary(held)["outcome"] == "transferred"
 
 
 async def test_a_transfer_whose_caller_speaks_on_has_not_happened(

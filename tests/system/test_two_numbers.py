@@ -9,7 +9,7 @@ import pytest
 import trio
 
 from tests.peers.core import FakeCore, calling
-from tests.peers.model import ScriptedSession, scripted_model
+from tests.peers.model import ScriptedModel, ScriptedSession, scripted_model
 
 from .kit import goes_on, log, web
 from .service import serving
@@ -44,11 +44,25 @@ async def answer(stream: trio.SocketStream, request: bytes) -> None:
     await stream.send_all(f"{head}Connection: close\r\n\r\n".encode() + body)
 
 
-async def greeted(core: FakeCore, session: ScriptedSession) -> dict[str, Any]:
-    """The session that a call asked for, once it is up and talks."""
-    await session.expect("response.create")
+async def greeted(
+    core: FakeCore, session: ScriptedSession, words: str = ""
+) -> dict[str, Any]:
+    """The session that a call asked for, once it has greeted so and talks."""
+    asked = await session.expect("response.create")
+    told = asked.get("response", {}).get("instructions", "")
+    assert words in told if words else not told
     await goes_on(core, session)
     return session.session
+
+
+async def session_with(model: ScriptedModel, name: str) -> ScriptedSession:
+    """The session of this model; one that was begun with another one is over."""
+    while True:
+        connection = await model.next_connection()
+        if connection.path.endswith(f"?model={name}"):
+            with trio.fail_after(5):
+                await connection.ready.wait()
+            return connection
 
 
 async def test_each_number_has_a_call_of_its_own(tmp_path: Path) -> None:
@@ -60,21 +74,20 @@ async def test_each_number_has_a_call_of_its_own(tmp_path: Path) -> None:
             "OPENAI_URL_INSTRUCTIONS": server.url,
             "STS_TRANSCRIPT_DIR": str(tmp_path),
             "OPENAI_VOICE": "ash",
+            "OPENAI_WELCOME_MESSAGE": "Welcome!",
         }
         with log() as lines:
             async with serving(model.base_url, **environ) as service:
                 async with calling(f"{service.url}/?from=2000&to=100") as core:
                     await core.init("call-1")
                     session = await model.next_session()
-                    tyres = await greeted(core, session)
+                    tyres = await greeted(core, session, "“Tyres, hello Ann!”")
                     assert os.listdir(tmp_path) == []
                 async with calling(f"{service.url}/?to=200") as core:
                     await core.init("call-2")
                     # The container's model is left for the call's own.
-                    await model.next_connection()
-                    own = await model.next_session()
-                    tables = await greeted(core, own)
-                    assert own.path.endswith("?model=house-model")
+                    own = await session_with(model, "house-model")
+                    tables = await greeted(core, own, "“Welcome!”")
                     (kept,) = os.listdir(tmp_path)
                     assert "call-2" in kept
 

@@ -28,6 +28,7 @@ def opened(
     ami_url: str | None = "http://ami:6006",
     tool_timeout_s: float = 5,
     environ: Mapping[str, str] | None = None,
+    call_control: tuple[str, ...] = (),
 ) -> AbstractAsyncContextManager[Registry]:
     return open_registry(
         ami_url=ami_url,
@@ -35,4 +36,5 @@ def opened(
         tool_timeout_s=tool_timeout_s,
         tool_result_kib=1,
         environ=environ or {},
+        call_control=call_control,
     )

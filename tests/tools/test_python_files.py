@@ -11,7 +11,7 @@ from trio_sts.tools import python_files
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.registry import ToolOutcome
-from trio_sts.tools.tool import EndsCall, Kind
+from trio_sts.tools.tool import Kind
 
 WEATHER = """
 name = "weather"
@@ -275,7 +275,7 @@ def handler(uuid, args): return Silent({"closed": True})
         outcome = await registry.run("close_the_door", "{}", a_call())
 
     assert outcome == ToolOutcome('{"closed": true}', ok=True, silent=True)
-    assert registry.call_control()["close_the_door"] is EndsCall.HANGUP
+    assert registry.call_control()["close_the_door"] == "hangup"
     listing = await list_tools(Path(folder), {})
     assert listing.tools[-1].kind is Kind.CALL_CONTROL
 
@@ -288,7 +288,7 @@ async def test_without_avr_ami_only_the_operators_call_control_is_offered(
 
     async with opened(folder, ami_url=None) as registry:
         assert list(registry.tools) == ["avr_hangup"]
-        assert registry.call_control() == {"avr_hangup": EndsCall.HANGUP}
+        assert registry.call_control() == {"avr_hangup": "hangup"}
 
 
 @pytest.mark.parametrize(
@@ -332,3 +332,19 @@ def handler(uuid, args): pass
             return
         await trio.sleep(0.01)
     raise AssertionError("the thread still spins")
+
+
+async def test_names_may_be_assigned_together(tmp_path: Path) -> None:
+    content = """
+name, description = "pair", "Two at once."
+[input_schema, _more] = {}, 1
+limit, *rest = 1, 2, 3
+
+def handler(uuid, args):
+    return "ok"
+"""
+    folder = in_folder(tmp_path, {"tools/pair.py": content})
+    listing = await list_tools(Path(folder), {})
+    assert listing.problems == ()
+    assert listing.tools[-1].name == "pair"
+    assert listing.tools[-1].description == "Two at once."

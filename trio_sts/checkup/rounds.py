@@ -18,7 +18,7 @@ from trio_sts.settings import (
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
-from trio_sts.tools.tool import Kind
+from trio_sts.tools.tool import BUILT_IN
 
 from .report import Finding, Level, Report
 
@@ -111,14 +111,14 @@ async def _tools(
     settings: Settings, environ: Mapping[str, str]
 ) -> tuple[tuple[ListedTool, ...], list[str]]:
     """Python files are read, JavaScript files loaded, and no handler is called."""
-    listing = await list_tools(settings.tools_dir, environ)
+    listing = await list_tools(settings.tools_dir, environ, settings.call_control_tools)
     problems = [*listing.problems]
     off = set(settings.tools_off)
     offered = tuple(
         tool
         for tool in listing.tools
         if tool.name not in off
-        and (tool.kind is not Kind.CALL_CONTROL or settings.ami_url is not None)
+        and (tool.source != BUILT_IN or settings.ami_url is not None)
     )
     unknown = off - {tool.name for tool in listing.tools}
     if unknown:

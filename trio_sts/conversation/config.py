@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from trio_sts.audio.formats import AudioFormat
 
-ControlKind = Literal["hangup", "transfer"]
+ControlKind = Literal["hangup", "transfer", "either"]
 
 
 def _built_in_control() -> Mapping[str, ControlKind]:
@@ -19,7 +19,8 @@ class Rules:
     """Every number that a conversation obeys; units are in the names.
 
     Attributes:
-        call_control: The tools that end the agent's part of the call, by name.
+        call_control: The tools that end the agent's part of the call, by name, and how;
+            "either" where nobody says it.
         apology: PCM16LE at 8 kHz that is played when the model can't be had; empty for
             none.
         fallback: Extension and context that the caller is transferred to after it.

@@ -1,16 +1,20 @@
 """Where the model is, and what its WebSocket handshake carries."""
 
 import hmac
+import re
 import ssl
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from attrs import Factory, evolve, field, frozen
 
-from trio_sts.settings import Settings, auth_header, endpoint_url, is_openai
+from trio_sts.settings import Settings, auth_header, endpoint_url
 from trio_sts.wire.realtime.session import Dialect
 
 # Half of a hash is more than all callers of the world need.
 _SAFETY_ID_CHARS = 32
+# As Asterisk writes a caller id: "Ann" <2000>.
+_IN_BRACKETS = re.compile(r"<([^<>]*)>")
+_NO_DIGITS = re.compile(r"[^0-9]+")
 _PORTS = {"ws": 80, "wss": 443}
 
 
@@ -96,17 +100,24 @@ def with_model(endpoint: Endpoint, settings: Settings) -> Endpoint:
 
 
 def with_safety_id(endpoint: Endpoint, settings: Settings, caller: str) -> Endpoint:
-    """The endpoint as it is dialled for one caller, where OpenAI is to know misuse.
+    """The endpoint as it is dialled for one caller, where it is to know misuse.
 
-    The identifier is a hash of the number, keyed with the API key: the same caller has
-    the same one, and nobody else can tell the number from it.
+    The identifier is a hash of the number's digits, keyed with the API key: the same
+    caller has the same one, and nobody else can tell the number from it. Callers without
+    a number ("anonymous") have none, and neither has anybody where there is no key.
     """
-    if not settings.safety_id or not caller or not is_openai(settings):
+    number = _digits(caller)
+    if not settings.safety_id or not number or not settings.api_key:
         return endpoint
-    key = (settings.api_key or "").encode()
-    digest = hmac.new(key, caller.encode(), "sha256").hexdigest()
+    digest = hmac.new(settings.api_key.encode(), number, "sha256").hexdigest()
     header = ("OpenAI-Safety-Identifier", digest[:_SAFETY_ID_CHARS])
     return evolve(endpoint, headers=(*endpoint.headers, header))
+
+
+def _digits(caller: str) -> bytes:
+    found = _IN_BRACKETS.search(caller)
+    written = found[1] if found else caller
+    return _NO_DIGITS.sub("", written.partition("@")[0]).encode()
 
 
 def endpoint_of(settings: Settings, *, url: str | None = None) -> Endpoint:

@@ -7,7 +7,12 @@ from typing import Any
 from attrs import define, field
 
 from trio_sts.wire.realtime.items import ErrorDetail
-from trio_sts.wire.realtime.session import OptionalField, Refused, RemoteServer
+from trio_sts.wire.realtime.session import (
+    OptionalField,
+    Refused,
+    RemoteServer,
+    SessionConfig,
+)
 
 from .endpoint import Endpoint
 
@@ -24,6 +29,8 @@ _NAMES: Mapping[str, OptionalField] = {
     "input_audio_transcription.keywords": OptionalField.KEYWORDS,
 }
 _PREFIXES = ("session.", "audio.", "input.", "output.")
+# Wrong values of single calls that are remembered: a service may make up new ones.
+_MOST_OWN = 1000
 _TOOL = re.compile(r"tools(?:\[(\d+)\]|\.(\d+))")
 _INDEX = re.compile(r"(?:\[\d+\]|\.\d+)+$")
 _QUOTED = re.compile(r"""['"`]([\w.\[\] -]+)['"`]""")
@@ -36,6 +43,9 @@ class RefusedFields:
     _known: dict[tuple[str, str], Refused] = field(
         factory=dict[tuple[str, str], Refused], init=False
     )
+    _known_own: set[tuple[object, ...]] = field(
+        factory=set[tuple[object, ...]], init=False
+    )
 
     def known(self, endpoint: Endpoint) -> Refused:
         """What to leave out of a session."""
@@ -44,6 +54,23 @@ class RefusedFields:
     def add(self, endpoint: Endpoint, refused: OptionalField | RemoteServer) -> None:
         """Remember one more."""
         self._known[endpoint.identity] = self.known(endpoint) | {refused}
+
+    def known_own(self, endpoint: Endpoint, config: SessionConfig) -> tuple[str, ...]:
+        """What of a call's own is refused, as it was for a call before."""
+        return tuple(
+            name
+            for name in config.instead
+            if (endpoint.identity, name, getattr(config, name)) in self._known_own
+        )
+
+    def add_own(
+        self, endpoint: Endpoint, config: SessionConfig, names: Iterable[str]
+    ) -> None:
+        """Remember that these values of a call's own are refused."""
+        if len(self._known_own) >= _MOST_OWN:
+            self._known_own.clear()
+        for name in names:
+            self._known_own.add((endpoint.identity, name, getattr(config, name)))
 
 
 def refused_field(

@@ -1,13 +1,14 @@
 """From ``session.created`` to a session that is what was asked for."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import structlog
 import trio
-from attrs import evolve
+from attrs import define, evolve
 
+from trio_sts.conversation.parts.failures import Fatal, judge
 from trio_sts.errors import LegClosed, ModelError, ModelRefused, ModelUnreachable
 from trio_sts.wire.realtime.events import ErrorEvent, SessionUpdated
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
@@ -23,10 +24,11 @@ from trio_sts.wire.realtime.session import (
 )
 
 from .dial import back_off, hung_up, said_no
+from .endpoint import Endpoint
 from .model import ModelLeg
 from .optional_fields import RefusedFields, refused_field
+from .own_fields import own_named, own_within, without_own
 
-# Each round leaves out one optional field more.
 _MOST_ROUNDS = 5
 _FIELD = re.compile(r"[\w.\[\]]{1,60}", re.ASCII)
 
@@ -39,7 +41,8 @@ async def set_up(
     """Configure a fresh session; afterwards the leg may be run, posted to and written.
 
     A connection that is lost meanwhile is dialled again. All of it has the leg's
-    connect budget, which began with the dialling.
+    connect budget, which began with the dialling. What is the call's own and is refused,
+    or may be why an endpoint closes the connection, gives way to the container's.
 
     Args:
         leg: As `open_model` gave it; nothing was posted to it yet.
@@ -57,18 +60,26 @@ async def set_up(
     """
     failure: ModelError = ModelUnreachable("the model's endpoint set up no session")
     pauses = back_off()
+    asked = _Asked(config, leg.endpoint, fields)
+    times_closed = 0
     with trio.move_on_at(leg.deadline):
         while True:
             try:
-                info = await _negotiate(leg, config, fields)
-            except (LegClosed, ModelUnreachable) as exc:
-                failure = hung_up(exc) if isinstance(exc, LegClosed) else exc
-                if isinstance(failure, ModelRefused):
+                info = await _negotiate(leg, asked)
+            except LegClosed as exc:
+                failure = hung_up(exc)
+                times_closed += 1
+                for_good = isinstance(failure, ModelRefused)
+                # One close may be the network's fault, a second one is the request's.
+                given_way = (for_good or times_closed > 1) and asked.give_way()
+                if for_good and not given_way:
                     raise failure from exc
-                _log.warning("session not set up", why=str(failure))
+            except ModelUnreachable as exc:
+                failure = exc
             else:
                 leg.open_for(config.audio_format)
                 return info
+            _log.warning("session not set up", why=str(failure))
             await trio.sleep(next(pauses))
             await leg.redial()
     raise failure
@@ -91,18 +102,64 @@ def check_echo(info: SessionInfo, audio_format: str) -> None:
             raise ModelRefused(reason)
 
 
-async def _negotiate(
-    leg: ModelLeg, config: SessionConfig, fields: RefusedFields
-) -> SessionInfo:
-    for _ in range(1 + _MOST_ROUNDS):
-        refused = fields.known(leg.endpoint)
-        build = ga_session if leg.endpoint.dialect is Dialect.GA else beta_session
-        session = build(config, refused)
+@define
+class _Asked:
+    """What is asked of a session; it becomes less as the endpoint refuses it."""
+
+    config: SessionConfig
+    endpoint: Endpoint
+    fields: RefusedFields
+
+    def __attrs_post_init__(self) -> None:
+        known = self.fields.known_own(self.endpoint, self.config)
+        self.config = without_own(self.config, known)
+
+    def session(self) -> dict[str, Any]:
+        """As the endpoint wants it written."""
+        build = ga_session if self.endpoint.dialect is Dialect.GA else beta_session
+        return build(self.config, self.fields.known(self.endpoint))
+
+    def leave_out(self, error: ErrorDetail, session: Mapping[str, Any]) -> None:
+        """Ask for less after a refusal; raises if that would not help."""
+        own = own_named(error, self.config)
+        if own:
+            self.fields.add_own(self.endpoint, self.config, own)
+            self._give_way(own, error.code)
+            return
+        if error.param and (inside := own_within(error, self.config)):
+            self._give_way(inside, error.code)
+            return
+        refused = self.fields.known(self.endpoint)
+        try:
+            fault = _fault(error, session, refused, self.config)
+        except ModelRefused:
+            # Where nothing says what is wrong, it may be what other calls do not ask for.
+            if isinstance(judge(error), Fatal) or not self.give_way():
+                raise
+        else:
+            self.fields.add(self.endpoint, fault)
+
+    def give_way(self) -> bool:
+        """Ask for what the container has; False if the call has nothing of its own."""
+        own = tuple(self.config.instead)
+        self._give_way(own)
+        return bool(own)
+
+    def _give_way(self, own: Collection[str], code: str | None = None) -> None:
+        for name in own:
+            _log.warning("model refuses a field of the call", field=name, code=code)
+        self.config = without_own(self.config, own)
+
+
+async def _negotiate(leg: ModelLeg, asked: _Asked) -> SessionInfo:
+    # Each round leaves out one field of the endpoint's, or some of the call's own.
+    for _ in range(1 + _MOST_ROUNDS + len(asked.config.instead)):
+        session = asked.session()
         answer = await _ask(leg, session)
         if isinstance(answer, SessionUpdated):
-            check_echo(answer.session, config.audio_format)
+            check_echo(answer.session, asked.config.audio_format)
             return _complete(answer.session, leg.created)
-        fields.add(leg.endpoint, _fault(answer.error, session, refused, config))
+        asked.leave_out(answer.error, session)
     raise ModelRefused("the model's endpoint refuses too much of the session")
 
 

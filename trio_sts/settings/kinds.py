@@ -12,6 +12,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import frozen
 
+from trio_sts.environment import NOT_SET
+
 from .languages import ISO_639_1
 from .masking import MASK, mask_url
 
@@ -24,8 +26,6 @@ _HOST_CHARS = 253  # RFC 1035, section 2.3.4, without the length bytes
 _LINE_CHARS = 200
 DAY_S = 86_400
 
-# What programs write where they have no value: AVR's panel the first of them.
-NOT_SET = frozenset({"undefined", "null", "none"})
 _SWITCH = {
     **dict.fromkeys(("on", "true", "1", "yes"), True),
     **dict.fromkeys(("off", "false", "0", "no"), False),

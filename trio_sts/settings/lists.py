@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable
 
-from .kinds import NOT_SET, Kind, Unfit
+from trio_sts.environment import NOT_SET
+
+from .kinds import Kind, Unfit
 
 _MAX_ENTRIES = 100
 _MAX_CHARS = 100

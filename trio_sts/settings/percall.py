@@ -5,10 +5,11 @@ from typing import Any, Literal, Self, cast
 
 from attrs import asdict, evolve, field, fields_dict, frozen
 
+from trio_sts.environment import NOT_SET
 from trio_sts.modelfacts import facts
 
 from .endpoint import is_openai
-from .kinds import NOT_SET, Kind, Unfit
+from .kinds import Kind, Unfit
 from .lifetimes import current_model
 from .lists import tool_names
 from .schema import Settings

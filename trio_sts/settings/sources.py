@@ -6,19 +6,13 @@ from pathlib import Path
 
 from attrs import field, frozen
 
-from .dotenv import Dotenv, parse
-from .kinds import NOT_SET
+from trio_sts.dotenv import Dotenv
+from trio_sts.environment import NOT_SET, Unreadable, read_dotenv, unwrapped
+
 from .masking import MASK, one_line
 from .spec import Spec
 
-# Far above any prompt: a whole disk must not be read by mistake.
-_MAX_BYTES = 4 * 1024 * 1024
 _MOST_LINES = 5
-_NO_TEXT = "it is not UTF-8 text; save it as UTF-8"
-
-
-class _Unreadable(Exception):
-    """The file cannot be read; the text says why."""
 
 
 @frozen
@@ -44,7 +38,7 @@ def gather(
             values of theirs.
     """
     from_file, faults, warnings = _from_file(dotenv_path)
-    values = _unwrapped(from_file) | _unwrapped(environ)
+    values = unwrapped(from_file) | unwrapped(environ)
     for spec in specs:
         warnings += _under_one_name(values, spec)
         faults += _forget_words(values, spec, warnings)
@@ -74,28 +68,10 @@ def _from_file(
     if not file.exists():
         return {}, [], []
     try:
-        found = parse(_text(file))
-    except _Unreadable as exc:
+        found = read_dotenv(file)
+    except Unreadable as exc:
         return {}, [f"{shown} cannot be read: {exc}"], []
     return found.values, [], list(_told_of_lines(found, shown))
-
-
-def _text(file: Path) -> str:
-    try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except OSError as exc:
-        raise _Unreadable(exc.strerror) from exc
-    except UnicodeDecodeError as exc:
-        raise _Unreadable(_NO_TEXT) from exc
-    if len(content) > _MAX_BYTES:
-        why = f"it is over {_MAX_BYTES >> 20} MiB"
-        raise _Unreadable(why)
-    # UTF-16 of plain English is UTF-8 with a zero after each letter.
-    if "\0" in text:
-        raise _Unreadable(_NO_TEXT)
-    return text
 
 
 def _told_of_lines(found: Dotenv, shown: str) -> Iterator[str]:
@@ -110,22 +86,6 @@ def _lines(numbers: tuple[int, ...]) -> str:
     shown = ", ".join(map(str, numbers[:_MOST_LINES]))
     more = f" and {rest} more" if (rest := len(numbers) - _MOST_LINES) > 0 else ""
     return f"line {shown}{more}"
-
-
-def _unwrapped(values: Mapping[str, str]) -> dict[str, str]:
-    """Drop what is empty, and the quotes that a compose file's list entries keep."""
-    unwrapped = {
-        variable: _without_quotes(value.strip()).strip()
-        for variable, value in values.items()
-    }
-    return {variable: value for variable, value in unwrapped.items() if value}
-
-
-def _without_quotes(value: str) -> str:
-    # More than one character, so that a lone quote is not taken for a pair.
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        return value[1:-1]
-    return value
 
 
 def _under_one_name(values: dict[str, str], spec: Spec) -> list[str]:

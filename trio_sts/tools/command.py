@@ -79,6 +79,7 @@ class _Setup:
             tool_timeout_s=self.settings.tool_timeout_s,
             tool_result_kib=self.settings.tool_result_kib,
             environ=self.environ,
+            call_control=self.settings.call_control_tools,
         ) as registry:
             return await use(registry)
 
@@ -105,7 +106,10 @@ def list_() -> None:
     """
     setup = _Setup.load()
     _quiet_log(setup.settings)
-    listing = trio.run(list_tools, setup.settings.tools_dir, setup.environ)
+    settings = setup.settings
+    listing = trio.run(
+        list_tools, settings.tools_dir, setup.environ, settings.call_control_tools
+    )
     rows = [
         (each.name or "(computed)", each.kind.value, each.source, each.description)
         for each in listing.tools

@@ -1,6 +1,6 @@
 """What tools there would be, for an operator who asks: no handler is called."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from attrs import frozen
@@ -8,6 +8,7 @@ from attrs import frozen
 from trio_sts.errors import ToolFault
 
 from .call_control import call_control_tools
+from .declared import declare
 from .files import ToolFile, find_files
 from .http_tools import load_http_file
 from .loaded import LoadedFile
@@ -30,7 +31,9 @@ class Listing:
     problems: tuple[str, ...]
 
 
-async def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
+async def list_tools(
+    tools_dir: Path, environ: Mapping[str, str], call_control: Collection[str] = ()
+) -> Listing:
     """List what the service would have.
 
     JavaScript files are loaded, in Node.js: their names are those that they have, and
@@ -39,7 +42,9 @@ async def list_tools(tools_dir: Path, environ: Mapping[str, str]) -> Listing:
     """
     scripts = find_files(tools_dir).of(Kind.JAVASCRIPT)
     async with opened_node_files(scripts, environ, _ANY_S) as in_node:
-        return _list(tools_dir, environ, in_node)
+        listing = _list(tools_dir, environ, in_node)
+    tools, unknown = declare(listing.tools, call_control)
+    return Listing(tuple(tools), (*listing.problems, *unknown))
 
 
 def _list(

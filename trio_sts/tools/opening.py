@@ -1,6 +1,6 @@
 """Opening the tools of the service."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import structlog
 from structlog.typing import FilteringBoundLogger
 
 from .call_control import call_control_tools
+from .declared import declare
 from .files import FoundFiles, find_files
 from .http_client import tool_http_client
 from .http_tools import load_http_file
@@ -31,13 +32,14 @@ async def open_registry(
     tool_timeout_s: float,
     tool_result_kib: int,
     environ: Mapping[str, str],
+    call_control: Collection[str] = (),
 ) -> AsyncGenerator[Registry]:
     """Load every tool and keep what they need running until the end of the block.
 
     A file with a fault is left out, with a warning in the log and a line in
     `Registry.problems`; nothing that an operator's file does stops the service.
     ``environ`` is what the tools see of the environment. Without ``ami_url`` there is no
-    call control but the operator's own.
+    call control but the operator's own, and the tools that ``call_control`` names.
 
     Error handling: An error of the block comes out in an exception group where there
     are JavaScript tools, bare where there are none; ``except*`` takes both.
@@ -57,7 +59,9 @@ async def open_registry(
         opened_node_files(scripts, environ, tool_timeout_s) as in_node,
     ):
         built_in = call_control_tools(ami_url) if ami_url else ()
-        tools, problems = _ranked(built_in, found, {**loaded, **in_node})
+        ranked, problems = _ranked(built_in, found, {**loaded, **in_node})
+        tools, unknown = declare(ranked, call_control)
+        problems = (*problems, *unknown)
         for problem in problems:
             log.warning("tool problem", problem=problem)
         log.info("tools loaded", tools=sorted(tool.name for tool in tools))

@@ -70,12 +70,27 @@ def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr | None]]:
                 yield statement.name, None
             case ast.Assign():
                 for target in statement.targets:
-                    if isinstance(target, ast.Name):
-                        yield target.id, statement.value
+                    yield from _named(target, statement.value)
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
                 yield name, value
             case _:
                 pass
+
+
+def _named(
+    target: ast.expr, value: ast.expr | None
+) -> Iterator[tuple[str, ast.expr | None]]:
+    """Also of ``name, description = "…", "…"``, and of the like."""
+    match target:
+        case ast.Name(id=name):
+            yield name, value
+        case ast.Tuple(elts=names) | ast.List(elts=names):
+            parts = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+            is_plain = len(parts) == len(names)
+            for index, each in enumerate(names):
+                yield from _named(each, parts[index] if is_plain else None)
+        case _:
+            pass
 
 
 def _literal(value: ast.expr | None) -> Any:

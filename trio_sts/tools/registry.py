@@ -10,6 +10,7 @@ import trio
 from attrs import evolve, field, frozen
 from structlog.typing import FilteringBoundLogger
 
+from trio_sts.conversation.config import ControlKind
 from trio_sts.errors import ToolError
 from trio_sts.wire.realtime.session import FunctionTool
 
@@ -46,6 +47,13 @@ class ToolOutcome:
     silent: bool = False
 
 
+_CONTROL: Mapping[EndsCall, ControlKind] = {
+    EndsCall.HANGUP: "hangup",
+    EndsCall.TRANSFER: "transfer",
+    EndsCall.EITHER: "either",
+}
+
+
 def _by_name(tools: Iterable[Tool]) -> Mapping[str, Tool]:
     return MappingProxyType({tool.name: tool for tool in tools})
 
@@ -77,10 +85,10 @@ class Registry:
         work = self.work
         return CallContext(uuid, metadata, logger, work.http, work.threads)
 
-    def call_control(self) -> Mapping[str, EndsCall]:
+    def call_control(self) -> Mapping[str, ControlKind]:
         """Return the tools that end the call, by name, and how each one ends it."""
         return {
-            name: tool.ends_call
+            name: _CONTROL[tool.ends_call]
             for name, tool in self.tools.items()
             if tool.ends_call is not None
         }

@@ -39,10 +39,15 @@ class Kind(StrEnum):
 
 
 class EndsCall(StrEnum):
-    """What a tool of call control does to the call, and so what it waits for."""
+    """What a tool of call control does to the call, and so what it waits for.
+
+    EITHER is for a tool of which nobody has said it: it waits as a hangup does, and when
+    it was done the call is left as after a transfer.
+    """
 
     HANGUP = "hangup"
     TRANSFER = "transfer"
+    EITHER = "either"
 
 
 # These names are call control, whoever wrote the tool.
@@ -154,7 +159,7 @@ def checked_ends_call(name: str | None, written: object) -> EndsCall | None:
         return None
     if written is True:
         return EndsCall.HANGUP
-    if isinstance(written, str) and written in set(EndsCall):
+    if isinstance(written, str) and written in {EndsCall.HANGUP, EndsCall.TRANSFER}:
         return EndsCall(written)
     raise ToolFault("ends_call must be true, false, 'hangup' or 'transfer'")
 

@@ -23,10 +23,11 @@ _AFTER_TRANSFER_S: Final = 10.0
 _TRANSFERRED_S: Final = 5.0
 _LOOK_EVERY_S: Final = 0.5
 
-Kind = Literal["hangup", "transfer"]
+Kind = Literal["hangup", "transfer", "either"]
 _OUTCOMES: Final[dict[Kind, str]] = {
     "hangup": "hung up by the agent",
     "transfer": "transferred",
+    "either": "hung up by the agent",
 }
 
 
@@ -146,7 +147,7 @@ class Goodbye:
         """
         if not self.waits:
             return None
-        if self.kind == "hangup" and self._cancels < _HANGUP_CANCELS:
+        if self.kind != "transfer" and self._cancels < _HANGUP_CANCELS:
             self._cancels += 1
             return self._drop()
         self._talking = True
@@ -194,7 +195,11 @@ class Goodbye:
         return self.stage is Stage.RUNNING and self.key == key
 
     def finished(self, now: float, *, ok: bool) -> None:
-        """Avr-ami has answered, or has not: a hangup ends the call all the same."""
+        """Avr-ami has answered, or has not: a hangup ends the call all the same.
+
+        What may be a transfer is taken for one from here on: if it was a hangup, AVR
+        Core ends the call before this side would.
+        """
         if ok or self.kind == "hangup":
             self.stage = Stage.LEAVING
             wait_s = _AFTER_HANGUP_S if self.kind == "hangup" else _AFTER_TRANSFER_S
@@ -213,8 +218,8 @@ class Goodbye:
         Args:
             heard_at: When our own ear last heard the caller.
         """
-        transfer = self.is_leaving and self.kind == "transfer"
-        return transfer and heard_at > self._finished_at + _TRANSFERRED_S
+        left = self.is_leaving and self.kind != "hangup"
+        return left and heard_at > self._finished_at + _TRANSFERRED_S
 
     def is_over(self, now: float) -> bool:
         """Whether it is on us to close the call."""
@@ -241,7 +246,7 @@ class Goodbye:
                 drained_at, ready=ready, others_pending=others_pending
             )
             return min(limit, farewell_at, run_at)
-        if self.is_leaving and self.kind == "transfer":
+        if self.is_leaving and self.kind != "hangup":
             # Our ear is looked at now and then.
             look_at = max(now, self._finished_at + _TRANSFERRED_S) + _LOOK_EVERY_S
             return min(self._leave_at, look_at)

@@ -45,6 +45,13 @@ SILENT_GOODBYE: Final = Ask(
     "short sentence, for example: “I cannot hear you, so I will hang up now. Goodbye.”",
     tool_choice="none",
 )
+PARTING: Final = Ask(
+    _IN_ITS_LANGUAGE
+    + "Your part of the call ends now. Say to the caller in one short sentence what "
+    "happens next, for example: “Thank you for calling. Goodbye.” or “One moment, "
+    "please, I will put you through.”",
+    tool_choice="none",
+)
 FAREWELL: Final = Ask(
     _IN_ITS_LANGUAGE
     + "The call ends now. Say goodbye to the caller in one short sentence, for "

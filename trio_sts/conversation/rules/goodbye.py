@@ -25,6 +25,10 @@ _NOT_TRANSFERRED: Final = (
     "The transfer has not happened: the caller is still on the line with you and is "
     "talking. Tell them so, and go on."
 )
+_NOT_ENDED: Final = (
+    "The call has neither ended nor been transferred: the caller is still on the line "
+    "with you and is talking. Tell them so, and go on."
+)
 # Of a hangup that no function call asked for.
 OWN_KEY: Final = "hangup"
 
@@ -88,7 +92,8 @@ def go_on(state: State, now: float) -> None:
         _cancel(state, "transfer cancelled", given_up, now)
     if goodbye.waits and _needs_farewell(state):
         goodbye.farewell(now)
-        state.sequencer.want(asks.FAREWELL)
+        is_hangup = goodbye.kind == "hangup"
+        state.sequencer.want(asks.FAREWELL if is_hangup else asks.PARTING)
     others_pending = not state.calls.others_answered(goodbye.key)
     ready = _is_ready(state, now)
     if goodbye.run_if_due(
@@ -120,7 +125,9 @@ def _go_back(state: State) -> None:
     state.goodbye.abandon()
     state.out.note("warning", "transfer has not happened", why="the caller is heard")
     if state.connection.ready:
-        state.out.model(CreateMessage("system", _NOT_TRANSFERRED))
+        transfers = state.goodbye.kind == "transfer"
+        told = _NOT_TRANSFERRED if transfers else _NOT_ENDED
+        state.out.model(CreateMessage("system", told))
     state.sequencer.want()
     state.owed_turn.owe()
 
@@ -137,9 +144,14 @@ def _drained_at(state: State) -> float:
 
 
 def _needs_farewell(state: State) -> bool:
-    """Whether a hangup is due and nothing was audible since the caller's last turn."""
+    """Whether a hangup is due and nothing was audible since the caller's last turn.
+
+    A transfer takes the caller to somebody who speaks.
+    """
     goodbye = state.goodbye
-    if not state.rules.farewell or goodbye.kind != "hangup" or goodbye.farewell_asked:
+    if not state.rules.farewell or goodbye.farewell_asked:
+        return False
+    if goodbye.kind == "transfer":
         return False
     if state.owed_turn.answered or state.playout.queued_ms:
         return False

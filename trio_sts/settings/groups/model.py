@@ -77,7 +77,8 @@ class Model:
         metadata=about(
             "OPENAI_SAFETY_ID",
             switch(),
-            "Tell OpenAI a keyed hash of the caller's number, by which it knows misuse.",
+            "Tell the endpoint a keyed hash of the caller's number, by which OpenAI knows "
+            "misuse.",
         ),
     )
     renew: bool = field(

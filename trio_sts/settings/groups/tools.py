@@ -98,7 +98,7 @@ class Tools:
         metadata=about(
             "STS_CALL_CONTROL_TOOLS",
             tool_names(),
-            "Further tools that end or move the call, and so wait for the goodbye.",
+            "Further tools that end the call or transfer it, and so wait for the goodbye.",
             default="none",
             example="hang_up_now,to_the_front_desk",
         ),

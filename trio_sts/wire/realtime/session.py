@@ -95,6 +95,8 @@ class SessionConfig:
         transcription_lists: Whether ``transcription_model`` takes lists of languages
             and keywords instead of one language.
         truncation: ``disabled``, or which part of a full conversation is kept.
+        instead: What is asked for where the endpoint refuses what is this call's own, by
+            the name of its attribute.
     """
 
     instructions: str = field(repr=False)
@@ -114,6 +116,7 @@ class SessionConfig:
     reasoning_effort: str | None = None
     truncation: Literal["disabled"] | float | None = None
     speed: float | None = None
+    instead: Mapping[str, Any] = field(factory=dict[str, Any])
 
 
 _Fields = Mapping[OptionalField, Any]

@@ -8,8 +8,7 @@ expanded: a dollar sign in a key or a prompt stays what it is.
 
 import re
 from collections.abc import Iterator
-
-from attrs import frozen
+from typing import NamedTuple
 
 _HEAD = re.compile(
     r"[^\S\n]*(?:export[^\S\n]+)?([A-Za-z0-9_.-]+)(?:[^\S\n]*=|:(?=\s|\Z))"
@@ -19,8 +18,7 @@ _QUOTES = "'\"`"
 _BREAKS = {r"\n": "\n", r"\r": "\r"}
 
 
-@frozen
-class Dotenv:
+class Dotenv(NamedTuple):
     """What a file says.
 
     Attributes:
