@@ -83,6 +83,7 @@ class Watched(Stage):
     ) -> None:
         self.down = False
         self.set_up = True
+        self.spare = ""
         lasts_s = self.lasts_s if lasts_s is None else lasts_s
         super().model_ready(welcome_message, permitted=permitted, lasts_s=lasts_s)
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from attrs import define
 
-from trio_sts.conversation.moments import NEVER
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 # Before the end of a session the next one is opened: the smaller of a time and a share.
 _OPEN_S: Final = 300.0
@@ -34,7 +34,7 @@ class Renewal:
 
     Attributes:
         stage: How far the next session has come.
-        opens_at: When it is opened; inf if it is not.
+        opens_at: When it is opened; inf if never, in the past once it is.
         hurries_at: From when any pause is good enough to use it.
     """
 
@@ -57,6 +57,7 @@ class Renewal:
     def opening(self) -> None:
         """The next session is being opened."""
         self.stage = Stage.OPENING
+        self.opens_at = AT_ONCE
 
     def ready(self, ends_at: float) -> None:
         """The next session is set up."""

@@ -58,7 +58,7 @@ def go_on(state: State, now: float) -> None:
     if state.renewal.stage is Stage.NONE:
         state.renewal.opening()
         state.out.open_spare()
-    else:
+    elif state.renewal.stage is Stage.READY:
         restoring.use_spare(state, now)
         state.counters.count("renewals")
         state.out.note("info", "session renewed")

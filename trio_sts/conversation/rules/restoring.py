@@ -56,9 +56,8 @@ def drop_session(state: State, now: float, *, owed: bool = False) -> None:
     """Ask for another session, or end the call."""
     if state.apology.under_way:
         return
-    if state.connection.ready:
-        owed = state.mcp.leave_session() or owed or _owes_turn(state)
-        state.connection.lost(now, owed=owed, cut=_cuts_answer(state))
+    owed = state.mcp.leave_session() or owed or _owes_turn(state)
+    state.connection.lost(now, owed=owed, cut=_cuts_answer(state))
     gone = state.goodbye.is_leaving
     if gone or not state.rules.reconnect or state.connection.given_up:
         told = "The connection to the assistant was lost."
