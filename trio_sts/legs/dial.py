@@ -30,6 +30,7 @@ from .fastpath.tls import TlsStream
 from .handshake import open_link
 from .leg import Bounds, Codec, Liveness
 from .link import Link
+from .plain_stream import HeardStream
 from .proxy import open_tcp
 
 _REFUSALS = {
@@ -39,7 +40,7 @@ _REFUSALS = {
 }
 # How the API ends a connection whose first request it will never accept.
 _CLOSED_FOR_GOOD = 4000
-_TOO_SLOW = "the model's endpoint did not answer in time"
+TOO_SLOW = "the model's endpoint did not answer in time"
 _BOUNDS = Bounds(
     # The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
     # with the instructions and all tools in it, is what can be big.
@@ -51,7 +52,7 @@ _BOUNDS = Bounds(
     queue_messages=16,
     # Four audio deltas at once; a burst costs one pass of the scheduler, not sixteen.
     receive_bytes=64 * 1024,
-    liveness=Liveness(ping_every_s=20, silent_s=60),
+    liveness=Liveness(unread_s=20),
 )
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 4.0
@@ -61,10 +62,17 @@ _log = structlog.get_logger()
 
 @frozen
 class Connected:
-    """A session that the endpoint has opened and that is not yet set up."""
+    """A session that the endpoint has opened and that is not yet set up.
+
+    Attributes:
+        link: Its WebSocket.
+        created: What ``session.created`` said.
+        left_s: What is left of its attempt, for the set-up.
+    """
 
     link: Link[ClientEvent]
     created: SessionInfo
+    left_s: float
 
 
 async def dial(
@@ -72,6 +80,7 @@ async def dial(
     endpoint: Endpoint,
     codec: Codec[ClientEvent],
     deadline: float,
+    pauses: Iterator[float],
 ) -> Connected:
     """Connect, and again after a growing pause, until ``session.created``.
 
@@ -80,19 +89,19 @@ async def dial(
         endpoint: Whom to call.
         codec: What posted events are on the wire.
         deadline: On Trio's clock; no attempt begins or goes on after it.
+        pauses: From `back_off`; they go on growing where a session was not set up.
 
     Raises:
         ModelRefused: The endpoint said no for good.
         ModelUnreachable: No attempt succeeded before the deadline.
     """
-    failure: ModelError = ModelUnreachable(_TOO_SLOW)
-    pauses = back_off()
+    failure: ModelError = ModelUnreachable(TOO_SLOW)
     with trio.move_on_at(deadline):
         while True:
-            pause_s = next(pauses)
             try:
                 return await _try(nursery, endpoint, codec)
             except ModelUnreachable as exc:
+                pause_s = next(pauses)
                 if trio.current_time() + pause_s >= deadline:
                     raise
                 failure = exc
@@ -115,7 +124,10 @@ def said_no(error: ErrorDetail) -> ModelError:
 
 
 def hung_up(closed: LegClosed) -> ModelError:
-    """What the end of a connection means before a session is set up."""
+    """What the end of a connection means: `ModelRefused` is never to be dialled again.
+
+    Before a session is set up, and in mid-call as well.
+    """
     reason = f"the model's endpoint closed the connection with code {closed.code}"
     if closed.code == _CLOSED_FOR_GOOD:
         return ModelRefused(reason)
@@ -126,28 +138,29 @@ async def _try(
     nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
 ) -> Connected:
     try:
-        with trio.fail_after(endpoint.connect_timeout_s):
-            return await _attempt(nursery, endpoint, codec)
+        with trio.fail_after(endpoint.attempt_s) as attempt:
+            link, created = await _attempt(nursery, endpoint, codec)
+            return Connected(link, created, attempt.deadline - trio.current_time())
     except LegClosed as exc:
         raise hung_up(exc) from exc
     except ConnectionRejected as exc:
         raise _rejected(exc) from exc
     except trio.TooSlowError as exc:
-        raise ModelUnreachable(_TOO_SLOW) from exc
+        raise ModelUnreachable(TOO_SLOW) from exc
     except (OSError, trio.BrokenResourceError) as exc:
         raise _not_connected(exc) from exc
 
 
 async def _attempt(
     nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
-) -> Connected:
+) -> tuple[Link[ClientEvent], SessionInfo]:
     stream = await open_stream(endpoint)
     link = await open_link(nursery, stream, endpoint, codec=codec, bounds=_BOUNDS)
     async with AsyncExitStack() as failed:
         failed.push_async_callback(link.drop)
         created = await _session_created(link)
         failed.pop_all()
-    return Connected(link, created)
+    return link, created
 
 
 async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
@@ -161,13 +174,13 @@ async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
     tcp = await open_tcp(endpoint)
     if endpoint.tls is None:
         return tcp
-    stream: TlsStream | trio.SSLStream[trio.SocketStream]
+    stream: TlsStream | trio.SSLStream[HeardStream]
     if endpoint.fast_path:
         stream = TlsStream(tcp, endpoint.tls, server_hostname=endpoint.host)
     else:
         stream = trio.SSLStream(
             # Endpoints do not end TLS, and WebSocket frames show what is truncated.
-            tcp,
+            HeardStream(tcp),
             endpoint.tls,
             server_hostname=endpoint.host,
             https_compatible=True,

@@ -22,7 +22,7 @@ from trio_sts.wire.realtime.session import (
     ga_session,
 )
 
-from .dial import back_off, hung_up, said_no
+from .dial import TOO_SLOW, hung_up, said_no
 from .model import ModelLeg
 from .optional_fields import RefusedFields, refused_field
 
@@ -38,8 +38,8 @@ async def set_up(
 ) -> SessionInfo:
     """Configure a fresh session; afterwards the leg may be run, posted to and written.
 
-    A connection that is lost meanwhile is dialled again. All of it has the leg's
-    connect budget, which began with the dialling.
+    A connection that is lost meanwhile, or whose attempt takes too long, is dialled
+    again. All of it has the leg's connect budget, which began with the dialling.
 
     Args:
         leg: As `open_model` gave it; nothing was posted to it yet.
@@ -56,20 +56,23 @@ async def set_up(
         ModelUnreachable: There is no session within the budget.
     """
     failure: ModelError = ModelUnreachable("the model's endpoint set up no session")
-    pauses = back_off()
     with trio.move_on_at(leg.deadline):
         while True:
             try:
-                info = await _negotiate(leg, config, fields)
-            except (LegClosed, ModelUnreachable) as exc:
-                failure = hung_up(exc) if isinstance(exc, LegClosed) else exc
+                with trio.fail_after(leg.left_s):
+                    info = await _negotiate(leg, config, fields)
+            except trio.TooSlowError:
+                failure = ModelUnreachable(TOO_SLOW)
+            except LegClosed as exc:
+                failure = hung_up(exc)
                 if isinstance(failure, ModelRefused):
                     raise failure from exc
-                _log.warning("session not set up", why=str(failure))
+            except ModelUnreachable as exc:
+                failure = exc
             else:
                 leg.open_for(config.audio_format)
                 return info
-            await trio.sleep(next(pauses))
+            _log.warning("session not set up", why=str(failure))
             await leg.redial()
     raise failure
 
