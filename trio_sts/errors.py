@@ -7,6 +7,7 @@
     ├── BadMessage           the peer: one message is wrong, the leg is still good
     ├── PeerFault            the peer: it broke a rule, we close its leg with this code
     ├── LegClosed            the peer: the leg is over, with its close code
+    │   └── LegSilent        it vanished: it answers nothing any more
     ├── ModelError           the model's side
     │   ├── ModelRefused     it said no for good: key, quota, model, format; never retried
     │   └── ModelUnreachable it could not be reached within the budget
@@ -61,6 +62,13 @@ class LegClosed(StsError):
         super().__init__(f"closed with code {code}")
         self.code = code
         self.reason = reason
+
+
+class LegSilent(LegClosed):
+    """The peer of a WebSocket leg is gone without a close: it answers nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(1006, "no answer")
 
 
 class ModelError(StsError):

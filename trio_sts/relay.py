@@ -264,4 +264,5 @@ class Relay:
             told = f"The assistant is not available: {meant.reason_for_caller}."
             self.model_failed("no model", told)
         else:
-            self.perform(self.core.model_lost(trio.current_time()))
+            now = trio.current_time()
+            self.perform(self.core.model_lost(now, unsent=model.unsent_audio()))

@@ -216,8 +216,8 @@ class Stage:
     def model(self, event: events.ServerEvent | BadMessage) -> None:
         self._perform(self.conversation.from_model(event, self.now))
 
-    def model_lost(self) -> None:
-        self._perform(self.conversation.model_lost(self.now))
+    def model_lost(self, *, unsent: bytes = b"") -> None:
+        self._perform(self.conversation.model_lost(self.now, unsent=unsent))
 
     def model_failed(
         self, outcome: str = "no model", reason: str = "It is away."

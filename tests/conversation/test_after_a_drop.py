@@ -282,3 +282,16 @@ def test_a_session_that_has_expired_is_replaced_whether_or_not_it_closes() -> No
     stage.model_ready()
     stage.advance(1.1)
     assert stage.creates == 1
+
+
+@pytest.mark.parametrize(("unsent_ms", "least_ms"), [(0, 500), (5000, 5000)])
+def test_audio_that_the_old_socket_refused_goes_to_the_new_one(
+    unsent_ms: int, least_ms: int
+) -> None:
+    stage = Stage.ready()
+    stage.talk(8)
+    stage.model_lost(unsent=bytes(48 * unsent_ms))
+    stage.mark()
+    stage.model_ready()
+    stage.advance(2)
+    assert resent_ms(stage) == pytest.approx(max(least_ms, 750), abs=260)

@@ -19,6 +19,7 @@ from wsproto.utilities import LocalProtocolError
 
 from trio_sts.legs.fastpath.frames import Binary
 from trio_sts.legs.fastpath.tap import FrameTap
+from trio_sts.legs.plain_stream import PlainStream
 
 REQUEST = (
     b"GET /call HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\n"
@@ -127,7 +128,8 @@ class Player:
             tap = FrameTap.over(ours, server=self.server, max_message_bytes=LIMIT)
         try:
             async with trio.open_nursery() as nursery:
-                ws = await self._open(nursery, tap or ours, peer)
+                plain = PlainStream.over(ours, server=self.server)
+                ws = await self._open(nursery, tap or plain, peer)
                 nursery.start_soon(self._listen, peer)
                 nursery.start_soon(self._run, ws, tap)
                 if tap is not None:

@@ -15,11 +15,12 @@ from trio_websocket import (
     wrap_client_stream,
     wrap_server_stream,
 )
+from typing_extensions import override
 
 from trio_sts.legs.fastpath.tap import FrameTap
 from trio_sts.legs.fastpath.tls import TlsStream
 
-from .fastpath_kit import unsent_bytes
+from .fastpath_kit import answer_to, unsent_bytes
 from .test_fastpath_tap import socket_pair
 
 pytestmark = pytest.mark.usefixtures("reading")
@@ -209,3 +210,86 @@ async def test_a_certificate_of_somebody_else_is_refused(
             await ours(dialled, context).do_handshake()
 
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+
+class _Together(trio.abc.Stream):
+    """A socket that holds back what is sent once it is told to, and sends it as one."""
+
+    def __init__(self, socket: trio.SocketStream) -> None:
+        self.socket = socket
+        self.held: bytes | None = None
+
+    @override
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        if self.held is None:
+            await self.socket.send_all(data)
+        else:
+            self.held += bytes(data)
+            await trio.lowlevel.checkpoint()
+
+    @override
+    async def wait_send_all_might_not_block(self) -> None:
+        await self.socket.wait_send_all_might_not_block()
+
+    @override
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        return await self.socket.receive_some(max_bytes)
+
+    @override
+    async def aclose(self) -> None:
+        await self.socket.aclose()
+
+
+@pytest.mark.parametrize("client", [ours, trios])
+@pytest.mark.parametrize("last", ["close_notify", "no TLS at all"])
+async def test_data_and_the_end_in_one_segment_are_both_read(
+    authority: trustme.CA,
+    client: Callable[[trio.SocketStream, ssl.SSLContext], Tls],
+    last: str,
+) -> None:
+    at_client, at_server = contexts(authority, authority)
+    dialled, accepted = await socket_pair()
+    heard: list[bytes] = []
+    together = _Together(accepted)
+    far = trio.SSLStream(together, at_server, server_side=True)
+    with trio.fail_after(20):
+        async with dialled, accepted, trio.open_nursery() as nursery:
+            near = client(dialled, at_client)
+            nursery.start_soon(near.do_handshake)
+            await far.do_handshake()
+            tap = FrameTap.over(near, server=False, max_message_bytes=1 << 20)
+            nursery.start_soon(_answer_one, far)
+            ws = await _dial(nursery, tap)
+            ended = trio.Event()
+
+            async def listen() -> None:
+                with suppress(ConnectionClosed):
+                    await tap.run(
+                        ws.get_message, on_texts=heard.extend, on_message=print
+                    )
+                ended.set()
+
+            nursery.start_soon(listen)
+            await wait_all_tasks_blocked(0.01)
+            together.held = b""
+            await far.send_all(b"\x81\x04last")
+            if last == "close_notify":
+                # It waits for ours, and the socket stays open.
+                nursery.start_soon(_unwrap, far)
+                await wait_all_tasks_blocked(0.01)
+            else:
+                together.held += b"HTTP/1.1 500 Oh\r\n\r\n"
+            await accepted.send_all(together.held)
+            # Nothing else is sent, and the socket stays open.
+            await ended.wait()
+            assert heard == [b"last"]
+            nursery.cancel_scope.cancel(reason="the end was noticed")
+
+
+async def _answer_one(far: trio.abc.Stream) -> None:
+    await far.send_all(answer_to(bytes(await far.receive_some())))
+
+
+async def _unwrap(far: trio.SSLStream[Any]) -> None:
+    with suppress(trio.BrokenResourceError):
+        await far.unwrap()

@@ -8,7 +8,7 @@ from typing_extensions import override
 
 from tests.paths import an_endpoint
 from tests.peers.model import ScriptedSession, scripted_model
-from trio_sts.errors import BadMessage, LegClosed
+from trio_sts.errors import BadMessage, LegClosed, LegSilent
 from trio_sts.legs import dial
 from trio_sts.legs.dial import open_stream
 from trio_sts.legs.endpoint import Endpoint
@@ -287,9 +287,92 @@ async def test_an_endpoint_that_answers_no_ping_is_given_up(
         wire.is_deaf = True
         start = trio.current_time()
 
-        assert (await end_of(leg)).code == 1006
-        assert trio.current_time() - start == pytest.approx(80, abs=1)
+        closed = await end_of(leg)
+        assert isinstance(closed, LegSilent)
+        assert closed.code == 1006
+        assert trio.current_time() - start == pytest.approx(9.75, abs=0.3)
         assert wire.is_closed
+
+
+async def test_an_endpoint_that_is_busy_and_answers_no_ping_is_not_given_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with failing() as (leg, wire, session), trio.open_nursery() as nursery:
+        wire.is_deaf = True
+        nursery.start_soon(leg.run, ignore)
+        for _ in range(12):
+            await trio.sleep(9)
+            await session.send_raw('{"type": "response.unknown"}')
+
+        assert not wire.is_closed
+        nursery.cancel_scope.cancel(reason="it was busy for long enough")
+
+
+async def test_an_endpoint_is_heard_though_its_message_does_not_end(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async with failing() as (leg, wire, session), trio.open_nursery() as nursery:
+        wire.is_deaf = True
+        nursery.start_soon(leg.run, ignore)
+        # The header of a text frame of 65,535 bytes, and a byte of it now and then.
+        await session.send_bytes(b"\x81\x7e\xff\xff")
+        for _ in range(12):
+            await trio.sleep(9)
+            await session.send_bytes(b" ")
+
+        assert not wire.is_closed
+        nursery.cancel_scope.cancel(reason="it was slow for long enough")
+
+
+async def test_audio_that_a_broken_connection_refused_is_handed_back_in_order(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    frames = [bytes([n]) * 960 for n in range(1, 9)]
+    async with failing() as (leg, wire, session):
+        leg.post(requests.AppendAudio(frames[0]))
+        await session.heard(960)
+        wire.cuts_next = True
+        for frame in frames[1:4]:
+            leg.post(requests.AppendAudio(frame))
+        leg.post(requests.DeleteItem("item_1"))
+        await trio.testing.wait_all_tasks_blocked()
+        await session.abort()
+        leg.post(requests.AppendAudio(frames[4]))
+        await end_of(leg)
+        for frame in frames[5:]:
+            leg.post(requests.AppendAudio(frame))
+
+        assert leg.unsent_audio() == b"".join(frames[1:])
+        assert session.audio == frames[0]
+        for _ in range(1000):
+            leg.post(requests.AppendAudio(bytes(960)))
+        assert len(leg.unsent_audio()) <= 10_040 * 48
+
+
+async def test_no_audio_is_lost_between_a_reset_and_its_notice() -> None:
+    async with talking() as (leg, session):
+        leg.post(requests.AppendAudio(b"\1" * 960))
+        await session.heard(960)
+        await session.reset()
+        # Nothing has been read since, so nobody knows of it yet.
+        posted = b""
+        for n in range(2, 100):
+            posted += bytes([n]) * 960
+            leg.post(requests.AppendAudio(bytes([n]) * 960))
+        assert (await end_of(leg)).code == 1006
+        leg.post(requests.AppendAudio(b"\0" * 960))
+
+        assert leg.unsent_audio() == posted + b"\0" * 960
+
+
+async def test_audio_that_was_sent_is_not_handed_back() -> None:
+    async with talking() as (leg, session):
+        leg.post(*[requests.AppendAudio(bytes(960))] * 400)
+        await session.heard(400 * 960)
+        await session.close(1001)
+        await end_of(leg)
+
+        assert leg.unsent_audio() == b""
 
 
 async def test_an_endpoint_that_does_not_read_loses_old_audio_and_then_the_leg(

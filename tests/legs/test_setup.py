@@ -1,4 +1,5 @@
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -372,8 +373,74 @@ async def test_a_silent_endpoint_is_given_up_within_the_budget(
     failure, sessions = await tried(create, connect_budget_s=8)
 
     assert isinstance(failure, ModelUnreachable)
+    assert failure.reason_for_caller == "the model's endpoint did not answer in time"
     assert trio.current_time() - start == pytest.approx(8)
-    assert len(sessions) == 1
+    assert len(sessions) == 3
+
+
+@pytest.mark.parametrize(
+    ("budget_s", "timeout_s", "attempt_s"),
+    [(8, 10, 8 / 3), (20, 10, 20 / 3), (20, 2, 2)],
+)
+async def test_an_update_that_is_never_answered_costs_one_attempt(
+    autojump_clock: trio.testing.MockClock,
+    budget_s: float,
+    timeout_s: float,
+    attempt_s: float,
+) -> None:
+    async def answer_the_second(session: ScriptedSession) -> None:
+        if session.index == 0:
+            await session.create()
+        else:
+            await session.set_up()
+
+    start = trio.current_time()
+    async with scripted_model(answer_the_second) as model:
+        endpoint = an_endpoint(
+            model.url, connect_budget_s=budget_s, connect_timeout_s=timeout_s
+        )
+        async with open_model(endpoint) as leg:
+            await set_up(leg, PLAIN, RefusedFields())
+            took_s = trio.current_time() - start
+
+            # And the first pause, of 0.125 to 0.25 s.
+            assert attempt_s + 0.12 <= took_s <= attempt_s + 0.35
+            assert len(model.sessions) == 2
+
+
+async def test_the_set_up_has_what_the_dialling_left_of_the_attempt(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    async def create_late(session: ScriptedSession) -> None:
+        if session.index == 0:
+            await trio.sleep(2)
+            await session.create()
+        else:
+            await session.set_up()
+
+    start = trio.current_time()
+    async with scripted_model(create_late) as model:
+        async with open_model(an_endpoint(model.url, connect_budget_s=9)) as leg:
+            await set_up(leg, PLAIN, RefusedFields())
+
+            assert trio.current_time() - start == pytest.approx(3 + 0.22, abs=0.1)
+
+
+async def test_the_pauses_grow_over_sessions_that_are_not_set_up(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    opened_at: list[float] = []
+
+    async def hang_up(session: ScriptedSession) -> None:
+        opened_at.append(trio.current_time())
+        await session.create()
+        await session.close(1011)
+
+    await tried(hang_up, connect_budget_s=20)
+
+    gaps_s = [later - at for at, later in pairwise(opened_at)]
+    for gap_s, most_s in zip(gaps_s, (0.25, 0.5, 1, 2), strict=False):
+        assert most_s / 2 <= gap_s <= most_s + 0.1
 
 
 @pytest.mark.parametrize("code", ["insufficient_quota", "model_not_found"])

@@ -1,6 +1,8 @@
 """One connection of the scripted endpoint, and the responses that it gives."""
 
 import math
+import socket
+import struct
 from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
@@ -26,6 +28,8 @@ _BETA_NAMES = {
     "response.output_audio_transcript.delta": "response.audio_transcript.delta",
     "response.output_audio_transcript.done": "response.audio_transcript.done",
 }
+# Linger for no time: closing sends a reset.
+_AT_ONCE = struct.pack("ii", 1, 0)
 # OpenAI's types declare less of a session, and of padding, than is on the wire.
 _UNJUDGED = ("session.created", "session.updated")
 
@@ -141,6 +145,17 @@ class ScriptedSession:
     async def abort(self) -> None:
         """Hang up without a word."""
         await trio.aclose_forcefully(self._ws.stream)
+
+    async def reset(self) -> None:
+        """Break the connection: the peer's socket gets a reset, and no end."""
+        stream = self._ws.stream
+        assert isinstance(stream, trio.SocketStream)
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+        await trio.aclose_forcefully(stream)
+
+    async def send_bytes(self, data: bytes) -> None:
+        """Send what is no whole frame, perhaps."""
+        await self._ws.stream.send_all(data)
 
     async def create(self, **session: Any) -> None:
         """Send ``session.created``."""

@@ -25,7 +25,12 @@ class ModelReady:
 
 @frozen
 class ModelLost:
-    """The model leg is gone."""
+    """The model leg is gone.
+
+    ``unsent`` is caller audio that it cannot have got, in its format, up to now.
+    """
+
+    unsent: bytes = field(default=b"", repr=False)
 
 
 @frozen

@@ -117,9 +117,14 @@ class Conversation:
             return self._react(BadEvent(event), now)
         return self._react(event, now)
 
-    def model_lost(self, now: float) -> list[Command]:
-        """The model leg is gone; a new one is announced by `model_ready`."""
-        return self._react(ModelLost(), now)
+    def model_lost(self, now: float, *, unsent: bytes = b"") -> list[Command]:
+        """The model leg is gone; a new one is announced by `model_ready`.
+
+        Args:
+            now: The time.
+            unsent: Caller audio that the leg cannot have got, in its format, up to now.
+        """
+        return self._react(ModelLost(unsent), now)
 
     def spare_ready(self, now: float, *, ends_at: float = NEVER) -> list[Command]:
         """The session that is to follow is set up; it is used when the core says so."""

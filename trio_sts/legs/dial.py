@@ -31,6 +31,7 @@ from .fastpath.tls import TlsStream
 from .handshake import open_link
 from .leg import Bounds, Codec, Liveness
 from .link import Link
+from .plain_stream import HeardStream
 from .proxy import open_tcp
 
 _REFUSALS = {
@@ -40,7 +41,7 @@ _REFUSALS = {
 }
 # How the API ends a connection whose first request it will never accept.
 _CLOSED_FOR_GOOD = 4000
-_TOO_SLOW = "the model's endpoint did not answer in time"
+TOO_SLOW = "the model's endpoint did not answer in time"
 _BOUNDS = Bounds(
     # The API bounds an event at 15 MiB. Audio deltas are some 16 kB; the session's echo,
     # with the instructions and all tools in it, is what can be big.
@@ -52,7 +53,7 @@ _BOUNDS = Bounds(
     queue_messages=16,
     # Four audio deltas at once; a burst costs one pass of the scheduler, not sixteen.
     receive_bytes=64 * 1024,
-    liveness=Liveness(ping_every_s=20, silent_s=60),
+    liveness=Liveness(unread_s=20),
 )
 # The API ends a session after an hour; what an endpoint says is believed within bounds.
 _LIFETIME_S = 3600.0
@@ -67,11 +68,16 @@ _log = structlog.get_logger()
 class Connected:
     """A session that the endpoint has opened and that is not yet set up.
 
-    ``ends_at`` is when its time is up, on Trio's clock.
+    Attributes:
+        link: Its WebSocket.
+        created: What ``session.created`` said.
+        left_s: What is left of its attempt, for the set-up.
+        ends_at: On Trio's clock: when the session's time is up.
     """
 
     link: Link[ClientEvent]
     created: SessionInfo
+    left_s: float
     ends_at: float
 
 
@@ -80,6 +86,7 @@ async def dial(
     endpoint: Endpoint,
     codec: Codec[ClientEvent],
     deadline: float,
+    pauses: Iterator[float],
 ) -> Connected:
     """Connect, and again after a growing pause, until ``session.created``.
 
@@ -88,19 +95,19 @@ async def dial(
         endpoint: Whom to call.
         codec: What posted events are on the wire.
         deadline: On Trio's clock; no attempt begins or goes on after it.
+        pauses: From `back_off`; they go on growing where a session was not set up.
 
     Raises:
         ModelRefused: The endpoint said no for good.
         ModelUnreachable: No attempt succeeded before the deadline.
     """
-    failure: ModelError = ModelUnreachable(_TOO_SLOW)
-    pauses = back_off()
+    failure: ModelError = ModelUnreachable(TOO_SLOW)
     with trio.move_on_at(deadline):
         while True:
-            pause_s = next(pauses)
             try:
                 return await _try(nursery, endpoint, codec)
             except ModelUnreachable as exc:
+                pause_s = next(pauses)
                 if trio.current_time() + pause_s >= deadline:
                     raise
                 failure = exc
@@ -134,7 +141,10 @@ def said_no(error: ErrorDetail) -> ModelError:
 
 
 def hung_up(closed: LegClosed) -> ModelError:
-    """What the end of a connection means before a session is set up."""
+    """What the end of a connection means: `ModelRefused` is never to be dialled again.
+
+    Before a session is set up, and in mid-call as well.
+    """
     reason = f"the model's endpoint closed the connection with code {closed.code}"
     if closed.code == _CLOSED_FOR_GOOD:
         return ModelRefused(reason)
@@ -145,28 +155,31 @@ async def _try(
     nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
 ) -> Connected:
     try:
-        with trio.fail_after(endpoint.connect_timeout_s):
-            return await _attempt(nursery, endpoint, codec)
+        with trio.fail_after(endpoint.attempt_s) as attempt:
+            link, created = await _attempt(nursery, endpoint, codec)
+            now = trio.current_time()
+            left_s, ends_at = attempt.deadline - now, now + lifetime_s(created)
+            return Connected(link, created, left_s, ends_at)
     except LegClosed as exc:
         raise hung_up(exc) from exc
     except ConnectionRejected as exc:
         raise _rejected(exc) from exc
     except trio.TooSlowError as exc:
-        raise ModelUnreachable(_TOO_SLOW) from exc
+        raise ModelUnreachable(TOO_SLOW) from exc
     except (OSError, trio.BrokenResourceError) as exc:
         raise _not_connected(exc) from exc
 
 
 async def _attempt(
     nursery: trio.Nursery, endpoint: Endpoint, codec: Codec[ClientEvent]
-) -> Connected:
+) -> tuple[Link[ClientEvent], SessionInfo]:
     stream = await open_stream(endpoint)
     link = await open_link(nursery, stream, endpoint, codec=codec, bounds=_BOUNDS)
     async with AsyncExitStack() as failed:
         failed.push_async_callback(link.drop)
         created = await _session_created(link)
         failed.pop_all()
-    return Connected(link, created, trio.current_time() + lifetime_s(created))
+    return link, created
 
 
 async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
@@ -180,13 +193,13 @@ async def open_stream(endpoint: Endpoint) -> trio.abc.Stream:
     tcp = await open_tcp(endpoint)
     if endpoint.tls is None:
         return tcp
-    stream: TlsStream | trio.SSLStream[trio.SocketStream]
+    stream: TlsStream | trio.SSLStream[HeardStream]
     if endpoint.fast_path:
         stream = TlsStream(tcp, endpoint.tls, server_hostname=endpoint.host)
     else:
         stream = trio.SSLStream(
             # Endpoints do not end TLS, and WebSocket frames show what is truncated.
-            tcp,
+            HeardStream(tcp),
             endpoint.tls,
             server_hostname=endpoint.host,
             https_compatible=True,

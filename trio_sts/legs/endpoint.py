@@ -16,6 +16,8 @@ _SAFETY_ID_CHARS = 32
 _IN_BRACKETS = re.compile(r"<([^<>]*)>")
 _NO_DIGITS = re.compile(r"[^0-9]+")
 _PORTS = {"ws": 80, "wss": 443}
+# So many that hang fit into a budget.
+_ATTEMPTS = 3
 
 
 def _without_query(url: str) -> str:
@@ -39,7 +41,7 @@ class Endpoint:
         headers: What the handshake carries beside its own headers.
         dialect: What the endpoint is spoken to in.
         fast_path: Whether text takes the fast path.
-        connect_timeout_s: For one attempt, up to ``session.created``.
+        connect_timeout_s: For one attempt; see `attempt_s`.
         connect_budget_s: For all attempts and the set-up of the session.
         tls: How a ``wss`` endpoint proves itself: by default to the system's
             certificates, or those that ``SSL_CERT_FILE`` names.
@@ -54,6 +56,14 @@ class Endpoint:
     tls: ssl.SSLContext | None = field(
         default=Factory(_proof, takes_self=True), eq=False, repr=False
     )
+
+    @property
+    def attempt_s(self) -> float:
+        """What one attempt may take, from the dial to ``session.updated``.
+
+        A peer that answers nothing costs a third of the budget, and not the call.
+        """
+        return min(self.connect_timeout_s, self.connect_budget_s / _ATTEMPTS)
 
     @property
     def host(self) -> str:

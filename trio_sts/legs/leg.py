@@ -57,13 +57,16 @@ class Liveness:
     """When a peer that sends no close frame counts as gone.
 
     Attributes:
-        ping_every_s: How long after a pong the next ping is sent.
-        silent_s: A peer that leaves a ping unanswered, or a message of ours unread, for
-            so long is dropped.
+        ping_every_s: How often it is pinged.
+        silent_s: One of which no byte came for so long is gone, whatever it was asked.
+        unread_s: One that leaves a message of ours unread for so long is, too; None leaves
+            that to the leg.
     """
 
-    ping_every_s: float
-    silent_s: float
+    ping_every_s: float = 5.0
+    # Half a second less than the 10 s within which it has to be known.
+    silent_s: float = 9.5
+    unread_s: float | None = None
 
 
 @frozen
@@ -77,7 +80,7 @@ class Bounds:
         queue_messages: Messages that were passed on to trio-websocket and wait for the
             leg, which itself waits for nothing.
         receive_bytes: How much trio-websocket reads at once.
-        liveness: None leaves it to the leg to find out.
+        liveness: When the peer counts as gone.
     """
 
     max_message_bytes: int
@@ -85,7 +88,7 @@ class Bounds:
     max_controls: int
     queue_messages: int = 8
     receive_bytes: int = 4096
-    liveness: Liveness | None = None
+    liveness: Liveness = Liveness()
 
 
 class CallerSide(Protocol):
@@ -106,6 +109,7 @@ class CallerSide(Protocol):
         """Read until the leg ends; ``handle`` gets each message, or its fault.
 
         Raises:
+            LegSilent: The peer has vanished.
             LegClosed: The peer closed, or the connection broke.
             PeerFault: The peer broke a rule of the leg.
         """
@@ -150,6 +154,13 @@ class ModelSide(Protocol):
 
     def post(self, *events: ClientEvent) -> None:
         """Send soon, in order; never waits."""
+        ...
+
+    def unsent_audio(self) -> bytes:
+        """Caller audio that was posted and that the endpoint cannot have got, in order.
+
+        It is in the session's format; asked when the leg is lost.
+        """
         ...
 
     async def aclose(self, code: int, reason: str = "") -> None:

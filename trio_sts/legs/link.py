@@ -18,7 +18,7 @@ from attrs import define, field
 from trio_websocket import ConnectionClosed, ConnectionRejected, WebSocketConnection
 from wsproto.utilities import ProtocolError
 
-from trio_sts.errors import LegClosed
+from trio_sts.errors import LegClosed, LegSilent
 
 from .close_notice import BROKEN, OVERRUN, TOO_BIG, discard
 from .fastpath.demux import OnTexts
@@ -31,6 +31,8 @@ _M = TypeVar("_M")
 
 # A cancelled task closes its socket without waiting; this bounds it all the same.
 _DROP_S = 1.0
+# A timer that rings so late: the process was held up, and nothing was read meanwhile.
+_HELD_UP_S = 1.0
 _GONE = (
     ConnectionClosed,
     ProtocolError,
@@ -56,6 +58,9 @@ class Link(Generic[_M]):
     _ended: trio.Event = field(factory=trio.Event, init=False)
     # `send` was cancelled half-way: nothing may follow it, not even a close frame.
     _is_torn: bool = field(default=False, init=False)
+    _is_silent: bool = field(default=False, init=False)
+    # The last one that the socket took without waiting, perhaps not whole.
+    _offered: _M | None = field(default=None, init=False)
 
     @property
     def target(self) -> str:
@@ -65,6 +70,8 @@ class Link(Generic[_M]):
     @property
     def why(self) -> LegClosed:
         """How the WebSocket ended."""
+        if self._is_silent:
+            return LegSilent()
         closed = self._ws.closed
         if closed is None:
             return LegClosed(1006)
@@ -96,8 +103,21 @@ class Link(Generic[_M]):
 
     def post(self, message: _M) -> None:
         """Send at once if nothing is before it and the socket takes it, or queue it."""
-        if not (self.outbox.idle and self._transport.offer(*self._encode(message))):
+        if self.outbox.idle and self._transport.offer(*self._encode(message)):
+            self._offered = message
+        else:
             self.outbox.post(message)
+
+    def unsent(self) -> list[_M]:
+        """What was posted and has not been given to the socket whole, in order.
+
+        Once the link is over, what was posted since is in it as well: all of it that the
+        outbox has room for.
+        """
+        unsent = self.outbox.unsent()
+        if self._offered is not None and self._transport.owes:
+            unsent.insert(0, self._offered)
+        return unsent
 
     async def send(self, message: _M) -> None:
         """Send one message past the outbox; before anything is posted.
@@ -166,26 +186,39 @@ class Link(Generic[_M]):
     async def watch_peer(self, liveness: Liveness) -> None:
         """Close the socket of a peer that is gone without a close; ends with the link."""
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._ping, liveness)
-            await self.outbox.stuck(liveness.silent_s)
-            if not self.outbox.closed:
-                await trio.aclose_forcefully(self._transport.stream)
+            nursery.start_soon(self._ping, liveness.ping_every_s)
+            nursery.start_soon(self._see_silence, liveness.silent_s)
+            if liveness.unread_s is not None:
+                await self.outbox.stuck(liveness.unread_s)
+                if not self.outbox.closed:
+                    await trio.aclose_forcefully(self._transport.stream)
 
     def end(self) -> None:
         """The socket is closed: the last step of the task that keeps the link."""
         self.outbox.close()
         self._ended.set()
 
-    async def _ping(self, liveness: Liveness) -> None:
+    async def _ping(self, every_s: float) -> None:
         try:
             while True:
-                await trio.sleep(liveness.ping_every_s)
-                with trio.move_on_after(liveness.silent_s) as patience:
-                    await self._ws.ping()
-                if patience.cancelled_caught:
-                    await trio.aclose_forcefully(self._transport.stream)
-        except (ConnectionClosed, ProtocolError):
+                await trio.sleep(every_s)
+                await self._transport.ping()
+        except _GONE:
             pass
+
+    async def _see_silence(self, silent_s: float) -> None:
+        since = trio.current_time()
+        while True:
+            due = max(since, self._transport.heard_at) + silent_s
+            await trio.sleep_until(due)
+            now = trio.current_time()
+            if now > due + _HELD_UP_S:
+                since = now
+            elif self._transport.heard_at + silent_s <= now:
+                break
+        if self._ws.closed is None:
+            self._is_silent = True
+            await trio.aclose_forcefully(self._transport.stream)
 
     async def _close(self, code: int, reason: str) -> None:
         try:
@@ -271,8 +304,7 @@ async def _keep(
                 ws = await shake_hands(cast("Any", readers), transport.stream)
                 link = Link(outbox, codec.encode, ws, transport, scope, readers.ended)
                 nursery.start_soon(transport.drain)
-                if bounds.liveness is not None:
-                    nursery.start_soon(link.watch_peer, bounds.liveness)
+                nursery.start_soon(link.watch_peer, bounds.liveness)
                 task_status.started(link)
                 await link.keep()
     except* ConnectionRejected as group:

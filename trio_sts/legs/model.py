@@ -1,6 +1,6 @@
 """The model leg: a WebSocket to a Realtime endpoint, in typed events."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import NoReturn
@@ -17,7 +17,7 @@ from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import AppendAudio, ClientEvent
 from trio_sts.wire.realtime.session import Dialect
 
-from .dial import Connected, dial
+from .dial import Connected, back_off, dial
 from .endpoint import Endpoint
 from .leg import Codec, ModelSide
 from .link import Link
@@ -57,6 +57,7 @@ class ModelLeg(ModelSide):
     _nursery: trio.Nursery
     _codec: _Codec
     _connected: Connected
+    _pauses: Iterator[float]
     _read_out: trio.Event = field(factory=trio.Event, init=False)
     _is_closed: bool = field(default=False, init=False)
 
@@ -79,8 +80,8 @@ class ModelLeg(ModelSide):
         """Read until the leg ends; ``handle`` gets each event, or its fault.
 
         Raises:
-            LegClosed: The endpoint closed, or the connection broke, or it was silent
-                for a minute.
+            LegClosed: The endpoint closed, or the connection broke.
+            LegSilent: It answered nothing for 10 s.
         """
         try:
             await self._link.run(
@@ -122,6 +123,21 @@ class ModelLeg(ModelSide):
         with trio.move_on_after(_CLOSE_S):
             await self._link.aclose(code, reason)
 
+    @override
+    def unsent_audio(self) -> bytes:
+        """Caller audio that was posted and that the endpoint cannot have got, in order.
+
+        It is in the session's format. For whoever has lost the leg: what waited, what the
+        socket refused or took only in part, and what was posted since, up to 10 s. What a
+        socket took whole and lost all the same, nobody knows of. After `aclose` there is
+        none.
+        """
+        return b"".join(
+            event.audio
+            for event in self._link.unsent()
+            if isinstance(event, AppendAudio)
+        )
+
     async def ask(self, event: ClientEvent) -> None:
         """Send one event now: for the set-up, before anything is posted.
 
@@ -138,16 +154,22 @@ class ModelLeg(ModelSide):
         """
         return decode_or_fault(await self._link.receive())
 
+    @property
+    def left_s(self) -> float:
+        """What the set-up may take, of the attempt that began with the dialling."""
+        return self._connected.left_s
+
     async def redial(self) -> None:
-        """Replace the connection by a new one, with a new session: for the set-up.
+        """Replace the connection by a new one, after a pause: for the set-up.
 
         Raises:
             ModelRefused: As `dial`.
             ModelUnreachable: As `dial`.
         """
         await self._link.drop()
+        await trio.sleep(next(self._pauses))
         self._connected = await dial(
-            self._nursery, self.endpoint, self._codec, self.deadline
+            self._nursery, self.endpoint, self._codec, self.deadline, self._pauses
         )
 
     def open_for(self, audio_format: AudioFormat) -> None:
@@ -179,8 +201,9 @@ async def open_model(endpoint: Endpoint) -> AsyncGenerator[ModelLeg, None]:
     alone: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
-            connected = await dial(nursery, endpoint, codec, deadline)
-            leg = ModelLeg(endpoint, deadline, nursery, codec, connected)
+            pauses = back_off()
+            connected = await dial(nursery, endpoint, codec, deadline, pauses)
+            leg = ModelLeg(endpoint, deadline, nursery, codec, connected, pauses)
             try:
                 yield leg
             finally:

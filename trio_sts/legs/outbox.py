@@ -29,7 +29,7 @@ class Outbox(Generic[_M]):
             which nothing is accepted, and the writer counts as stuck.
         dropped_ms: Audio dropped so far because too much of it waited.
         waiting_ms: Audio that waits.
-        closed: Nothing is accepted any more.
+        closed: Nothing is sent any more; what waits and is posted can be had back.
     """
 
     audio_ms: Callable[[_M], float]
@@ -43,6 +43,7 @@ class Outbox(Generic[_M]):
     )
     _controls: int = field(default=0, init=False)
     _busy_since: float | None = field(default=None, init=False)
+    _being_sent: _M | None = field(default=None, init=False)
     _writer: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
@@ -52,9 +53,9 @@ class Outbox(Generic[_M]):
     _over: trio.Event = field(factory=trio.Event, init=False)
 
     def post(self, *messages: _M) -> None:
-        """Queue messages in order; ignored once closed or overflowed."""
+        """Queue messages in order; ignored once overflowed."""
         for message in messages:
-            if self._over.is_set():
+            if self._over.is_set() and not self.closed:
                 return
             audio_ms = self.audio_ms(message)
             if not audio_ms and self._controls >= self.max_controls:
@@ -76,6 +77,11 @@ class Outbox(Generic[_M]):
         busy = self._waiting or self._busy_since is not None
         return not (busy or self._over.is_set())
 
+    def unsent(self) -> list[_M]:
+        """What the writer was sending when it gave up, and what waits behind it."""
+        waiting = [message for _, message in self._waiting]
+        return waiting if self._being_sent is None else [self._being_sent, *waiting]
+
     async def take(self) -> _M:
         """The next message; waits for one, and is a checkpoint only then.
 
@@ -83,7 +89,7 @@ class Outbox(Generic[_M]):
             trio.ClosedResourceError: The outbox is closed.
         """
         await trio.lowlevel.checkpoint_if_cancelled()
-        self._busy_since = None
+        self._busy_since = self._being_sent = None
         while not self._waiting and not self.closed:
             self._idle.unpark_all()
             await self._writer.park()
@@ -95,6 +101,7 @@ class Outbox(Generic[_M]):
         else:
             self._controls -= 1
         self._busy_since = trio.current_time()
+        self._being_sent = message
         return message
 
     async def drained(self) -> None:
@@ -119,11 +126,8 @@ class Outbox(Generic[_M]):
                 await self._over.wait()
 
     def close(self) -> None:
-        """Forget what waits, accept nothing more and wake everyone up."""
+        """Send nothing more and wake everyone up."""
         self.closed = True
-        self.clear_audio()
-        self._waiting.clear()
-        self._controls = 0
         self._over.set()
         self._writer.unpark()
         self._idle.unpark_all()

@@ -23,7 +23,7 @@ from trio_sts.wire.realtime.session import (
     ga_session,
 )
 
-from .dial import back_off, hung_up, said_no
+from .dial import TOO_SLOW, hung_up, said_no
 from .endpoint import Endpoint
 from .model import ModelLeg
 from .optional_fields import RefusedFields, refused_field
@@ -40,8 +40,8 @@ async def set_up(
 ) -> SessionInfo:
     """Configure a fresh session; afterwards the leg may be run, posted to and written.
 
-    A connection that is lost meanwhile is dialled again. All of it has the leg's
-    connect budget, which began with the dialling. What is the call's own and is refused,
+    A connection that is lost meanwhile, or whose attempt takes too long, is dialled
+    again. All of it has the leg's connect budget, which began with the dialling. What is the call's own and is refused,
     or may be why an endpoint closes the connection, gives way to the container's.
 
     Args:
@@ -59,13 +59,15 @@ async def set_up(
         ModelUnreachable: There is no session within the budget.
     """
     failure: ModelError = ModelUnreachable("the model's endpoint set up no session")
-    pauses = back_off()
     asked = _Asked(config, leg.endpoint, fields)
     times_closed = 0
     with trio.move_on_at(leg.deadline):
         while True:
             try:
-                info = await _negotiate(leg, asked)
+                with trio.fail_after(leg.left_s):
+                    info = await _negotiate(leg, asked)
+            except trio.TooSlowError:
+                failure = ModelUnreachable(TOO_SLOW)
             except LegClosed as exc:
                 failure = hung_up(exc)
                 times_closed += 1
@@ -80,7 +82,6 @@ async def set_up(
                 leg.open_for(config.audio_format)
                 return info
             _log.warning("session not set up", why=str(failure))
-            await trio.sleep(next(pauses))
             await leg.redial()
     raise failure
 

@@ -17,6 +17,7 @@ from .fastpath.demux import OnTexts
 from .fastpath.frames import Message
 from .fastpath.tap import FrameTap
 from .http_head import ReplayStream
+from .plain_stream import PlainStream
 
 OnBinary = Callable[[bytes], None]
 
@@ -40,6 +41,25 @@ class Transport(Protocol):
 
     stream: trio.abc.Stream
     offer: Offer
+
+    @property
+    def heard_at(self) -> float:
+        """When the last byte of the peer arrived, on Trio's clock."""
+        ...
+
+    @property
+    def owes(self) -> bool:
+        """Whether a part of what was offered last has not been sent."""
+        ...
+
+    async def ping(self) -> None:
+        """Send an empty ping, once the socket takes it; any byte answers it.
+
+        Raises:
+            trio.ClosedResourceError, trio.BrokenResourceError: The connection is gone,
+                or going.
+        """
+        ...
 
     async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
         """Send, and wait until the socket took it.
@@ -81,8 +101,18 @@ def _refuse(*_: Message) -> bool:
 class PlainTransport(Transport):
     """trio-websocket's message API, which cannot send without waiting."""
 
-    stream: trio.abc.Stream
+    stream: PlainStream
     offer: Offer = field(default=_refuse, init=False)
+    owes: bool = field(default=False, init=False)
+
+    @property
+    @override
+    def heard_at(self) -> float:
+        return self.stream.heard_at
+
+    @override
+    async def ping(self) -> None:
+        await self.stream.ping()
 
     @override
     async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
@@ -120,6 +150,20 @@ class TappedTransport(Transport):
         self.stream = self._tap
         self.offer = self._tap.offer
 
+    @property
+    @override
+    def heard_at(self) -> float:
+        return self._tap.heard_at
+
+    @property
+    @override
+    def owes(self) -> bool:
+        return self._tap.owes
+
+    @override
+    async def ping(self) -> None:
+        await self._tap.ping()
+
     @override
     async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
         await self._tap.send(*messages)
@@ -148,7 +192,7 @@ def server_transport(
 ) -> Transport:
     """The transport of a leg that accepts; ``stream`` begins with the handshake."""
     if not fast:
-        return PlainTransport(stream)
+        return PlainTransport(PlainStream.over(stream, server=True))
     already_read = b""
     if isinstance(stream, ReplayStream):
         stream, already_read = stream.hand_over()
@@ -166,7 +210,7 @@ def client_transport(
 ) -> Transport:
     """The transport of a leg that dials; ``stream`` is connected, TLS and all."""
     if not fast:
-        return PlainTransport(stream)
+        return PlainTransport(PlainStream.over(stream, server=False))
     tap = FrameTap.over(stream, server=False, max_message_bytes=max_message_bytes)
     return TappedTransport(tap)
 

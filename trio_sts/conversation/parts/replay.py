@@ -66,6 +66,12 @@ class Replay:
         self.turn = ""
         self._committed.clear()
 
+    def refused(self, pcm: bytes) -> None:
+        """The session cannot have got the last of what was sent, be it speech or not."""
+        more = len(pcm) - len(self._older) - len(self._newest)
+        if more > 0:
+            self._older[:0] = pcm[: more - more % 2]
+
     def take(self) -> bytes:
         """All of it, oldest first, 10 s at most; nothing is kept of it."""
         audio = self._committed + self._older + self._newest

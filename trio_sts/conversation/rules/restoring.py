@@ -4,6 +4,7 @@ All ids of the old session are forgotten: the new one may use the same. What the
 said and the old one has neither transcribed nor answered is sent again as audio.
 """
 
+from trio_sts.audio.formats import decoder
 from trio_sts.conversation.inputs import ModelLost, ModelReady
 from trio_sts.conversation.parts import greeting
 from trio_sts.conversation.parts.renewal import Stage
@@ -34,8 +35,10 @@ def use_spare(state: State, now: float) -> None:
     _begin_session(state, now)
 
 
-def model_lost(state: State, _: ModelLost, now: float) -> None:
+def model_lost(state: State, event: ModelLost, now: float) -> None:
     """The model leg is gone."""
+    if event.unsent:
+        state.replay.refused(decoder(state.rules.audio_format).decode(event.unsent))
     drop_session(state, now)
 
 

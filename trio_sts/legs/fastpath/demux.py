@@ -162,6 +162,12 @@ class Demux:
             self._held, self._at = b"", 0
         return passed
 
+    def drop(self) -> bytes:
+        """All that is held and is not passed on any more."""
+        held = bytes(memoryview(self._held)[self._at :])
+        self._held, self._at = b"", 0
+        return held
+
     def rest(self) -> bytes:
         """All that is held, when nothing more will arrive."""
         self._passes_all = True
@@ -221,9 +227,13 @@ class Demux:
                     break
                 header, payload = self._frame
                 begin, end = self._at + header, self._at + header + payload
-                text = self._text(begin, end)
                 self._enough = 1
                 taken += 1
+                if self._held[self._at] == PONG:
+                    # Pings are the tap's own, and any byte answers them.
+                    self._at = start = end
+                    continue
+                text = self._text(begin, end)
                 if text is None:
                     self._passes_all = True
                 else:
@@ -242,12 +252,14 @@ class Demux:
         first = self._held[self._at]
         if frame == ODD:
             self._passes_all = True
-        elif (
-            first == TEXT
-            and self.on_texts is not None
-            and not self.undelivered
-            and not self._fragmented
-            and payload <= self.max_payload_bytes
+        elif self.on_texts is not None and (
+            first == PONG
+            or (
+                first == TEXT
+                and not self.undelivered
+                and not self._fragmented
+                and payload <= self.max_payload_bytes
+            )
         ):
             self._frame = frame
             self._enough = header + payload

@@ -36,14 +36,14 @@ _FIRSTS: Final = _CONTROLS | {
     *(TEXT_BEGINS, BINARY_BEGINS, TEXT, BINARY),
 }
 _SHORTEST_HEADER: Final = 2
-_MASKED: Final = 0x80
+MASKED: Final = 0x80
 _TWO_MORE: Final = 126
 _EIGHT_MORE: Final = 127
 _NO_SIZE: Final = 1 << 63
 
 # A text frame whose size stands in two bytes more, and the sizes that do.
 TEXT_TWO_MORE: Final = bytes((TEXT, _TWO_MORE))
-MASKED_TEXT_TWO_MORE: Final = bytes((TEXT, _MASKED | _TWO_MORE))
+MASKED_TEXT_TWO_MORE: Final = bytes((TEXT, MASKED | _TWO_MORE))
 TWO_MORE_HEADER: Final = 4
 MIN_TWO_MORE: Final = 126
 MAX_TWO_MORE: Final = 0xFFFF
@@ -102,11 +102,11 @@ def measure(
     if arrived < _SHORTEST_HEADER:
         return None
     first, size = data[at], data[at + 1]
-    if (size >= _MASKED) is not masked or first not in _FIRSTS:
+    if (size >= MASKED) is not masked or first not in _FIRSTS:
         return ODD
     header = _SHORTEST_HEADER
     if masked:
-        size -= _MASKED
+        size -= MASKED
         header += MASK_BYTES
     if size >= _TWO_MORE:
         if first in _CONTROLS:
@@ -119,6 +119,21 @@ def measure(
         if not least <= size < _NO_SIZE:
             return ODD
     return (header, size) if arrived >= header else None
+
+
+def ping_frame(mask: bytes = b"") -> bytes:
+    """Write an empty ping; ``mask`` as in `message_frame`."""
+    return bytes((PING, MASKED if mask else 0)) + mask
+
+
+def says_goodbye(frames: bytes, *, masked: bool) -> bool:
+    """Whether a close frame is among whole frames; anything else has none."""
+    at = 0
+    while frame := measure(frames, at, masked=masked):
+        if frame == ODD or frames[at] == CLOSE:
+            return frame != ODD
+        at += sum(frame)
+    return False
 
 
 def message_frame(message: Message, mask: bytes = b"") -> bytes:
@@ -138,7 +153,7 @@ def message_frame(message: Message, mask: bytes = b"") -> bytes:
         begins = MASKED_TEXT_TWO_MORE if mask else TEXT_TWO_MORE
         header = begins + size.to_bytes(2)
     else:
-        bit = _MASKED if mask else 0
+        bit = MASKED if mask else 0
         if size < MIN_TWO_MORE:
             header = bytes((first, bit | size))
         elif size <= MAX_TWO_MORE:

@@ -29,8 +29,9 @@ import trio
 from attrs import define, field
 from typing_extensions import override
 
+from .answer_to_close import AnswerToClose
 from .demux import Demux, OnTexts
-from .frames import CLOSE, ODD, Masks, Message, measure, message_frame
+from .frames import Masks, Message, message_frame, ping_frame, says_goodbye
 from .tls import TlsStream
 from .wires import SocketWire, StreamWire, Wire
 from .writer import Writer
@@ -57,6 +58,8 @@ class FrameTap(trio.abc.HalfCloseableStream):
     _masks: Masks | None
     _writer: Writer = field(init=False)
     closing: bool = field(default=False, init=False)
+    # Once we have said goodbye and the peer has not: nothing more is passed on.
+    _goodbye: AnswerToClose | None = field(default=None, init=False)
     _answered: trio.Event = field(factory=trio.Event, init=False)
     _unread: bytes = field(default=b"", init=False)
     _ended: bool = field(default=False, init=False)
@@ -93,6 +96,16 @@ class FrameTap(trio.abc.HalfCloseableStream):
             demux.feed(already_read)
         return cls(_wire_to(stream), demux, None if server else Masks())
 
+    @property
+    def heard_at(self) -> float:
+        """When the last byte of the peer arrived, on Trio's clock."""
+        return self._wire.heard_at
+
+    @property
+    def owes(self) -> bool:
+        """Whether a part of what was offered last has not been sent."""
+        return self._writer.owes
+
     def offer(self, *messages: Message) -> bool:
         """Send messages in one write, now or not at all; never waits or raises.
 
@@ -121,6 +134,19 @@ class FrameTap(trio.abc.HalfCloseableStream):
         if self.closing:
             raise trio.ClosedResourceError("this connection is being closed")
         await self._writer.send(self._framed(*messages))
+
+    async def ping(self) -> None:
+        """Send an empty ping behind what is being sent; its pong is not passed on.
+
+        Raises:
+            trio.ClosedResourceError: The connection was or is being closed.
+            trio.BrokenResourceError: It is gone.
+        """
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.closing:
+            raise trio.ClosedResourceError("this connection is being closed")
+        masks = self._masks
+        await self._writer.send(ping_frame(b"" if masks is None else masks.draw()))
 
     async def drain(self) -> None:
         """Write the rest of what was offered, as the peer reads.
@@ -195,10 +221,15 @@ class FrameTap(trio.abc.HalfCloseableStream):
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """For trio-websocket: it sends whole frames, or the handshake."""
+        """For trio-websocket: it sends whole frames, or the handshake.
+
+        After our close frame the peer's ends what is received, and all else is dropped.
+        """
         raw = bytes(data)
-        if self._answered.is_set() and self._demux.opened and self._closes(raw):
+        ours_masked = self._masks is not None
+        if self._answered.is_set() and says_goodbye(raw, masked=ours_masked):
             self._stop()
+            self._say_goodbye()
         await self._writer.send(raw)
         self._answered.set()
 
@@ -227,13 +258,13 @@ class FrameTap(trio.abc.HalfCloseableStream):
             return b"".join([message_frame(message) for message in messages])
         return b"".join([message_frame(each, masks.draw()) for each in messages])
 
-    def _closes(self, frames: bytes) -> bool:
-        at = 0
-        while frame := measure(frames, at, masked=not self._demux.server):
-            if frame == ODD or frames[at] == CLOSE:
-                return frame != ODD
-            at += sum(frame)
-        return False
+    def _say_goodbye(self) -> None:
+        if self._goodbye is not None or self._demux.close_seen:
+            return
+        self._goodbye = AnswerToClose(masked=self._demux.server)
+        # The peer may have said it first.
+        self._ended |= self._goodbye.arrives_in(self._unread + self._demux.drop())
+        self._unread = b""
 
     def _stop(self) -> None:
         self.closing = True
@@ -246,6 +277,9 @@ class FrameTap(trio.abc.HalfCloseableStream):
 
     def _arrived(self, data: bytes) -> bool:
         """Divide what arrived; whether there is nothing to do before more arrives."""
+        if self._goodbye is not None:
+            self._ended = not data or self._goodbye.arrives_in(data)
+            return not self._ended
         if not data:
             self._ended = True
             self._unread = self._demux.rest()

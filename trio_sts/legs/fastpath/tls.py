@@ -48,6 +48,14 @@ class TlsStream(trio.abc.Stream):
         self._unsent = bytearray()
         self._sealing = 0
         self._unread = b""
+        # The peer's last word was read, or what came cannot be opened any more.
+        self._over = False
+        self._fault: ssl.SSLError | None = None
+
+    @property
+    def heard_at(self) -> float:
+        """See `Wire`: also where a record is too short to be opened."""
+        return self._below.heard_at
 
     async def do_handshake(self) -> None:
         """Shake hands; nothing can be sent or received before.
@@ -76,20 +84,27 @@ class TlsStream(trio.abc.Stream):
         def unseal(sealed: bytes) -> bool:
             self._add(sealed)
             opened = self._open()
-            return take(opened) if opened or self._arrived.eof else True
+            if opened and not take(opened):
+                return False
+            # The end may have come with the last bytes, and nothing follows it.
+            if self._fault is not None:
+                raise trio.BrokenResourceError from self._fault
+            return take(b"") if self._over else True
 
         # What came with the last of the handshake is first.
-        early = self._arrived.pending or self._arrived.eof
+        early = self._arrived.pending or self._over or self._fault is not None
         if not early or take(await self.read()):
             await self._below.pump(unseal)
 
     async def read(self) -> bytes:
         """What arrived, at least a byte; empty at the end. Always a checkpoint."""
-        if self._arrived.pending or self._arrived.eof:
+        if self._arrived.pending or self._over or self._fault is not None:
             await trio.lowlevel.checkpoint()
         while True:
             opened = self._open()
-            if opened or self._arrived.eof:
+            if not opened and self._fault is not None:
+                raise trio.BrokenResourceError from self._fault
+            if opened or self._over:
                 return opened
             self._add(await self._below.read())
 
@@ -156,20 +171,23 @@ class TlsStream(trio.abc.Stream):
             self._arrived.write_eof()
 
     def _open(self) -> bytes:
-        """Everything that can be read of what arrived."""
+        """Everything that can be read of what arrived, up to the end or to a fault."""
         opened: list[bytes] = []
+        if self._over or self._fault is not None:
+            return b""
         try:
             while True:
                 part = self._tls.read(READ_BYTES)
                 if not part:
+                    self._over = True
                     break
                 opened.append(part)
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-            self._arrived.write_eof()
+            self._over = True
         except ssl.SSLError as exc:
-            raise trio.BrokenResourceError from exc
+            self._fault = exc
         # TLS has answers of its own, to a change of keys for one.
         if self._sealed.pending:
             self._flush_now()

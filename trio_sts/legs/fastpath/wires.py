@@ -27,6 +27,11 @@ class Wire(Protocol):
     `trio.ClosedResourceError` when it was closed on this side.
     """
 
+    @property
+    def heard_at(self) -> float:
+        """When the last byte arrived, on Trio's clock; at first, when it was made."""
+        ...
+
     async def pump(self, take: Take) -> None:
         """Give what arrives to ``take`` until that returns False; checkpoints in between.
 
@@ -67,9 +72,10 @@ class SocketWire:
     connection's.
     """
 
-    __slots__ = ("_socket", "_stream")
+    __slots__ = ("_socket", "_stream", "heard_at")
 
     def __init__(self, stream: trio.SocketStream) -> None:
+        self.heard_at = trio.current_time()
         self._stream = stream
         self._socket = stream.socket
 
@@ -91,6 +97,7 @@ class SocketWire:
                 return True
             except OSError as exc:
                 raise _translated(exc) from exc
+            self.heard_at = trio.current_time()
             if len(data) == READ_BYTES:
                 reactor.again(descriptor)
             return take(data)
@@ -103,11 +110,13 @@ class SocketWire:
             # First: a read that fails costs more than the waiting.
             await trio.lowlevel.wait_readable(self.descriptor())
             try:
-                return os.read(self._socket.fileno(), READ_BYTES)
+                data = os.read(self._socket.fileno(), READ_BYTES)
             except BlockingIOError:
                 continue
             except OSError as exc:
                 raise _translated(exc) from exc
+            self.heard_at = trio.current_time()
+            return data
 
     def write_now(self, data: bytes | memoryview) -> int:
         """See `Wire`."""
@@ -153,16 +162,20 @@ class StreamWire:
     ever sent behind one.
     """
 
-    __slots__ = ("_cut", "_stream")
+    __slots__ = ("_cut", "_stream", "heard_at")
 
     def __init__(self, stream: trio.abc.Stream) -> None:
+        self.heard_at = trio.current_time()
         self._stream = stream
         self._cut = False
 
     async def pump(self, take: Take) -> None:
         """See `Wire`."""
-        while take(bytes(await self._stream.receive_some(READ_BYTES))):
-            pass
+        while True:
+            data = bytes(await self._stream.receive_some(READ_BYTES))
+            self.heard_at = trio.current_time()
+            if not take(data):
+                return
 
     def write_now(self, data: bytes | memoryview) -> int:  # noqa: ARG002  a Wire's
         """See `Wire`. Nothing ever goes without waiting."""

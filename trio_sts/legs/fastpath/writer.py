@@ -16,11 +16,17 @@ class Writer:
 
     _wire: Wire
     _rest: bytes | memoryview = field(default=b"", init=False)
+    _rest_is_offered: bool = field(default=False, init=False)
     _broken: bool = field(default=False, init=False)
     _turn: trio.StrictFIFOLock = field(factory=trio.StrictFIFOLock, init=False)
     _left_over: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
+
+    @property
+    def owes(self) -> bool:
+        """Whether a part of what was offered last has not been written."""
+        return self._rest_is_offered and bool(self._rest)
 
     def offer(self, data: bytes) -> bool:
         """Begin a write, unless another is under way.
@@ -38,6 +44,7 @@ class Writer:
             return False
         if gone < len(data):
             self._rest = memoryview(data)[gone:]
+            self._rest_is_offered = True
             self._left_over.unpark()
         return True
 
@@ -52,6 +59,7 @@ class Writer:
             await self._finish()
             if data:
                 self._rest = data
+                self._rest_is_offered = False
                 self._went(self._wire.write_now(data))
                 await self._finish()
 
