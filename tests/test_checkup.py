@@ -190,6 +190,11 @@ async def test_the_last_line_says_whether_it_is_ready(tmp_path: Path) -> None:
     *faults, last = shown.splitlines()
     assert len(faults) == 2
     assert last == "not ready: it will not start"
+    # What `serve` takes another value for.
+    code, shown = await command(tmp_path, OPENAI_LANGUAGE="en-US")
+    assert code == 2
+    last = shown.splitlines()[-1]
+    assert last == "not ready: it starts, but with other values than these"
 
 
 async def test_machines_get_one_object_and_the_last_line_apart(

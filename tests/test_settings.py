@@ -60,6 +60,7 @@ def test_every_field_is_named_after_its_variable() -> None:
         ("OPENAI_TEMPERATURE", "0.0", 0.0),
         ("OPENAI_TEMPERATURE", "1.2", 1.2),
         ("OPENAI_MAX_TOKENS", "INF", "inf"),
+        ("OPENAI_MAX_TOKENS", "Infinity", "inf"),
         ("OPENAI_MAX_TOKENS", "4096", 4096),
         ("OPENAI_MAX_TOKENS", "1", 1),
         ("OPENAI_REASONING_EFFORT", "HIGH", "high"),
@@ -642,3 +643,18 @@ def test_any_environment_gives_settings_or_faults_and_never_the_key(
     for line in faults + lines:
         assert PLAIN_KEY[:10] not in line
         assert line.isprintable()
+
+
+def test_what_a_cluster_sets_beside_a_service_named_sts_is_not_ours() -> None:
+    links = {
+        "STS_SERVICE_HOST": "10.0.0.1",
+        "STS_SERVICE_PORT_WS": "6030",
+        "STS_PORT": "tcp://10.0.0.1:6030",
+        "STS_PORT_6030_TCP_ADDR": "10.0.0.1",
+        "STS_OPENAI_PORT": "tcp://10.0.0.2:6030",
+        "STS_NAME": "/core/sts",
+    }
+    _, warnings = load({"OPENAI_API_KEY": "key", **links}, None, strict=True)
+    assert warnings == ()
+    _, warnings = load({"OPENAI_API_KEY": "key", "STS_PORT": "6031"}, None, strict=True)
+    assert warnings == ("STS_PORT is unknown; did you mean PORT?",)

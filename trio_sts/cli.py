@@ -132,7 +132,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
     Python files are only read. Secrets are masked. The last line begins with "ready" or
     "not ready"; with --json it is on standard error, and the object's `verdict` too.
     Exit code 0 if ready, 1 if the service starts but something will not work as
-    expected, 2 if it will not start.
+    expected, 2 if a setting is faulty: it will not start, or only with another value.
     """
     import trio
 
@@ -144,7 +144,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
     try:
         settings, warnings = load(environ, _DOTENV, strict=True)
     except SettingsError as exc:
-        report = checkup.refusal(exc.faults)
+        report = checkup.refusal(exc.faults, starts=_starts(environ))
     else:
         secrets = (settings.api_key, settings.token)
         # What tools write while they are loaded is none of the report.
@@ -177,6 +177,17 @@ def healthcheck(timeout_s: float) -> None:
     """
     alive = is_healthy(os.environ, str(_DOTENV), timeout_s)
     sys.exit(0 if alive else 1)
+
+
+def _starts(environ: dict[str, str]) -> bool:
+    """Whether `serve` takes other values where `check` finds faults."""
+    from trio_sts.settings import load
+
+    try:
+        load(environ, _DOTENV, strict=False)
+    except SettingsError:
+        return False
+    return True
 
 
 def _today() -> date:

@@ -25,6 +25,8 @@ _HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
 _HOST_CHARS = 253  # RFC 1035, section 2.3.4, without the length bytes
 _LINE_CHARS = 200
 DAY_S = 86_400
+# What JavaScript and Python write for it.
+_ENDLESS = frozenset({"inf", "+inf", "infinity"})
 
 _SWITCH = {
     **dict.fromkeys(("on", "true", "1", "yes"), True),
@@ -108,7 +110,7 @@ def tokens(high: int) -> Kind:
     count = whole(1, high)
 
     def parse(text: str) -> int | str:
-        return "inf" if text.lower() == "inf" else count.parse(text)
+        return "inf" if text.lower() in _ENDLESS else count.parse(text)
 
     return Kind(f"{count.allowed}, or inf", parse)
 

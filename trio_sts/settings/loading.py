@@ -1,5 +1,6 @@
 """From the environment and ``.env`` to `Settings`, with every fault in one line each."""
 
+import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from os import PathLike
@@ -26,6 +27,12 @@ _BY_VARIABLE = {spec.variable: spec for spec in _SPECS.values()}
 
 # AVR Core's own variable: a compose file's shared .env contains it.
 _NOT_OURS = frozenset({"STS_URL"})
+# What Kubernetes and Docker's links set in every container beside a service named "sts".
+_OF_A_CLUSTER = re.compile(
+    r"(_SERVICE_HOST|_SERVICE_PORT(_\w+)?|_PORT_\d+_(TCP|UDP|SCTP)(_\w+)?"
+    r"|^STS_NAME|^STS_ENV_\w+)$"
+)
+_LINKED = ("tcp://", "udp://", "sctp://")
 
 
 @define
@@ -92,10 +99,16 @@ def _keys() -> tuple[Spec, ...]:
 def _strangers(given: Mapping[str, str]) -> Iterator[str]:
     """Name what looks like ours but is not, with the nearest name that is."""
     for name in sorted(given):
-        if name.startswith("STS_") and name not in {*_BY_VARIABLE, *_NOT_OURS}:
+        known = name in _BY_VARIABLE or name in _NOT_OURS
+        if name.startswith("STS_") and not known and not _is_link(name, given[name]):
             shown = one_line(name)
             near = get_close_matches(shown, _BY_VARIABLE, n=1, cutoff=0)
             yield f"{shown} is unknown; did you mean {near[0]}?"
+
+
+def _is_link(name: str, value: str) -> bool:
+    is_port = name.endswith("_PORT") and value.startswith(_LINKED)
+    return is_port or bool(_OF_A_CLUSTER.search(name))
 
 
 def _structure(given: Mapping[str, str]) -> tuple[Settings, list[_Misfit]]:
