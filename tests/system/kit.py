@@ -53,13 +53,18 @@ async def goes_on(core: FakeCore, session: ScriptedSession) -> None:
     await core.wait_audio(before + 100)
 
 
+class Crashed(AssertionError):
+    """The log tells of a crash."""
+
+
 @contextmanager
 def log() -> Generator[list[EventDict]]:
     """The log's lines; none of them may be about a crash."""
     with capture_logs(processors=[structlog.processors.format_exc_info]) as lines:
         yield lines
     crashes = [line for line in lines if "exception" in line]
-    assert not crashes, crashes
+    if crashes:
+        raise Crashed(crashes)
 
 
 @define(eq=False)

@@ -58,6 +58,25 @@ async def test_the_next_answer_is_heard_although_the_cut_one_never_ends(
         await desk.core.wait_audio(before + 500)
 
 
+async def test_what_still_comes_of_an_interrupted_answer_is_not_heard(
+    swift_clock: MockClock,
+) -> None:
+    async with at_desk() as desk:
+        session = desk.session
+        long = await session.begin()
+        item = await long.say(loud(3000), "A long story", finish=False)
+        await desk.core.wait_audio(1000)
+        await session.speech_started()
+        await desk.core.wait_for("interruption")
+        before = desk.core.audio_ms
+        # These were on their way.
+        await long.play(item, loud(1000))
+        await long.say(loud(1000), "And more of it.")
+        await long.done("cancelled", reason="turn_detected")
+        await trio.sleep(3)
+        assert desk.core.audio_ms == before
+
+
 async def test_a_quarantine_ends_although_response_done_never_comes(
     swift_clock: MockClock,
 ) -> None:
@@ -113,7 +132,8 @@ async def test_an_overflow_is_cut_at_what_was_heard(swift_clock: MockClock) -> N
         assert desk.core.audio_ms <= 3000 + 250 + 400
         cut = await session.expect("conversation.item.truncate")
         assert cut["item_id"] == item
-        assert cut["audio_end_ms"] <= desk.core.audio_ms
+        # All that was kept was heard, long after the overflow.
+        assert desk.core.audio_ms - 20 <= cut["audio_end_ms"] <= desk.core.audio_ms
         assert len(desk.logged("answer cut")) == 1
 
 

@@ -8,7 +8,7 @@ from trio.testing import MockClock
 
 from tests.peers.model import ScriptedResponse, ScriptedSession
 
-from .desk import answer, at_desk, loud, next_ask, takes
+from .desk import answer, at_desk, loud, next_ask, open_line, takes
 
 
 async def arguments(
@@ -131,3 +131,14 @@ async def test_only_what_is_heard_starts_the_ladder_anew(
         await desk.session.speech()
         await next_ask(desk.session, within_s=10)
         assert len(desk.model.sessions) == 1
+
+
+async def test_speech_that_the_vad_never_ends_is_no_excuse_if_nobody_is_heard(
+    swift_clock: MockClock,
+) -> None:
+    async with at_desk() as desk, open_line(desk.core):
+        await desk.greet()
+        # A click on the line, and no end of it.
+        await desk.session.speech_started()
+        with takes(7.5, 9):
+            await next_ask(desk.session, within_s=10)
