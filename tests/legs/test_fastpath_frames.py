@@ -169,18 +169,31 @@ def test_a_ping_is_passed_on_before_the_text_behind_it_is_taken() -> None:
     assert took == [b"a"]
 
 
-def test_a_flood_of_tiny_messages_is_taken_in_turns() -> None:
+def test_others_have_a_turn_after_64_tiny_messages() -> None:
     took: list[bytes] = []
     demux = _opened(took)
     demux.feed(frame(0x81, b"", masked=False) * 200)
 
-    turns = 0
+    turns: list[int] = []
+    while demux.holds:
+        before = len(took)
+        assert demux.divide() == b""
+        turns.append(len(took) - before)
+
+    assert turns == [64, 64, 64, 8]
+
+
+def test_audio_that_arrives_together_is_handed_over_together_64_at_once() -> None:
+    demux = _opened([])
+    calls: list[list[bytes]] = []
+    demux.on_texts = calls.append
+    audio = [b"%3d" % n + b"a" * 200 for n in range(200)]
+    demux.feed(b"".join(frame(0x81, each, masked=False) for each in audio))
+
     while demux.holds:
         assert demux.divide() == b""
-        turns += 1
 
-    assert len(took) == 200
-    assert turns == 4
+    assert calls == [audio[:64], audio[64:128], audio[128:192], audio[192:]]
 
 
 def test_what_a_callback_raises_costs_only_its_own_message() -> None:

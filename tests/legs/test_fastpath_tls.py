@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import trio
 import trustme
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 from trio_websocket import (
     ConnectionClosed,
     WebSocketConnection,
@@ -209,3 +209,13 @@ async def test_a_certificate_of_somebody_else_is_refused(
             await ours(dialled, context).do_handshake()
 
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
+
+
+async def test_who_reads_on_at_the_end_holds_up_nobody(
+    authority: trustme.CA,
+) -> None:
+    async with tls_pair(authority) as (near, far):
+        await far.aclose()
+        assert await near.receive_some() == b""
+        with assert_checkpoints():
+            assert await near.receive_some() == b""
