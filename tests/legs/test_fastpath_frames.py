@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_sts.legs.fastpath.demux import Demux, HandshakeHead
@@ -81,6 +81,10 @@ def test_no_mask_is_used_twice() -> None:
     assert len(set(drawn)) > 295
 
 
+# Within the blank line, at each place.
+@example(cuts=[len(REQUEST) - 1], server=True)
+@example(cuts=[len(REQUEST) - 2], server=True)
+@example(cuts=[len(REQUEST) - 3], server=True)
 @given(cuts=st.lists(st.integers(0, len(REQUEST) + 5)), server=st.booleans())
 def test_the_end_of_the_handshake_is_found_for_any_split(
     cuts: list[int],
