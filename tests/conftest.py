@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 import structlog
 
+pytest_plugins = ("tests.watchdog",)
+
 
 @pytest.fixture(autouse=True)
 def _log_is_set_up_for_one_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:

@@ -177,7 +177,10 @@ def test_the_oldest_announcements_are_forgotten() -> None:
         stage.tool_finished(f"c{n}")
     stage.mark()
     stage.function_call("c4096", response="r4096")
+    stage.function_call("c1", response="r1")
     assert runs(stage) == []
+    stage.function_call("c0", response="r0")
+    assert runs(stage) == [("c0", "look_up")]
 
 
 def test_a_response_that_does_not_end_before_64_others_is_given_up() -> None:

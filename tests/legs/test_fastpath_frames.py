@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from trio_sts.legs.fastpath.demux import Demux, HandshakeHead
@@ -81,6 +81,10 @@ def test_no_mask_is_used_twice() -> None:
     assert len(set(drawn)) > 295
 
 
+# Within the blank line, at each place.
+@example(cuts=[len(REQUEST) - 1], server=True)
+@example(cuts=[len(REQUEST) - 2], server=True)
+@example(cuts=[len(REQUEST) - 3], server=True)
 @given(cuts=st.lists(st.integers(0, len(REQUEST) + 5)), server=st.booleans())
 def test_the_end_of_the_handshake_is_found_for_any_split(
     cuts: list[int],
@@ -169,18 +173,31 @@ def test_a_ping_is_passed_on_before_the_text_behind_it_is_taken() -> None:
     assert took == [b"a"]
 
 
-def test_a_flood_of_tiny_messages_is_taken_in_turns() -> None:
+def test_others_have_a_turn_after_64_tiny_messages() -> None:
     took: list[bytes] = []
     demux = _opened(took)
     demux.feed(frame(0x81, b"", masked=False) * 200)
 
-    turns = 0
+    turns: list[int] = []
+    while demux.holds:
+        before = len(took)
+        assert demux.divide() == b""
+        turns.append(len(took) - before)
+
+    assert turns == [64, 64, 64, 8]
+
+
+def test_audio_that_arrives_together_is_handed_over_together_64_at_once() -> None:
+    demux = _opened([])
+    calls: list[list[bytes]] = []
+    demux.on_texts = calls.append
+    audio = [b"%3d" % n + b"a" * 200 for n in range(200)]
+    demux.feed(b"".join(frame(0x81, each, masked=False) for each in audio))
+
     while demux.holds:
         assert demux.divide() == b""
-        turns += 1
 
-    assert len(took) == 200
-    assert turns == 4
+    assert calls == [audio[:64], audio[64:128], audio[128:192], audio[192:]]
 
 
 def test_what_a_callback_raises_costs_only_its_own_message() -> None:

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 import trio
 import trustme
-from trio.testing import wait_all_tasks_blocked
+from trio.testing import assert_checkpoints, wait_all_tasks_blocked
 from trio_websocket import (
     ConnectionClosed,
     WebSocketConnection,
@@ -293,3 +293,13 @@ async def _answer_one(far: trio.abc.Stream) -> None:
 async def _unwrap(far: trio.SSLStream[Any]) -> None:
     with suppress(trio.BrokenResourceError):
         await far.unwrap()
+
+
+async def test_who_reads_on_at_the_end_holds_up_nobody(
+    authority: trustme.CA,
+) -> None:
+    async with tls_pair(authority) as (near, far):
+        await far.aclose()
+        assert await near.receive_some() == b""
+        with assert_checkpoints():
+            assert await near.receive_some() == b""

@@ -58,6 +58,17 @@ async def send(stream: trio.abc.HalfCloseableStream, chunks: Iterable[bytes]) ->
         pass
 
 
+async def test_nothing_that_a_request_says_shows_in_a_log_of_its_head() -> None:
+    got = await knock(EARLY)
+    assert got is not None
+    head, stream = got
+
+    shown = f"{head!r} {stream!r}"
+
+    for said in ("talk", "2000", "s%2Ft", "s/t", "twice", "sec-websocket", "call-1"):
+        assert said not in shown.lower()
+
+
 async def test_the_head_is_understood() -> None:
     knocked = await knock(UPGRADE)
     assert knocked is not None

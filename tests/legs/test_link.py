@@ -5,7 +5,9 @@ import pytest
 import trio
 import trio.testing
 import trio_websocket
+from attrs import define
 from trio.testing import MockClock
+from typing_extensions import override
 
 from tests.paths import an_endpoint
 from trio_sts.errors import LegClosed
@@ -129,3 +131,42 @@ async def test_a_handshake_that_is_given_up_leaves_no_task(
 
     assert patience.cancelled_caught
     assert trio.current_time() == pytest.approx(10)
+
+
+@define(eq=False)
+class ClosesLate(trio.abc.SendStream):
+    """A wire whose closing takes a minute, whoever cancels it."""
+
+    _wire: trio.abc.SendStream
+
+    @override
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._wire.send_all(data)
+
+    @override
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._wire.wait_send_all_might_not_block()
+
+    @override
+    async def aclose(self) -> None:
+        with trio.CancelScope(shield=True):
+            await trio.sleep(60)
+        await self._wire.aclose()
+
+
+async def test_a_socket_whose_closing_hangs_holds_up_a_hangup_for_1_s(
+    autojump_clock: MockClock,
+) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    late = trio.StapledStream(ClosesLate(ours.send_stream), ours.receive_stream)
+    async with trio.open_nursery() as nursery:
+
+        async def accept() -> None:
+            request = await trio_websocket.wrap_server_stream(nursery, theirs)
+            await request.accept()
+
+        nursery.start_soon(accept)
+        link = await dialled(nursery, late)
+        began = trio.current_time()
+        await link.drop()
+        assert trio.current_time() - began == pytest.approx(1)

@@ -4,8 +4,9 @@ A seeded sample of all changes is tried, each in a copy of the tree: the tree it
 never touched. A change is noticed if a test fails, or if the tests hang.
 """
 
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -44,12 +45,38 @@ def main(
     with TemporaryDirectory(prefix="mutants-") as folder:
         trials = Trials(root, Path(folder), workers, limit_s)
         try:
-            verdicts = trio.run(trials.carry_out, chosen)
+            verdicts = trio.run(_carried_out, trials, chosen)
         except* CannotJudge as group:
-            click.echo("\n".join(map(str, group.exceptions)))
+            click.echo("\n".join(_reasons(group)))
             sys.exit(2)
+    if verdicts is None:
+        sys.exit(128 + signal.SIGTERM)
     _tell(verdicts, possible)
     sys.exit(0 if score(verdicts) >= at_least else 1)
+
+
+async def _carried_out(trials: Trials, changes: list[Change]) -> list[Verdict] | None:
+    """The verdicts; none if SIGTERM came first. No run of tests outlives this one."""
+    verdicts: list[Verdict] | None = None
+    with trio.open_signal_receiver(signal.SIGTERM) as told:
+        async with trio.open_nursery() as nursery:
+
+            async def end_when_told() -> None:
+                await anext(told)
+                nursery.cancel_scope.cancel(reason="told to end")
+
+            nursery.start_soon(end_when_told)
+            verdicts = await trials.carry_out(changes)
+            nursery.cancel_scope.cancel(reason="all changes are tried")
+    return verdicts
+
+
+def _reasons(group: BaseExceptionGroup[CannotJudge]) -> Iterator[str]:
+    for each in group.exceptions:
+        if isinstance(each, BaseExceptionGroup):
+            yield from _reasons(each)
+        else:
+            yield str(each)
 
 
 def _choose(

@@ -131,6 +131,9 @@ def _kept(node: ast.AST) -> Iterable[ast.expr | ast.stmt]:
         case ast.ClassDef(decorator_list=decorators):
             # How a class is built, and not what it does.
             return decorators
+        case ast.Call(func=ast.Name(id="field"), keywords=keywords):
+            # Who makes an object gives no more than before.
+            return [each.value for each in keywords if each.arg == "init"]
         case (
             ast.If(test=ast.Name(id="TYPE_CHECKING"))
             | ast.Import()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @frozen(slots=False)
 class Box:
     size: int | None = field(default=3, repr=False)
+    seen: bool = field(default=3, init=False)
 
     def put(self, what: int | None = None) -> int | None:
         # A reason.
@@ -51,6 +52,7 @@ def test_types_and_what_only_checkers_see_are_left_alone() -> None:
     assert named("ReplaceBinaryOperator_BitOr_BitAnd") == []
     assert {place.text.split()[0] for place in named("NumberReplacer")} == {
         "size:",
+        "seen:",
         "if",
     }
     assert len(named("ReplaceFalseWithTrue")) == 1

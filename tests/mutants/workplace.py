@@ -15,6 +15,7 @@ import orjson
 import trio
 from attrs import field, frozen
 
+from .leftovers import kill_all_in
 from .rooms import tests
 
 _PYTEST = (
@@ -185,6 +186,7 @@ class Workplace:
                 # What it started and left behind goes too.
                 with suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
+                kill_all_in([self.root, self.temporary])
                 with trio.CancelScope(shield=True):
                     await process.wait()
         return Run(code, printed.read_text("utf-8", "replace"))

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, cast
 
-from attrs import field, frozen
+from attrs import frozen
 from jsonschema_rs import (
     FancyRegexOptions,
     ValidationError,
@@ -29,7 +29,7 @@ class ArgumentsCheck:
         remark: What of the schema is not checked, or None; the model is told all of it.
     """
 
-    _validator: Validator = field(repr=False)
+    _validator: Validator
     remark: str | None = None
 
     def violation(self, arguments: Mapping[str, Any]) -> str | None:
