@@ -137,15 +137,21 @@ def test_words_that_are_still_to_come_are_waited_for() -> None:
     assert stage.all(CreateMessage)[0].text == "And now?"
 
 
-def test_what_our_own_ear_hears_is_no_quiet_moment() -> None:
+@pytest.mark.parametrize(("shows_sign", "pause_s"), [(True, 0.7), (False, 2)])
+def test_what_our_own_ear_hears_is_no_quiet_moment(
+    shows_sign: bool, pause_s: float
+) -> None:
     stage = with_spare()
-    speak(stage, 1)
+    speak(stage, 0.8)
     stage.spare_ready()
+    if shows_sign:
+        # The model has heard nothing that is worth an answer.
+        stage.error("invalid_value")
+    assert not stage.all(UseSpare)
+    stage.advance(pause_s - 0.2)
     assert not stage.all(UseSpare)
     stage.mark()
-    # The model shows that it has heard nothing worth an answer.
-    stage.error("invalid_value")
-    stage.advance(1)
+    stage.advance(0.3)
     assert stage.all(UseSpare)
     # What it may not have taken for speech is heard by the next one.
     assert sum(len(each.audio) for each in stage.all(AppendAudio)) / 48 > 400
@@ -218,7 +224,7 @@ def test_a_response_that_never_ends_is_lost_with_its_session_and_goes_on() -> No
     stage.model_lost()
     assert stage.kinds()[0] == "UseSpare"
     assert not stage.all(Reconnect)
-    stage.advance(20)
+    stage.advance(15)
     assert stage.creates == 1
 
 

@@ -1,7 +1,7 @@
 import os
 import resource
 import stat
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_a_disk_that_is_full_ends_the_transcript_with_one_warning() -> None:
 
 
 @contextmanager
-def full_after_300_bytes() -> Iterator[None]:
+def full_after_300_bytes() -> Generator[None]:
     """Let files grow to 300 bytes: then a write takes a part, and the next one fails.
 
     It holds for every file of the process, the one that the tests' report goes to too.

@@ -15,6 +15,8 @@ from . import restoring
 
 # So long our ear has heard no speech: between two sentences there is less.
 _PAUSE_S = 0.7
+# After speech of which the model has shown no sign yet: its VAD may be late.
+_UNANSWERED_S = 2.0
 
 
 def model_ready(state: State, event: ModelReady, now: float) -> None:
@@ -74,7 +76,8 @@ def _pause_at(state: State) -> float:
     expected = sequencer.busy or sequencer.asked or state.keypad.busy
     if expected or state.caller_speech.active or state.mcp.owes:
         return NEVER
-    return state.ear.last_speech_at + _PAUSE_S
+    pause_s = _UNANSWERED_S if state.ear.unanswered_ms else _PAUSE_S
+    return state.ear.last_speech_at + pause_s
 
 
 def _quiet_at(state: State, now: float) -> float:
