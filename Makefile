@@ -46,7 +46,8 @@ demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key an
 # Without a key anywhere the built-in model answers.
 run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded model
 	@if [ -n "$$OPENAI_API_KEY$$OPENAI_API_KEY_FILE" ] || grep -qsE '^ *(export +)?OPENAI_API_KEY(_FILE)? *[=:] *[^ ]' .env; \
-	then exec $(BIN)/trio-sts serve; else exec $(BIN)/trio-sts serve --embedded; fi
+	then exec $(BIN)/trio-sts serve; \
+	else echo 'OPENAI_API_KEY is not set: the built-in model answers'; exec $(BIN)/trio-sts serve --embedded; fi
 
 test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
