@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance mutants sdks docs format clean
+.PHONY: help demo run test check bench bench-micro bench-quality conformance mutants sdks sdks-python sdks-node docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,7 +46,8 @@ demo: $(VENV)/run.stamp  ## hold a phone call with the embedded model, no key an
 # Without a key anywhere the built-in model answers.
 run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded model
 	@if [ -n "$$OPENAI_API_KEY$$OPENAI_API_KEY_FILE" ] || grep -qsE '^ *(export +)?OPENAI_API_KEY(_FILE)? *[=:] *[^ ]' .env; \
-	then exec $(BIN)/trio-sts serve; else exec $(BIN)/trio-sts serve --embedded; fi
+	then exec $(BIN)/trio-sts serve; \
+	else echo 'OPENAI_API_KEY is not set: the built-in model answers'; exec $(BIN)/trio-sts serve --embedded; fi
 
 test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
@@ -81,17 +82,25 @@ mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice 
 SDKS = .venv-sdks
 $(SDKS)/sdks.stamp: pyproject.toml
 	$(PYTHON) -m venv $(SDKS)
-	$(SDKS)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(SDKS)/bin/python -m pip install --quiet --group sdks
+	$(SDKS)/bin/python -m pip install --quiet --retries 2 --upgrade 'pip>=25.1'
+	$(SDKS)/bin/python -m pip install --quiet --retries 2 --no-compile --group sdks
 	@touch $@
 
 sdks/node_modules/.package-lock.json: sdks/package.json
-	cd sdks && npm install --silent --no-audit --no-fund --no-package-lock
+	cd sdks && npm install --loglevel error --no-audit --no-fund --no-package-lock \
+	  --fetch-retries 1 --fetch-retry-mintimeout 1000 --fetch-timeout 60000
 	@touch $@
 
+sdks-python:
+	@$(MAKE) --no-print-directory $(SDKS)/sdks.stamp \
+	|| echo 'LEFT OUT: the SDKs for Python cannot be installed here (is PyPI reached?)'
+
+sdks-node:
+	@$(MAKE) --no-print-directory sdks/node_modules/.package-lock.json \
+	|| echo 'LEFT OUT: the SDK for Node.js cannot be installed here (are npm and its registry?)'
+
 sdks: $(VENV)/test.stamp  ## let other people's SDKs hold a call with the embedded model
-	@$(MAKE) --no-print-directory $(SDKS)/sdks.stamp || echo 'the SDKs for Python cannot be installed here'
-	@$(MAKE) --no-print-directory sdks/node_modules/.package-lock.json || echo 'the SDK for Node.js cannot be installed here'
+	@$(MAKE) --no-print-directory -j 2 sdks-python sdks-node
 	$(BIN)/python -m tests.sdks --python $(SDKS)/bin/python
 
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.

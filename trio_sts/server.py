@@ -72,7 +72,8 @@ class Server:
         async with trio.open_nursery() as connections:
             connections.start_soon(trio.serve_listeners, self._connection, listeners)
             port: int = listeners[0].socket.getsockname()[1]
-            _log.info("ready", port=port, host=settings.host, model=settings.model)
+            model = "built in" if settings.embedded else settings.model
+            _log.info("ready", port=port, host=settings.host, model=model)
             task_status.started(port)
             await self._wait_and_drain(signals)
             connections.cancel_scope.cancel(reason="the service stops")

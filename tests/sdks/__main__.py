@@ -60,7 +60,7 @@ class _Run:
     async def call(self, program: Program, command: list[str] | None) -> None:
         if command is None:
             self.skipped += 1
-            click.echo(f"{program.name}: not to be had here, left out")
+            click.echo(f"{program.name}: LEFT OUT, it is not installed here")
             return
         lines = await self._lines(command)
         good = bool(lines) and all(holds for holds, _ in lines)

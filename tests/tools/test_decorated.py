@@ -486,3 +486,74 @@ def each(): yield 1
 )
 def test_a_docstring_is_read_in_each_style(text: str) -> None:
     assert read_docstring(text) == Docstring("Does it.", {"a": "One."})
+
+
+POSTPONED = """
+from __future__ import annotations
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import NewType, NotRequired, Required, TypedDict
+from uuid import UUID
+from trio_sts.tools import tool
+
+Sku = NewType("Sku", str)
+
+class Address(TypedDict):
+    street: str
+    code: NotRequired[str]
+
+class Contact(TypedDict, total=False):
+    phone: Required[str]
+    mail: str
+
+@tool
+def shown(
+    sku: Sku,
+    order: UUID,
+    price: Decimal,
+    names: Sequence[str],
+    size: tuple[int, str],
+    marks: tuple[float, ...],
+    to: Address | None = None,
+    by: Contact | None = None,
+) -> dict:
+    return {
+        "kinds": [type(x).__name__ for x in (sku, order, price, names, size, marks)],
+        "twice": str(price * 2),
+        "to": to,
+        "by": by,
+    }
+"""
+
+
+async def test_hints_that_python_reads_late_mean_the_same(tmp_path: Path) -> None:
+    folder = in_folder(tmp_path, {"tools/own.py": POSTPONED})
+    given: dict[str, Any] = {
+        "sku": "a",
+        "order": "12345678-1234-5678-1234-567812345678",
+        "price": 1.1,
+        "names": ["x"],
+        "size": [1, "m"],
+        "marks": [0.5],
+        "to": {"street": "Mill Lane"},
+        "by": {"phone": "2000"},
+    }
+    wrong: list[dict[str, Any]] = [
+        {"order": "none"},
+        {"size": [1]},
+        {"to": {"code": "1"}},
+        {"by": {"mail": "a@example.org"}},
+    ]
+    async with opened(folder) as registry:
+        assert registry.problems == ()
+        context = a_call()
+        told = await registry.run("shown", json.dumps(given), context)
+        for each in wrong:
+            refused = await registry.run("shown", json.dumps(given | each), context)
+            assert not refused.ok, each
+    assert json.loads(told.output) == {
+        "kinds": ["str", "UUID", "Decimal", "tuple", "tuple", "tuple"],
+        "twice": "2.2",
+        "to": {"street": "Mill Lane"},
+        "by": {"phone": "2000"},
+    }

@@ -3,7 +3,19 @@
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from datetime import time
-from typing import Any, Generic, Literal, ParamSpec, TypeVar, get_type_hints, overload
+from decimal import Decimal
+from functools import partial
+from typing import (
+    Any,
+    Generic,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    get_type_hints,
+    is_typeddict,
+    overload,
+)
+from uuid import UUID
 
 import cattrs.preconf.json
 import httpx
@@ -15,6 +27,7 @@ from trio_sts.errors import ToolError, ToolFault
 from .answers import Silent
 from .docstrings import read_docstring
 from .hints import Schema, closed_object, described, schema_of
+from .members import members_of
 from .returns import check_return
 from .threads import call_either_way
 from .tool import CallContext, Kind, Tool, make_tool
@@ -201,7 +214,27 @@ def _converter() -> cattrs.Converter:
     # It knows dates as well, as JSON has them.
     converter = cattrs.preconf.json.make_converter(use_alias=True)
     converter.register_structure_hook(time, lambda text, _: time.fromisoformat(text))
+    converter.register_structure_hook(UUID, lambda text, _: UUID(text))
+    # cattrs takes a key for required where its hint is postponed, as Python does.
+    converter.register_structure_hook_factory(
+        is_typeddict, partial(_structure_keys, converter)
+    )
+    # Of the number as it was written, and not of its binary neighbour.
+    converter.register_structure_hook(Decimal, lambda value, _: Decimal(str(value)))
     return converter
+
+
+def _structure_keys(
+    converter: cattrs.Converter, kind: Any
+) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+    hints = {member.name: member.hint for member in members_of(kind) or ()}
+
+    def structure(value: Mapping[str, Any], _: Any) -> dict[str, Any]:
+        return {
+            name: converter.structure(part, hints[name]) for name, part in value.items()
+        }
+
+    return structure
 
 
 def _structure(

@@ -4,7 +4,9 @@ import enum
 import types
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Annotated, Any, Literal, Union, cast, get_args, get_origin
+from decimal import Decimal
+from typing import Annotated, Any, Literal, NewType, Union, cast, get_args, get_origin
+from uuid import UUID
 
 from trio_sts.errors import ToolFault
 
@@ -26,8 +28,11 @@ _SIMPLE: Mapping[Any, Schema] = {
     date: {"type": "string", "format": "date"},
     datetime: {"type": "string", "format": "date-time"},
     time: {"type": "string", "format": "time"},
+    Decimal: {"type": "number"},
+    UUID: {"type": "string", "format": "uuid"},
+    tuple: {"type": "array"},
 }
-_LISTS = (list, Sequence)
+_LISTS = (list, Sequence, tuple)
 _SETS = (set, frozenset)
 _OBJECTS = (dict, Mapping)
 _SCALARS = (str, int, float, bool)
@@ -61,6 +66,10 @@ def schema_of(hint: Any, inside: tuple[type, ...] = ()) -> Schema:
 def _container(
     hint: Any, origin: Any, args: tuple[Any, ...], inside: tuple[type, ...]
 ) -> Schema:
+    if origin is tuple and Ellipsis not in args:
+        items = [schema_of(each, inside) for each in args]
+        size = {"minItems": len(items), "maxItems": len(items)}
+        return {"type": "array", **({"prefixItems": items} if items else {}), **size}
     if origin in _LISTS:
         return {"type": "array", "items": schema_of(args[0], inside)}
     if origin in _SETS:
@@ -79,8 +88,9 @@ def described(schema: Schema, words: str) -> Schema:
 def _unsupported(hint: Any) -> ToolFault:
     name = hint.__name__ if isinstance(hint, type) else str(hint)
     return ToolFault(
-        f"type {name} is not supported (str, int, float, bool, Literal, Enum, None in a "
-        "union, list, dict[str, ...] and attrs classes are)"
+        f"type {name} is not supported (str, int, float, bool, date, datetime, time, "
+        "Decimal, UUID, Literal, Enum, None in a union, list, set, tuple, dict[str, ...], "
+        "attrs classes, dataclasses and TypedDicts are)"
     )
 
 
@@ -105,6 +115,8 @@ def _union(members: tuple[Any, ...], hint: Any, inside: tuple[type, ...]) -> Sch
 
 
 def _class(hint: Any, inside: tuple[type, ...]) -> Schema:
+    if isinstance(hint, NewType):
+        return schema_of(hint.__supertype__, inside)
     if isinstance(hint, enum.EnumMeta):
         choices = cast("type[enum.Enum]", hint)
         return _enumerated([choice.value for choice in choices], hint)

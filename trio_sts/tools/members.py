@@ -41,7 +41,7 @@ def members_of(kind: Any) -> list[Member] | None:
         hints = get_type_hints(kind, include_extras=True)
         required: frozenset[str] = kind.__required_keys__
         return [
-            Member(name, name, _bare(hint), name in required)
+            Member(name, name, _bare(hint), _is_key(hint, name in required))
             for name, hint in hints.items()
         ]
     if not isinstance(kind, type):
@@ -67,6 +67,12 @@ def members_of(kind: Any) -> list[Member] | None:
             if each.init
         ]
     return None
+
+
+def _is_key(hint: Any, declared: bool) -> bool:
+    """Whether a key has to be there; Python itself misses what postponed hints say."""
+    origin = get_origin(hint)
+    return origin is Required or (declared and origin is not NotRequired)
 
 
 def _bare(hint: Any) -> Any:
