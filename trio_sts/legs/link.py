@@ -228,6 +228,9 @@ class Link(Generic[_M]):
                 if self.overrun:
                     # The library's reader reads once more before it ends.
                     await discard(self._transport.stream, self._reader_ended)
+                elif self.broken:
+                    # The reader is saying why, behind what is being sent.
+                    await self._reader_ended.wait()
         except _GONE:
             pass
         finally:
@@ -340,8 +343,10 @@ class _Readers:
         self._nursery.start_soon(self._read, reader)
 
     async def _read(self, reader: Callable[[], Awaitable[None]]) -> None:
-        await reader()
-        self.ended.set()
+        try:
+            await reader()
+        finally:
+            self.ended.set()
         if self._link is not None:
             self._link.cancel(reason="nothing is read any more")
 

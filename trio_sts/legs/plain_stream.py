@@ -74,6 +74,7 @@ class PlainStream(trio.abc.HalfCloseableStream):
     # A send was cancelled half-way: nothing may follow it.
     _cut: bool = field(default=False, init=False)
     _goodbye: AnswerToClose | None = field(default=None, init=False)
+    _said_goodbye: bool = field(default=False, init=False)
 
     @classmethod
     def over(cls, stream: trio.abc.Stream, *, server: bool) -> Self:
@@ -109,10 +110,12 @@ class PlainStream(trio.abc.HalfCloseableStream):
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send whole frames, or the handshake."""
         raw = bytes(data)
-        if not self.closing and says_goodbye(raw, masked=not self.server):
-            self.closing = True
-            self._goodbye = AnswerToClose(masked=self.server)
-        await self._send_whole(raw)
+        if self.closing or not says_goodbye(raw, masked=not self.server):
+            await self._send_whole(raw)
+            return
+        self.closing = True
+        self._goodbye = AnswerToClose(masked=self.server)
+        await self._send_whole(raw, is_last=True)
 
     @override
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
@@ -140,10 +143,13 @@ class PlainStream(trio.abc.HalfCloseableStream):
         self.closing = True
         await self._stream.aclose()
 
-    async def _send_whole(self, data: bytes) -> None:
+    async def _send_whole(self, data: bytes, *, is_last: bool = False) -> None:
         async with self._turn:
+            if self._said_goodbye:
+                raise trio.ClosedResourceError("nothing follows a close frame")
             if self._cut:
                 raise trio.BrokenResourceError("a send was cut short")
+            self._said_goodbye = is_last
             self._cut = True
             await self._stream.send_all(data)
             self._cut = False
