@@ -5,19 +5,19 @@ session that was told nothing of the call before it greets, and one that was not
 a tool's call calls the tool again.
 """
 
+import math
+import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 import numpy as np
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from tests.peers.model import Event, Gone, ScriptedResponse, ScriptedSession
 
 from . import speech
 
-TOOL_WORD: Final = 8
-BYE_WORD: Final = 11
 INAUDIBLE: Final = "(inaudible)"
 _FRAME_BYTES: Final = speech.MODEL_HZ * speech.FRAME_MS // 1000 * 2
 _DELTA_MS, _DELTA_BYTES = 250, 12_000
@@ -28,10 +28,26 @@ _ANSWER_AFTER_S: Final = 0.3
 END_MS: Final = 260
 # By frequency and length in ms.
 GREETING: Final = (speech.GREETING_HZ, 1500)
-ANSWER: Final = (speech.ANSWER_HZ, 2250)
 GOODBYE: Final = (speech.ANSWER_HZ, 1750)
 
 Reached = Callable[[str], Awaitable[None]]
+
+
+@frozen
+class Plan:
+    """How the model behaves.
+
+    Attributes:
+        tool_words: A turn with one of these makes it call the tool.
+        bye_word: A turn with this makes it say goodbye and hang up.
+        answer: An answer's frequency, and its length in ms.
+        lifetime_s: How long a session lives, as it says when it begins; None: for ever.
+    """
+
+    tool_words: frozenset[int] = frozenset({8})
+    bye_word: int = 11
+    answer: tuple[int, int] = (speech.ANSWER_HZ, 2250)
+    lifetime_s: float | None = None
 
 
 @define(eq=False)
@@ -54,11 +70,13 @@ class Agent:
 
     Attributes:
         reached: Told of each moment at which a fault may be due.
+        plan: What it does with which words, and how long a session lives.
         told: What each session knows, in the order of their beginning.
         faults: What a real endpoint would have refused.
     """
 
     reached: Reached
+    plan: Plan = field(factory=Plan)
     told: list[Told] = field(factory=list[Told])
     sessions: list[ScriptedSession] = field(factory=list[ScriptedSession])
     faults: list[str] = field(factory=list[str])
@@ -93,7 +111,9 @@ class _Mind:
         self.agent.told.append(self.told)
         self.agent.sessions.append(session)
         await self.agent.reached("before session.created")
-        await session.create()
+        lifetime_s = self.agent.plan.lifetime_s
+        created_s = trio.current_time()
+        await session.create(**_lifetime(lifetime_s))
         await session.expect("session.update", within_s=60)
         await self.agent.reached("before session.updated")
         await session.update()
@@ -101,8 +121,15 @@ class _Mind:
             async with trio.open_nursery() as self._tasks:
                 self._tasks.start_soon(self._obey)
                 self._tasks.start_soon(self._hear)
+                if lifetime_s is not None:
+                    self._tasks.start_soon(self._expire, created_s + lifetime_s)
         except* Gone:
             pass
+
+    async def _expire(self, deadline: float) -> None:
+        await trio.sleep_until(deadline)
+        await self.session.error("session_expired", "The session has expired.")
+        await self.session.close(1001)
 
     # What it is sent.
 
@@ -211,7 +238,7 @@ class _Mind:
             await self._answer(response, name, kinds)
         if not response.is_done:
             await response.done()
-            if BYE_WORD in self._last_words() and not self._speaking:
+            if self.agent.plan.bye_word in self._last_words() and not self._speaking:
                 await self.agent.reached("in a goodbye")
 
     def _last_words(self) -> frozenset[int]:
@@ -222,13 +249,17 @@ class _Mind:
     ) -> None:
         last = self._last_words()
         since = kinds[len(kinds) - kinds[::-1].index("user") :]
-        if TOOL_WORD in last and "call" not in since:
+        if last & self.agent.plan.tool_words and "call" not in since:
             self._called(await response.call("look_up", "{}"))
             return
         points = ("in mid-answer", "after its audio") if 0 in last else ("", "")
-        words = GOODBYE if BYE_WORD in last else ANSWER
+        words = GOODBYE if self.agent.plan.bye_word in last else self.agent.plan.answer
         await self._say(response, name, words, points)
-        if BYE_WORD in last and "call" not in since and not response.is_done:
+        if (
+            self.agent.plan.bye_word in last
+            and "call" not in since
+            and not response.is_done
+        ):
             self._called(await response.call("avr_hangup", "{}"))
 
     async def _say(
@@ -256,6 +287,13 @@ class _Mind:
         if not response.is_done:
             await response.finish(item_id, name)
             self.told.items.append(("agent", name))
+
+
+def _lifetime(lifetime_s: float | None) -> Event:
+    """What ``session.created`` says of it: the moment of its end, by the wall clock."""
+    if lifetime_s is None:
+        return {}
+    return {"expires_at": math.ceil(time.time() + lifetime_s)}  # noqa: TID251
 
 
 def is_agent(pitch_hz: float) -> bool:

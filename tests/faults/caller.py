@@ -114,6 +114,8 @@ class Caller:
     """One caller; who runs `talk` runs `keep_sending` beside it.
 
     Attributes:
+        dropped: Set once Asterisk has ended the call.
+        turns: The words of each turn.
         said: The words that were spoken to their ends, in order.
         waits: When the caller was waiting for the agent, from and to.
         unanswered: How many turns got no answer in time.
@@ -121,11 +123,11 @@ class Caller:
 
     core: FakeCore
     dropped: trio.Event
+    turns: Sequence[Sequence[int]] = TURNS
     ear: Ear = field(factory=Ear)
     said: list[int] = field(factory=list[int])
     waits: list[tuple[float, float]] = field(factory=list[tuple[float, float]])
     unanswered: int = 0
-    words_begun: int = 0
     _speech: deque[bytes] = field(factory=deque[bytes])
 
     async def keep_sending(self) -> None:
@@ -149,7 +151,7 @@ class Caller:
         await trio.sleep(_THINKS_S)
         await reached("in silence")
         await trio.sleep(_THINKS_S)
-        for number, words in enumerate(TURNS):
+        for number, words in enumerate(self.turns):
             if self._over():
                 return
             await self._say(words, reached if number == 0 else None)

@@ -3,8 +3,8 @@
 import random
 import ssl
 from collections import Counter
-from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -15,7 +15,6 @@ import psutil
 import trio
 from attrs import define, evolve, field, frozen
 from structlog.typing import EventDict
-from trio.testing import MockClock
 from websockets.exceptions import WebSocketException
 
 from tests.peers.core import FakeCore, calling
@@ -27,6 +26,7 @@ from trio_sts.phone.exchange import Exchange
 from . import lookups, speech
 from .agent import Agent
 from .caller import Caller
+from .jumps import Jumps
 from .proxy import Fault, FaultProxy, proxied
 
 # An upper bound for a call with everything that may be repeated in it.
@@ -34,7 +34,6 @@ _LONGEST_S: Final = 240.0
 # What a leg of a caller who has gone may stay open, and then some.
 _END_S: Final = 30.0
 _POLL_S: Final = 0.1
-_SET_UP_IDLE_S: Final = 0.05
 # Both closing handshakes, and a margin.
 _CLOSE_S: Final = 3.0
 # Of a word of 240 ms: a piece may go to each of two sessions, and an edge be lost.
@@ -136,30 +135,6 @@ class Outcome:
     ended_after_s: float | None = None
     sessions: int = 0
     fired: bool = False
-
-
-@define(eq=False)
-class Jumps:
-    """Lets a clock jump to the next deadline as soon as everybody waits.
-
-    Bytes cross the loopback within the call that sends them, so there is nothing to be
-    waited for. Set-ups have threads, which are: meanwhile the clock is patient.
-    """
-
-    clock: MockClock
-    _set_ups: int = 0
-
-    @contextmanager
-    def set_up(self) -> Generator[None]:
-        """A set-up is going on."""
-        self._set_ups += 1
-        self.clock.autojump_threshold = _SET_UP_IDLE_S
-        try:
-            yield
-        finally:
-            self._set_ups -= 1
-            if not self._set_ups:
-                self.clock.autojump_threshold = 0
 
 
 @frozen

@@ -19,7 +19,8 @@ from structlog.testing import capture_logs
 from trio.testing import MockClock
 
 from . import lookups
-from .cell import Cell, Jumps, Outcome, World, hold_call
+from .cell import Cell, Outcome, World, hold_call
+from .jumps import Jumps
 
 AT_ONCE: Final = 24
 _PROCESSORS: Final = (
