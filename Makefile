@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance mutants sdks sdks-python sdks-node docs format clean
+.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -71,6 +71,10 @@ format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 
 conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both paths, with a suite for the protocol
 	$(BIN)/python -m tests.conformance $(if $(REPORTS),--reports $(REPORTS))
+
+# QUICK=1 holds some of the calls; FAULTS takes more options: FAULTS='--random 20 --docs docs/reliability.md'.
+faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a call
+	$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(FAULTS)
 
 # SAMPLE=50 tries so many, SEED=2 others, ROOM=tools only those of trio_sts/tools.
 mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice (20 min, so not in CI)

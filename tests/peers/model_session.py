@@ -107,6 +107,14 @@ class ScriptedSession:
         await self._until(lambda: len(self.audio) >= size, "audio", within_s)
         return bytes(self.audio)
 
+    async def hears(self, size: int) -> None:
+        """Wait, however long, until ``size`` bytes of audio are there."""
+        await self._until(lambda: len(self.audio) >= size, "audio", math.inf)
+
+    async def received_more(self, than: int) -> None:
+        """Wait, however long, for an event beyond the first ``than``."""
+        await self._until(lambda: len(self.received) > than, "events", math.inf)
+
     async def _until(
         self, is_there: Callable[[], bool], what: str, within_s: float
     ) -> None:

@@ -67,9 +67,9 @@ def _container(
     hint: Any, origin: Any, args: tuple[Any, ...], inside: tuple[type, ...]
 ) -> Schema:
     if origin is tuple and Ellipsis not in args:
-        items = [schema_of(each, inside) for each in args]
-        size = {"minItems": len(items), "maxItems": len(items)}
-        return {"type": "array", **({"prefixItems": items} if items else {}), **size}
+        each = [schema_of(one, inside) for one in args]
+        size = {"minItems": len(each), "maxItems": len(each)}
+        return {"type": "array", **({"prefixItems": each} if each else {}), **size}
     if origin in _LISTS:
         return {"type": "array", "items": schema_of(args[0], inside)}
     if origin in _SETS:
