@@ -248,6 +248,21 @@ def test_a_late_delta_of_an_item_that_was_cut_is_dropped() -> None:
     assert stage.all(avr.AgentAudio) == []
 
 
+def test_audio_of_an_item_that_was_cut_is_dropped_until_64_others_came() -> None:
+    stage = Stage.ready()
+    stage.answer(3000, "cut", "r")
+    stage.speech_started()
+    stage.speech_stopped()
+    heard: list[int] = []
+    for n in range(64):
+        stage.answer(40, f"i{n}", f"r{n}")
+        stage.advance(0.5)
+        stage.mark()
+        stage.delta(20, "cut", "r")
+        heard.append(len(stage.all(avr.AgentAudio)))
+    assert heard == [*[0] * 63, 1]
+
+
 def test_items_of_long_ago_are_forgotten_and_none_that_is_still_heard() -> None:
     stage = Stage.ready(audio_format="pcmu")
     stage.created("long")
