@@ -3,7 +3,7 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ WAITS = (sys.executable, "-c", "import signal; print(flush=True); signal.pause()
 
 
 @contextmanager
-def waiting(folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+def waiting(folder: Path) -> Generator[subprocess.Popen[bytes]]:
     folder.mkdir()
     with subprocess.Popen(
         WAITS, cwd=folder, stdout=subprocess.PIPE, start_new_session=True
