@@ -239,6 +239,22 @@ def test_an_answer_that_was_too_long_is_still_cut_where_it_is_interrupted() -> N
     assert stage.said == [("agent", "one")]
 
 
+def test_one_that_was_too_long_and_stalled_near_its_end_is_still_cut_there() -> None:
+    stage = Stage.ready(playout_max_s=2)
+    stage.created()
+    stage.delta(2500)
+    stage.done()
+    stage.advance(1.2)
+    stage.stall(2)
+    stage.tick()
+    stage.mark()
+    # What was sent before the stall was heard to its end; 400 ms are left.
+    stage.advance(0.2605)
+    assert stage.truncated == []
+    stage.speech_started()
+    assert stage.truncated == [("i1", 1800)]
+
+
 def test_a_late_delta_of_an_item_that_was_cut_is_dropped() -> None:
     stage = Stage.ready()
     stage.answer(3000)
