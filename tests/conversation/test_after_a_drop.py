@@ -3,6 +3,7 @@
 import pytest
 
 from trio_sts.conversation.commands import Reconnect, RunTool
+from trio_sts.wire.realtime.events import UnknownEvent
 from trio_sts.wire.realtime.requests import (
     AppendAudio,
     CreateFunctionCall,
@@ -14,7 +15,7 @@ from trio_sts.wire.realtime.requests import (
 )
 
 from .stage import Stage
-from .voice import speak
+from .voice import keep_silent, speak
 
 TEN = "One two three four five six seven eight nine ten."
 
@@ -295,3 +296,23 @@ def test_audio_that_the_old_socket_refused_goes_to_the_new_one(
     stage.model_ready()
     stage.advance(2)
     assert resent_ms(stage) == pytest.approx(max(least_ms, 750), abs=260)
+
+
+def test_an_event_alone_does_not_say_that_the_caller_was_heard() -> None:
+    stage = Stage.ready()
+    stage.talk(20)
+    speak(stage, 2)
+    stage.answer(100)
+    speak(stage, 2)
+    stage.model(UnknownEvent("rate_limits.updated", ""))
+    stage.talk(2)
+    back(stage)
+    assert resent_ms(stage) >= 4000
+
+
+def test_speech_that_the_vad_ignores_is_not_kept_for_ever() -> None:
+    stage = Stage.ready()
+    speak(stage, 1)
+    keep_silent(stage, 13)
+    back(stage)
+    assert resent_ms(stage) <= 1020

@@ -163,3 +163,21 @@ def test_without_a_sound_nothing_plays() -> None:
     stage = waiting()
     stage.advance(30)
     assert stage.all(AgentAudio) == []
+
+
+def test_it_plays_once_the_model_had_to_be_asked_again() -> None:
+    stage = ready_with_sound(dead_air_s=8)
+    stage.speech_started()
+    stage.speech_stopped()
+    stage.advance(0.2)
+    stage.created()
+    stage.advance(7.9)
+    assert not heard_ms(stage)
+    stage.advance(2)
+    assert heard_ms(stage) > 1500
+    stage.created("r2")
+    stage.mark()
+    stage.delta(100, "i1", "r2")
+    stage.audio_done("i1", "r2")
+    stage.advance(1)
+    assert heard_ms(stage) == pytest.approx(100, abs=21)

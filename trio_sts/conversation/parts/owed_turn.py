@@ -130,6 +130,11 @@ class OwedTurn:
         return remedy
 
     @property
+    def is_overdue(self) -> bool:
+        """Whether a first step was taken for this silence, and nothing is audible yet."""
+        return self.owed and self._step > 0
+
+    @property
     def clocks_run(self) -> bool:
         """Whether silence is being counted."""
         return self._no_sign_since is not None and self._silent_since is not None

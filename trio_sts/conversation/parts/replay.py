@@ -12,9 +12,9 @@ from trio_sts.conversation.moments import AT_ONCE
 
 # While nobody speaks: between this and twice as much, by the clock.
 RECENT_S: Final = 0.5
-MOST_MS: Final = 10_000
-_BYTES_PER_MS: Final = 16
-_MOST_BYTES: Final = MOST_MS * _BYTES_PER_MS
+MOST_S: Final = 10.0
+_BYTES_PER_S: Final = 16_000
+_MOST_BYTES: Final = int(MOST_S * _BYTES_PER_S)
 
 
 @define
@@ -27,9 +27,11 @@ class Replay:
     Attributes:
         turn: The item of the turn that was committed and is neither transcribed nor
             answered; empty if there is none.
+        committed_speech_ms: How much speech our ear had heard when the last turn was.
     """
 
     turn: str = ""
+    committed_speech_ms: int = 0
     _committed: bytearray = field(factory=bytearray, repr=False)
     _older: bytearray = field(factory=bytearray, repr=False)
     _newest: bytearray = field(factory=bytearray, repr=False)
@@ -47,8 +49,14 @@ class Replay:
                 self._older, self._newest = self._newest, bytearray()
         self._newest += pcm
 
-    def committed(self, item_id: str) -> None:
-        """What was sent is a turn now; it is kept until its words or its answer come."""
+    def committed(self, item_id: str, speech_ms: int) -> None:
+        """What was sent is a turn now; it is kept until its words or its answer come.
+
+        Args:
+            item_id: The turn's; empty if it is not known yet.
+            speech_ms: How much speech our ear has heard in the call.
+        """
+        self.committed_speech_ms = speech_ms
         self._committed += self._older + self._newest
         _cut_to_bound(self._committed)
         if self._committed:

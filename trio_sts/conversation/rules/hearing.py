@@ -1,6 +1,7 @@
 """Audio both ways: the caller's to the model and our ear, the agent's to the caller."""
 
 from trio_sts.conversation.moments import AT_ONCE
+from trio_sts.conversation.parts.replay import MOST_S
 from trio_sts.conversation.state import State
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
@@ -22,12 +23,12 @@ def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     state.intake.speech_stopped()
     state.counters.caller_finished(now)
     state.caller_silence.broken(now)
-    state.replay.committed("")
+    state.replay.committed("", state.ear.speech_ms)
 
 
 def input_committed(state: State, event: events.InputCommitted, _: float) -> None:
     """A turn of the caller's is with the model."""
-    state.replay.committed(event.item_id)
+    state.replay.committed(event.item_id, state.ear.speech_ms)
 
 
 def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
@@ -55,7 +56,7 @@ def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
     if audio is not None:
         state.ear.hear(pcm, now)
         state.counters.caller_audio(pcm)
-        unsettled = speaks or state.ear.unanswered_ms > 0
+        unsettled = speaks or _is_uncommitted(state, now)
         state.replay.sent(pcm, now, unsettled=unsettled)
     return audio
 
@@ -72,7 +73,7 @@ def send_caller_audio(state: State, now: float) -> None:
     speaks = state.caller_speech.active
     if pcm:
         state.out.model(AppendAudio(state.intake.encode(pcm)))
-        unsettled = speaks or state.ear.unanswered_ms > 0
+        unsettled = speaks or _is_uncommitted(state, now)
         state.replay.sent(pcm, now, unsettled=unsettled)
     silence = state.intake.mend(now, model_hears_speech=speaks)
     if silence:
@@ -95,6 +96,12 @@ def play(state: State, now: float) -> None:
         state.counters.agent_audio(batch, playout.sent_response_id, now)
         if playout.sent_response_id:
             _audible(state)
+
+
+def _is_uncommitted(state: State, now: float) -> bool:
+    """Whether our ear has heard speech that is in no turn yet, and could be sent again."""
+    more = state.ear.speech_ms > state.replay.committed_speech_ms
+    return more and now - state.ear.last_speech_at < MOST_S
 
 
 def _audible(state: State) -> None:

@@ -1,4 +1,7 @@
-"""A quiet sound for a caller who waits for a connection, a tool or a long thought."""
+"""A quiet sound for a caller who waits for a connection, a tool or a long thought.
+
+So does one whose model had to be asked again: whatever is wrong, the line is not dead.
+"""
 
 from typing import Final
 
@@ -41,6 +44,8 @@ def _wait_s(state: State, now: float) -> float | None:
         return None
     if state.connection.waiting_since is not None:
         return max(state.connection.waiting_since + _CONNECTION_S - now, 0.0)
+    if state.owed_turn.is_overdue and not state.goodbye.under_way:
+        return 0.0
     at_work = state.calls.pending or state.mcp.pending or _is_thinking(state)
     if state.rules.hold_sound_always and at_work and not state.goodbye.under_way:
         return _WORK_S
