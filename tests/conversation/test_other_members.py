@@ -218,3 +218,17 @@ def test_a_farewell_is_asked_for_without_the_field_that_is_refused() -> None:
     (ask,) = stage.all(CreateResponse)
     assert ask.tool_choice is None
     assert ask.instructions is not None
+
+
+@pytest.mark.parametrize("by", ["done", "error"])
+def test_an_answer_that_fails_after_some_words_is_asked_to_go_on(by: str) -> None:
+    stage = tool_answered()
+    stage.created("r2")
+    stage.delta(600, "i2", "r2")
+    if by == "done":
+        stage.failed("r2")
+    else:
+        stage.error("server_error")
+    stage.advance(1.2)
+    (ask,) = stage.all(CreateResponse)
+    assert "Go on where it stopped" in (ask.instructions or "")

@@ -29,7 +29,9 @@ def _refused_after_created_only(sequencer: Sequencer) -> None:
         sequencer.wanted = True
 
 
-def _words_are_lost(sequencer: Sequencer, *, not_before: float = 0) -> None:
+def _words_are_lost(
+    sequencer: Sequencer, ask: object = None, *, not_before: float = 0
+) -> None:
     sequencer.asked = False
     sequencer.want(None)
 

@@ -78,10 +78,15 @@ class Sequencer:
         """The caller has taken another turn: it does not wait for an old failure."""
         self._not_before = AT_ONCE
 
-    def again(self, *, not_before: float = AT_ONCE) -> None:
-        """The same response is wanted once more: the last one came to nothing."""
+    def again(self, ask: Ask | None = None, *, not_before: float = AT_ONCE) -> None:
+        """The same response is wanted once more: the last one came to nothing.
+
+        Args:
+            ask: What is special about it if it is not quite the same.
+            not_before: For retries.
+        """
         self.asked = False
-        self.want(self._ask, not_before=not_before)
+        self.want(ask or self._ask, not_before=not_before)
 
     def again_aloud(self) -> None:
         """The same once more, and in audio: the last one came as text."""

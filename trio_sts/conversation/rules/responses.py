@@ -148,7 +148,7 @@ def _fail_active(state: State, detail: ErrorDetail, now: float) -> None:
     state.quarantine.add(active)
     state.playout.finish_response(active)
     state.greeting.response_done(active, failed=True)
-    retrying.failed(state, detail, now)
+    retrying.failed(state, detail, now, active)
 
 
 def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -> None:
@@ -162,7 +162,8 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
             reason=reason,
         )
     if status == "failed":
-        retrying.failed(state, response.error or ErrorDetail(), now)
+        detail = response.error or ErrorDetail()
+        retrying.failed(state, detail, now, response.id)
     elif cut_off or state.caller_speech.active or _is_cut_by_turn(state, response):
         # Whatever cut it owes the next turn: speech, keys, or our asking again.
         return
