@@ -190,11 +190,13 @@ class Watched(Stage):
         self.banned.clear()
 
     def _delta(self, response: str, item: str, size: int) -> None:
+        seen = response in self.item_of.values()
         self.item_of.setdefault(item, response)
         per_ms = 48 if self.rules.audio_format == "pcm" else 8
         self.sent_ms[item] = self.sent_ms.get(item, 0) + size / per_ms
         known = response in self.gone | self.banned | self.given_up
-        if self.active is None and not known:
+        if (self.active is None or not seen) and not known:
+            self.creating = self.active != response
             self.active = response
             self.unanswered = False
 

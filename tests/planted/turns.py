@@ -11,7 +11,7 @@ from trio_sts.conversation.parts.ear import Ear
 from trio_sts.conversation.parts.failures import Retries
 from trio_sts.conversation.parts.owed_turn import OwedTurn, Remedy
 from trio_sts.conversation.parts.sequencer import Sequencer
-from trio_sts.conversation.rules import responses
+from trio_sts.conversation.rules import asking, responses
 
 from .fault import fault, never, nothing
 
@@ -29,7 +29,9 @@ def _refused_after_created_only(sequencer: Sequencer) -> None:
         sequencer.wanted = True
 
 
-def _words_are_lost(sequencer: Sequencer, *, not_before: float = 0) -> None:
+def _words_are_lost(
+    sequencer: Sequencer, ask: object = None, *, not_before: float = 0
+) -> None:
     sequencer.asked = False
     sequencer.want(None)
 
@@ -75,7 +77,7 @@ FAULTS = (
     ),
     fault(
         "a refusal is known by its code alone",
-        responses,
+        asking,
         "says_active",
         lambda e: e.code == "conversation_already_has_active_response",
     ),

@@ -42,6 +42,7 @@ ACTIVE_RESPONSE = "conversation_already_has_active_response"
 
 _MOST_RETRIES = 3
 _MOST_DELAY_S = 10.0
+_ASKED_FIELD = re.compile(r"\bresponse\.([a-z_]+)")
 _DELAY = re.compile(
     r"(?:try again|retry) (?:in|after) ((?:\d+(?:\.\d+)? ?(?:ms|s|m|h)[a-z]*[ ,]*)+)",
     re.IGNORECASE,
@@ -75,6 +76,12 @@ class Harmless:
 def says_active(error: ErrorDetail) -> bool:
     """Whether a create was refused because a response is active, by code or by text."""
     return error.code == ACTIVE_RESPONSE or _ACTIVE_TEXT in error.message.lower()
+
+
+def refused_field(error: ErrorDetail) -> str | None:
+    """Which field of a ``response.create`` is refused, if the error is about one."""
+    found = _ASKED_FIELD.search(error.param or error.message)
+    return found[1] if found else None
 
 
 def judge(error: ErrorDetail) -> Fatal | Retry | Harmless:

@@ -65,6 +65,7 @@ class Goodbye:
     name: str = ""
     arguments: str = field(default="", repr=False)
     _outcome: str = ""
+    _unasked: bool = False
     _started_at: float = AT_ONCE
     _farewell_asked: bool = False
     _farewell_begun: bool = False
@@ -109,12 +110,16 @@ class Goodbye:
         self.key, self.name, self.arguments = key, name, arguments
         self._outcome = _OUTCOMES[kind]
         self._started_at = now
-        self._farewell_asked = self._farewell_begun = False
+        self._farewell_asked = self._farewell_begun = self._unasked = False
         return True
 
     def named_outcome(self, outcome: str) -> None:
-        """The call is to end with an outcome of its own."""
+        """The call is to end with an outcome of its own: no function call asked for it.
+
+        Any sign of the caller cancels it, however often.
+        """
         self._outcome = outcome
+        self._unasked = True
 
     @property
     def farewell_asked(self) -> bool:
@@ -147,12 +152,18 @@ class Goodbye:
         """
         if not self.waits:
             return None
+        if self._unasked:
+            return self._drop()
         if self.kind != "transfer" and self._cancels < _HANGUP_CANCELS:
             self._cancels += 1
             return self._drop()
         self._talking = True
         self._talking_limit = now + _TALKING_S
         return None
+
+    def is_answered(self, heard_at: float) -> bool:
+        """Whether a silent caller is heard after all, by our own ear, at ``heard_at``."""
+        return self.waits and self._unasked and heard_at > self._started_at
 
     def speech_stopped(self, now: float) -> None:
         """The caller is silent again."""
@@ -216,7 +227,7 @@ class Goodbye:
         """Whether a transfer did not happen: the caller is still heard.
 
         Args:
-            heard_at: When our own ear last heard the caller.
+            heard_at: When the caller last gave a sign.
         """
         left = self.is_leaving and self.kind != "hangup"
         return left and heard_at > self._finished_at + _TRANSFERRED_S

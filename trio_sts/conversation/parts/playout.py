@@ -23,6 +23,9 @@ _EPSILON_S = 1e-6
 _REMEMBERED_TRACKS = 64
 
 
+# After the id of a response that another one uses again.
+_OLDER = "~"
+
 _Key = tuple[str, int]
 
 
@@ -248,6 +251,16 @@ class Playout:
         """Milliseconds received of a response's audio, as far as is remembered."""
         tracks = self._tracks.values()
         return sum(t.received_ms for t in tracks if t.response_id == response_id)
+
+    def knows(self, response_id: str) -> bool:
+        """Whether an item of this response is remembered."""
+        return any(t.response_id == response_id for t in self._tracks.values())
+
+    def response_begins(self, response_id: str) -> None:
+        """The id of an older response is used again: what is left of that is marked."""
+        for track in self._tracks.values():
+            if track.response_id == response_id:
+                track.response_id += _OLDER
 
     def finish_response(self, response_id: str) -> None:
         """No more audio comes for any item of this response."""

@@ -33,6 +33,11 @@ class Quarantine:
         if response_id in self._quarantined:
             self._quarantined.remove(response_id)
 
+    def response_begins(self, response_id: str) -> None:
+        """The id of a response that is done is used again."""
+        while response_id in self._done:
+            self._done.remove(response_id)
+
     def leave_session(self) -> None:
         """The session is gone, and its ids with it."""
         self._quarantined.clear()

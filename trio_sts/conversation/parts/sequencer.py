@@ -1,6 +1,7 @@
 """What decides when ``response.create`` is sent: what is active, asked for and wanted."""
 
-from typing import Final, Literal
+from collections.abc import Mapping
+from typing import Any, Final, Literal
 
 from attrs import define, evolve, field, frozen
 
@@ -23,6 +24,13 @@ class Ask:
 
 
 _PLAIN: Final = Ask()
+# What an endpoint may refuse of a create: our name of it, and what leaves it out.
+_OPTIONAL: Final[Mapping[str, tuple[str, Any]]] = {
+    "instructions": ("instructions", None),
+    "tool_choice": ("tool_choice", None),
+    "output_modalities": ("audio", False),
+    "modalities": ("audio", False),
+}
 
 
 @define
@@ -52,6 +60,8 @@ class Sequencer:
     # The want came after a create that is still unanswered, which cannot satisfy it.
     _want_outlives_ask: bool = False
     _gone_at: float = NEVER
+    # What the endpoint refuses, and what leaves it out.
+    _without: dict[str, Any] = field(factory=dict[str, Any])
 
     def want(self, ask: Ask | None = None, *, not_before: float = AT_ONCE) -> None:
         """One response is wanted, not before a moment (for retries).
@@ -68,10 +78,15 @@ class Sequencer:
         """The caller has taken another turn: it does not wait for an old failure."""
         self._not_before = AT_ONCE
 
-    def again(self, *, not_before: float = AT_ONCE) -> None:
-        """The same response is wanted once more: the last one came to nothing."""
+    def again(self, ask: Ask | None = None, *, not_before: float = AT_ONCE) -> None:
+        """The same response is wanted once more: the last one came to nothing.
+
+        Args:
+            ask: What is special about it if it is not quite the same.
+            not_before: For retries.
+        """
         self.asked = False
-        self.want(self._ask, not_before=not_before)
+        self.want(ask or self._ask, not_before=not_before)
 
     def again_aloud(self) -> None:
         """The same once more, and in audio: the last one came as text."""
@@ -141,9 +156,11 @@ class Sequencer:
         return self._gone_at
 
     def gone(self) -> None:
-        """The active response is over, although its ``response.done`` was not seen."""
+        """The active response is over, although its ``response.done`` was not seen.
+
+        A refusal may still come: some gateways hold errors back.
+        """
         self.active = None
-        self._may_be_refused = False
         self._gone_at = NEVER
 
     def speech_started(self) -> None:
@@ -175,6 +192,26 @@ class Sequencer:
             self._may_be_refused = False
             self.wanted = True
 
+    def do_without(self, name: str) -> bool:
+        """A field of our create is refused: from now on it is left out.
+
+        Args:
+            name: As in the request.
+
+        Returns:
+            Whether an ask had it, which is asked again without it.
+        """
+        if not self.asked or name not in _OPTIONAL:
+            return False
+        field_name, nothing = _OPTIONAL[name]
+        if evolve(self._ask, **self._without) == evolve(
+            self._ask, **self._without, **{field_name: nothing}
+        ):
+            return False
+        self._without[field_name] = nothing
+        self.again()
+        return True
+
     def ask_anew(self, ask: Ask | None = None) -> None:
         """Whatever was asked, said to be active or waited for has led to nothing."""
         self._unseen_active = False
@@ -188,8 +225,9 @@ class Sequencer:
             return None
         self.wanted = False
         self.asked = True
+        self._may_be_refused = False
         self._not_before = AT_ONCE
-        ask = self._ask
+        ask = evolve(self._ask, **self._without)
         return CreateResponse(
             ask.instructions, tool_choice=ask.tool_choice, audio=ask.audio
         )

@@ -25,6 +25,8 @@ _REMEMBERED_PARENTS: Final = 64
 # Rounds of tools in a row without agent audio.
 MOST_SILENT_ROUNDS: Final = 8
 _NAMES_TOLD: Final = 8
+# Where the endpoint called all of them itself.
+_REMOTE: Final = "mcp"
 
 
 @define(eq=False)
@@ -90,7 +92,7 @@ class ToolCalls:
     # Whether a response of the past was cancelled.
     _ended: dict[str, bool] = field(factory=dict[str, bool])
     _silent_rounds: int = 0
-    _round_names: list[str] = field(factory=list[str])
+    _round_names: set[str] = field(factory=set[str])
 
     @property
     def pending(self) -> bool:
@@ -213,6 +215,20 @@ class ToolCalls:
                 call.call_id = call.key
         return self.take_due()[1]
 
+    def response_begins(self, response_id: str) -> None:
+        """The id of a response that has ended is used again, and its call ids may be."""
+        self._ended.pop(response_id, None)
+        prefix = f"{response_id} "
+        for once in [each for each in self._announced if each.startswith(prefix)]:
+            del self._announced[once]
+        older = self._parents.pop(response_id, None)
+        if older is not None:
+            # Its outputs are still awaited.
+            name = self._new_parent(response_id)
+            self._parents[name] = older
+            for call in older.calls:
+                call.response_id = name
+
     def response_done(self, response: Response) -> list[ToolCall]:
         """A parent has ended.
 
@@ -254,7 +270,11 @@ class ToolCalls:
             if all(call.settled for call in parent.calls):
                 del self._parents[response_id]
                 wanted |= any(c.sent and c.owes_answer for c in parent.calls)
-                self._round_names += [c.name for c in parent.calls]
+                self._round_names.update(
+                    [c.name for c in parent.calls][
+                        : _NAMES_TOLD - len(self._round_names)
+                    ]
+                )
         return outputs, wanted
 
     def one_more_silent_round(self) -> list[str]:
@@ -266,7 +286,12 @@ class ToolCalls:
         self._silent_rounds += 1
         if self._silent_rounds < MOST_SILENT_ROUNDS:
             return []
-        return sorted({*self._round_names})[:_NAMES_TOLD]
+        return sorted(self._round_names) or [_REMOTE]
+
+    @property
+    def silent_rounds(self) -> int:
+        """How many rounds of tools there were since the caller heard something."""
+        return self._silent_rounds
 
     def audible(self) -> None:
         """The caller hears something: the rounds of tools are counted anew."""
@@ -284,6 +309,12 @@ class ToolCalls:
         while f"{call_id}_{number}" in self._seen:
             number += 1
         return f"{call_id}_{number}"
+
+    def _new_parent(self, response_id: str) -> str:
+        name = response_id
+        while name in self._parents or name == response_id:
+            name += "~"
+        return name
 
     def _forget_oldest_parent(self) -> None:
         for call in self._parents.pop(next(iter(self._parents))).calls:

@@ -1,6 +1,7 @@
 """When ``response.create`` is sent. No other rule sends one."""
 
 from trio_sts.conversation.moments import AT_ONCE, NEVER
+from trio_sts.conversation.parts.failures import refused_field, says_active
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import ErrorDetail
@@ -36,6 +37,24 @@ def send_if_due(state: State, now: float) -> None:
         if create is not None:
             state.out.model(create)
             state.owed_turn.sign_of_life()
+
+
+def refused(state: State, error: ErrorDetail) -> bool:
+    """A create is refused, for another response or for a field: it is asked again.
+
+    Returns:
+        Whether the error is about that.
+    """
+    if says_active(error):
+        state.sequencer.refused()
+        if state.sequencer.wanted and not state.owed_turn.owed:
+            state.owed_turn.owe()
+        return True
+    field = refused_field(error)
+    if field is None or not state.sequencer.do_without(field):
+        return False
+    state.out.note("warning", "ask refused", field=field)
+    return True
 
 
 def cancel(state: State, response_id: str, now: float) -> None:

@@ -31,9 +31,14 @@ def input_committed(state: State, _: events.InputCommitted, now: float) -> None:
 
 
 def response_created(state: State, event: events.ResponseCreated, now: float) -> None:
+    """A response begins."""
+    new_response(state, event.response.id, now)
+
+
+def new_response(state: State, response_id: str, now: float) -> None:
     """A response that nobody asked for: the VAD answers a turn it did not announce."""
     sequencer = state.sequencer
-    unasked = not sequencer.asked and event.response.id != sequencer.active
+    unasked = not sequencer.asked and response_id != sequencer.active
     if not unasked or state.mcp.unanswered or not state.rules.barge_in:
         return
     if state.playout.audible(now):

@@ -81,7 +81,9 @@ def _is_of(event: events.ServerEvent, active: str) -> bool:
         return event.response.id == active
     response_id = getattr(event, "response_id", None)
     if isinstance(event, events.UnknownEvent):
-        return response_id == active
+        # Some endpoints leave the id out of what is no part of the protocol.
+        unnamed = not response_id and event.type.startswith("response.")
+        return unnamed or response_id == active
     return not response_id or response_id == active
 
 

@@ -72,7 +72,8 @@ def go_on_at(state: State, now: float) -> float:
     goodbye = state.goodbye
     if not goodbye.under_way:
         return NEVER
-    if goodbye.has_failed(state.ear.last_speech_at):
+    answered = goodbye.is_answered(state.ear.last_speech_at)
+    if answered or goodbye.has_failed(_last_sign_at(state)):
         return now
     if goodbye.waits and _needs_farewell(state):
         return now
@@ -87,6 +88,8 @@ def go_on_at(state: State, now: float) -> float:
 def go_on(state: State, now: float) -> None:
     """Run a waiting hangup or transfer when its time has come; end the call after it."""
     goodbye = state.goodbye
+    if goodbye.is_answered(state.ear.last_speech_at):
+        interrupt(state, now)
     given_up = goodbye.drop_transfer(now)
     if given_up is not None:
         _cancel(state, "transfer cancelled", given_up, now)
@@ -102,7 +105,7 @@ def go_on(state: State, now: float) -> None:
         state.sequencer.drop_want()
         own = goodbye.key == OWN_KEY
         state.out.run_tool(goodbye.key, goodbye.name, goodbye.arguments, own=own)
-    if goodbye.has_failed(state.ear.last_speech_at):
+    if goodbye.has_failed(_last_sign_at(state)):
         _go_back(state)
     elif goodbye.is_over(now):
         state.out.end(1000, goodbye.outcome or "over")
@@ -135,6 +138,11 @@ def _go_back(state: State) -> None:
 def _cancel(state: State, event: str, key: str, now: float) -> None:
     state.out.note("info", event, why="the caller is talking")
     outputs.settle(state, key, _STILL_TALKING, now)
+
+
+def _last_sign_at(state: State) -> float:
+    """When the caller last spoke, by our ear or the model's, or pressed a key."""
+    return max(state.ear.last_speech_at, state.caller_silence.broken_at)
 
 
 def _drained_at(state: State) -> float:

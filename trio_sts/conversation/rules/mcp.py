@@ -14,6 +14,8 @@ from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item
 from trio_sts.wire.realtime.requests import RefuseApproval
 
+from . import rounds
+
 _ITEMS = frozenset({"mcp_call", "mcp_list_tools"})
 # As OpenAI names kinds of errors, and as tools are named.
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
@@ -74,8 +76,7 @@ def ask_at(state: State, _: float) -> float:
 def ask(state: State, now: float) -> None:
     """No response has followed a result by itself: one is asked for."""
     if state.mcp.take(now) and not state.goodbye.is_leaving:
-        state.sequencer.want()
-        state.owed_turn.owe()
+        rounds.want_answer(state, now)
 
 
 def _ended(state: State, item_id: str, now: float) -> None:

@@ -13,7 +13,6 @@ from trio_sts.conversation.parts.failures import (
     Harmless,
     Retry,
     judge,
-    says_active,
 )
 from trio_sts.conversation.state import State
 from trio_sts.wire.realtime import events
@@ -24,12 +23,19 @@ from . import asking, asks, barge_in, dead_air, mcp, restoring, retrying, tools
 
 _TOKEN_LIMIT = "max_output_tokens"  # noqa: S105  # a reason, no secret
 _FILTERED = "content_filter"
+_TURN_DETECTED = "turn_detected"
 
 
 def created(state: State, event: events.ResponseCreated, now: float) -> None:
     """A response begins, ours or the VAD's."""
-    if event.response.id:
-        _begin(state, event.response.id, now)
+    response_id = event.response.id
+    if state.quarantine.is_done(response_id):
+        # Some endpoints use one id for ever.
+        state.quarantine.response_begins(response_id)
+        state.calls.response_begins(response_id)
+        state.playout.response_begins(response_id)
+    if response_id:
+        _begin(state, response_id, now)
 
 
 def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> None:
@@ -43,9 +49,8 @@ def output_item_added(state: State, event: events.OutputItemAdded, _: float) -> 
 def audio(state: State, event: events.AudioDelta, now: float) -> None:
     """Agent audio; no event is required to come before it."""
     response_id, quarantine = event.response_id, state.quarantine
-    if state.sequencer.active is None and not (
-        response_id in quarantine or quarantine.is_done(response_id)
-    ):
+    if response_id != state.sequencer.active and _is_new(state, response_id):
+        barge_in.new_response(state, response_id, now)
         _begin(state, response_id, now)
     if response_id in quarantine:
         return
@@ -57,6 +62,14 @@ def audio(state: State, event: events.AudioDelta, now: float) -> None:
     if event.audio and state.mcp.unanswered:
         state.mcp.response_follows()
     _keep_bound(state, response_id)
+
+
+def _is_new(state: State, response_id: str) -> bool:
+    """Whether nothing was seen of a response, or nothing of any is awaited."""
+    quarantine = state.quarantine
+    if response_id in quarantine or quarantine.is_done(response_id):
+        return False
+    return state.sequencer.active is None or not state.playout.knows(response_id)
 
 
 def audio_done(state: State, event: events.AudioDone, _: float) -> None:
@@ -95,8 +108,7 @@ def done(state: State, event: events.ResponseDone, now: float) -> None:
 def error(state: State, event: events.ErrorEvent, now: float) -> None:
     """An error event; the session stays open."""
     code = event.error.code
-    if says_active(event.error):
-        state.sequencer.refused()
+    if asking.refused(state, event.error):
         return
     if code == CANCEL_NOT_ACTIVE:
         asking.cancel_refused(state, event.error)
@@ -136,7 +148,7 @@ def _fail_active(state: State, detail: ErrorDetail, now: float) -> None:
     state.quarantine.add(active)
     state.playout.finish_response(active)
     state.greeting.response_done(active, failed=True)
-    retrying.failed(state, detail, now)
+    retrying.failed(state, detail, now, active)
 
 
 def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -> None:
@@ -150,8 +162,9 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
             reason=reason,
         )
     if status == "failed":
-        retrying.failed(state, response.error or ErrorDetail(), now)
-    elif status == "cancelled" or cut_off or state.caller_speech.active:
+        detail = response.error or ErrorDetail()
+        retrying.failed(state, detail, now, response.id)
+    elif cut_off or state.caller_speech.active or _is_cut_by_turn(state, response):
         # Whatever cut it owes the next turn: speech, keys, or our asking again.
         return
     elif _came_to_something(state, response):
@@ -163,6 +176,13 @@ def _judge_end(state: State, response: Response, now: float, *, cut_off: bool) -
         state.retries.worked()
     elif state.owed_turn.owed:
         _came_to_nothing(state, response, now)
+
+
+def _is_cut_by_turn(state: State, response: Response) -> bool:
+    """Whether it was cancelled and owes nothing: not if nobody cut it or heard of it."""
+    if response.status != "cancelled":
+        return False
+    return response.reason == _TURN_DETECTED or _came_to_something(state, response)
 
 
 def _came_to_something(state: State, response: Response) -> bool:
@@ -220,7 +240,8 @@ def _keep_bound(state: State, arriving: str) -> None:
 
 def _close_items(state: State, response: Response, now: float) -> None:
     for item in response.output:
-        tools.item_listed(state, item, response.id, now)
+        whole = response.status in {"completed", "in_progress"}
+        tools.item_listed(state, item, response.id, now, whole=whole)
         mcp.item_listed(state, item, now)
         if item.type == "message" and item.id:
             state.playout.expect(item.id, response.id)

@@ -4,6 +4,7 @@ from trio_sts.conversation.inputs import ModelReady
 from trio_sts.conversation.parts.toolcalls import ToolCall
 from trio_sts.conversation.state import State
 from trio_sts.dialplan import may_transfer
+from trio_sts.wire.json_object import is_object
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import Item, Response
 
@@ -35,10 +36,17 @@ def output_item_done(state: State, event: events.OutputItemDone, now: float) -> 
         item_listed(state, event.item, response_id, now)
 
 
-def item_listed(state: State, item: Item, response_id: str, now: float) -> None:
-    """The other two announcements: a function call item that is completed."""
+def item_listed(
+    state: State, item: Item, response_id: str, now: float, *, whole: bool = True
+) -> None:
+    """The other two announcements: a function call item that is completed.
+
+    Where no status says so, it is if its response is ``whole`` or its arguments are.
+    """
     if item.type == "function_call" and item.status in {"completed", None}:
         call_id, arguments = item.call_id or "", item.arguments or ""
+        if item.status is None and not (whole or is_object(arguments)):
+            return
         done = events.ArgumentsDone(response_id, item.id, call_id, item.name, arguments)
         _announce(state, done, now, final=True)
 
