@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -26,6 +27,15 @@ from trio_sts.settings import Settings
 URL = "https://user:hush@crm.example/prompt?tenant=hush&from=own"
 SETTINGS = Settings(api_key="key")
 METADATA = {"from": "2000", "name": "Ann"}
+
+
+def packed(body: bytes) -> bytes:
+    """With Brotli, whose library says no types."""
+    compress: Callable[[bytes], bytes] = import_module("brotli").compress
+    return compress(body)
+
+
+PACKED_SPACES = packed(b" " * 300_000)
 
 
 @define
@@ -185,7 +195,19 @@ def failing(_: httpx.Request) -> httpx.Response:
         ),
         (
             answering(200, headers={"Content-Encoding": "br"}, stream=Stream(0)),
+            "the answer is packed wrongly",
+        ),
+        (
+            answering(200, headers={"Content-Encoding": "zstd"}, stream=Stream(0)),
             "the answer is packed in a way that was not asked for",
+        ),
+        (
+            answering(
+                200,
+                headers={"Content-Encoding": "br"},
+                stream=httpx.ByteStream(PACKED_SPACES),
+            ),
+            "the answer is longer than 262144 bytes",
         ),
         (
             answering(
@@ -213,6 +235,8 @@ async def test_a_bad_service_is_passed_over_with_a_warning(
 
 SAID = "Grüezi, ça va?"
 ANSWER = json.dumps({"system": SAID}, ensure_ascii=False)
+# As servers pack that send what they have: a piece, and another one after it.
+IN_TWO = gzip.compress(ANSWER[:9].encode()) + gzip.compress(ANSWER[9:].encode())
 
 
 @pytest.mark.parametrize(
@@ -232,6 +256,9 @@ ANSWER = json.dumps({"system": SAID}, ensure_ascii=False)
             zlib.compress(ANSWER.encode(), wbits=-15),
         ),
         (200, {"Content-Encoding": "Identity"}, ANSWER.encode()),
+        (200, {"Content-Encoding": "br"}, packed(ANSWER.encode())),
+        (200, {"Content-Encoding": "x-compress"}, gzip.compress(ANSWER.encode())),
+        (200, {"Content-Encoding": "gzip"}, IN_TWO),
     ],
 )
 async def test_what_avr_s_own_connector_takes_is_taken(

@@ -4,6 +4,7 @@ import codecs
 import json
 import zlib
 from collections.abc import Callable
+from importlib import import_module
 from typing import NoReturn, cast
 
 import httpx
@@ -33,7 +34,7 @@ async def read_body(response: httpx.Response) -> bytes:
             packed += len(chunk)
             try:
                 body += unpack(chunk, MAX_BYTES + 1 - len(body))
-            except zlib.error:
+            except _PackedWrongly:
                 why = "the answer is packed wrongly"
             if packed > MAX_BYTES or len(body) > MAX_BYTES:
                 why = _LONG
@@ -46,14 +47,34 @@ async def read_body(response: httpx.Response) -> bytes:
     return bytes(body)
 
 
+class _PackedWrongly(Exception):
+    """The body is not what its header says."""
+
+
 class _Inflate:
-    """Unpacks ``deflate`` and ``gzip``, as much as is asked for."""
+    """Unpacks ``deflate`` and ``gzip``, as much as is asked for.
+
+    A body may consist of several such pieces, one after the other.
+    """
 
     def __init__(self) -> None:
         self._packed = zlib.decompressobj(_GZIP_OR_ZLIB)
         self._begun = False
 
     def __call__(self, chunk: bytes, most: int) -> bytes:
+        try:
+            found = self._some(chunk, most)
+            while self._packed.eof and self._packed.unused_data and len(found) < most:
+                rest = self._packed.unused_data
+                self._packed = zlib.decompressobj(_GZIP_OR_ZLIB)
+                found += self._packed.decompress(rest, most - len(found))
+        except zlib.error as exc:
+            raise _PackedWrongly from exc
+        return found
+
+    def _some(self, chunk: bytes, most: int) -> bytes:
+        if self._packed.eof:
+            self._packed = zlib.decompressobj(_GZIP_OR_ZLIB)
         try:
             found = self._packed.decompress(chunk, most)
         except zlib.error:
@@ -66,6 +87,22 @@ class _Inflate:
         return found
 
 
+class _Brotli:
+    """Unpacks ``br``, as much as is asked for."""
+
+    def __init__(self) -> None:
+        # Imported where it is met: few services pack so.
+        self._library = import_module("brotli")
+        self._packed = self._library.Decompressor()
+
+    def __call__(self, chunk: bytes, most: int) -> bytes:
+        try:
+            found: bytes = self._packed.process(chunk, output_buffer_limit=most)
+        except self._library.error as exc:
+            raise _PackedWrongly from exc
+        return found
+
+
 def _plain(chunk: bytes, most: int) -> bytes:
     return chunk[:most]
 
@@ -74,8 +111,11 @@ def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
     match encoding.strip().lower():
         case "" | "identity":
             return _plain
-        case "gzip" | "x-gzip" | "deflate":
+        # AVR's own connector unpacks "compress" as the others.
+        case "gzip" | "x-gzip" | "deflate" | "compress" | "x-compress":
             return _Inflate()
+        case "br":
+            return _Brotli()
         case _:
             raise Unusable("the answer is packed in a way that was not asked for")
 

@@ -46,7 +46,7 @@ async def ask_service(
                     # to see this type on a request without a body.
                     "Accept": "*/*",
                     "Content-Type": "application/json",
-                    "Accept-Encoding": "gzip, deflate",
+                    "Accept-Encoding": "gzip, deflate, br",
                 },
                 timeout=None,  # the budget above is for the whole exchange
             )
