@@ -2,17 +2,28 @@
 
 import errno
 import socket
+from collections.abc import Awaitable, Callable
+from typing import NoReturn
 
+import structlog
 import trio
 
 from trio_sts.errors import StsError
 
 _BACKLOG = 512
+# What the system is out of, as `trio.serve_listeners` knows it.
+_OUT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 1.0
+_WARN_EVERY_S = 10.0
 _WHY = {
     errno.EADDRINUSE: "another program listens there already",
     errno.EACCES: "this user may not listen there; ports below 1024 are for root",
     errno.EADDRNOTAVAIL: "HOST is no address of this machine",
 }
+
+
+_log = structlog.get_logger()
 
 
 class CannotListen(StsError):
@@ -33,6 +44,43 @@ async def listen(host: str, port: int) -> list[trio.SocketListener]:
         return await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
     except OSError as exc:
         raise CannotListen(_told(exc, host, port)) from exc
+
+
+async def accept_all(
+    listener: trio.SocketListener,
+    nursery: trio.Nursery,
+    handle: Callable[[trio.SocketStream], Awaitable[None]],
+    make_room: Callable[[], None],
+) -> NoReturn:
+    """Accept connections for ever, each in a task of its own.
+
+    With no file descriptor left it pauses, longer each time, so that the calls that run
+    have the process; whoever knocks waits in the system's queue.
+
+    Args:
+        listener: Is closed in the end.
+        nursery: Where the tasks are.
+        handle: What is run for each connection; it closes it.
+        make_room: Called when there is no descriptor for one more.
+    """
+    pause_s = _FIRST_PAUSE_S
+    warned_at = -_WARN_EVERY_S
+    async with listener:
+        while True:
+            try:
+                stream = await listener.accept()
+            except OSError as exc:
+                if exc.errno not in _OUT_OF:
+                    raise
+                if trio.current_time() >= warned_at + _WARN_EVERY_S:
+                    warned_at = trio.current_time()
+                    _log.warning("no more connections for now", why=exc.strerror)
+                make_room()
+                await trio.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+            else:
+                pause_s = _FIRST_PAUSE_S
+                nursery.start_soon(handle, stream)
 
 
 async def _both_families(port: int) -> trio.SocketListener:

@@ -75,12 +75,14 @@ class Call:
     Attributes:
         services: What it shares with other calls.
         free_place: Called when it is over, before its closing handshakes.
+        has_begun: Called once ``init`` has come.
         uuid: The call id: AVR Core's, or one of ours where that cannot be used.
         ending: How it ended; None while it lives.
     """
 
     services: Services
     free_place: Callable[["Call"], None]
+    has_begun: Callable[[], None]
     uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
@@ -186,6 +188,7 @@ class Call:
 
     def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
         """``init`` has come: the model may be dialled for this call id."""
+        self.has_begun()
         self.uuid = uuid
         self._provider_config = provider_config
         self._relay.log = _log.bind(call_id=uuid)

@@ -5,17 +5,21 @@
     listener ─── one nursery ──┬─ connection: plain HTTP → answered
                                ├─ connection: WebSocket → guard → one call's nursery
                                └─ ...
-    first signal  → no new calls; running ones have STS_DRAIN_S; the rest gets 1001
+    first signal  → no new calls; whoever is no call yet goes; running ones have until
+                    shortly before STS_DRAIN_S; the rest gets 1001
     second signal → all calls get 1001 now
 """
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from functools import partial
 
 import structlog
 import trio
 from attrs import define, field
 
 from trio_sts.admin.routes import answer
+from trio_sts.conversation.commands import EndCall
 from trio_sts.legs.http_head import (
     ReplayStream,
     RequestHead,
@@ -23,12 +27,19 @@ from trio_sts.legs.http_head import (
     read_head,
     respond,
 )
-from trio_sts.listening import listen
+from trio_sts.listening import accept_all, listen
 from trio_sts.nursery import Call, Services
 from trio_sts.tools.problems import public_warnings
+from trio_sts.waiting import WaitingRoom, most_waiting
 
-# What a stop may take after the drain: every call closes both its legs within 2 s.
-STOP_S = 2.5
+# Calls are told so long before the end of the drain: peers that answer nothing take the
+# 2 s of `nursery.CLOSE_S`, and a stop takes no second more than the drain.
+_TOLD_BEFORE_S = 1.25
+# So long after it the sockets of callers are shut down under those who still close.
+_CUT_AFTER_S = 0.75
+_CUT_S = 0.2
+# Before `init`: nobody is in that call yet.
+_GAVE_WAY = EndCall(1008, "no init", "No init has come, and others are waiting.")
 
 _log = structlog.get_logger()
 
@@ -43,6 +54,11 @@ class Server:
     _active: set[Call] = field(factory=set[Call])
     _calls: set[Call] = field(factory=set[Call])
     _quiet: trio.Event = field(factory=trio.Event)
+    _waiting: WaitingRoom = field(init=False)
+    _sockets: set[trio.SocketStream] = field(factory=set[trio.SocketStream])
+
+    def __attrs_post_init__(self) -> None:
+        self._waiting = WaitingRoom(most_waiting(self.services.settings.max_calls))
 
     @property
     def calls(self) -> int:
@@ -70,7 +86,14 @@ class Server:
         settings = self.services.settings
         listeners = await listen(settings.host, settings.port)
         async with trio.open_nursery() as connections:
-            connections.start_soon(trio.serve_listeners, self._connection, listeners)
+            for each in listeners:
+                connections.start_soon(
+                    accept_all,
+                    each,
+                    connections,
+                    self._connection,
+                    self._waiting.make_room,
+                )
             port: int = listeners[0].socket.getsockname()[1]
             model = "built in" if settings.embedded else settings.model
             _log.info("ready", port=port, host=settings.host, model=model)
@@ -81,18 +104,31 @@ class Server:
     async def _wait_and_drain(self, signals: AsyncIterator[int]) -> None:
         await anext(signals)
         drain_s = self.services.settings.drain_s
+        drained_at = trio.current_time() + drain_s
         self.draining = True
+        self._waiting.dismiss()
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._hurry, signals)
-            with trio.move_on_after(drain_s):
+            with trio.move_on_at(drained_at - _TOLD_BEFORE_S):
                 await self._no_calls()
             nursery.cancel_scope.cancel(reason="drained, or out of time")
         for call in self._calls:
             call.stop()
-        with trio.move_on_after(STOP_S):
+        with trio.move_on_at(drained_at + _CUT_AFTER_S) as closing:
             await self._no_calls()
+        if closing.cancelled_caught:
+            await self._cut()
         _log.info("stopped")
+
+    async def _cut(self) -> None:
+        """Shut the callers' sockets down; who still closes one has nothing to wait for."""
+        _log.warning("callers do not answer", calls=len(self._calls))
+        for stream in self._sockets:
+            with suppress(OSError):
+                stream.socket.shutdown(trio.socket.SHUT_RDWR)
+        with trio.move_on_after(_CUT_S):
+            await self._no_calls()
 
     async def _hurry(self, signals: AsyncIterator[int]) -> None:
         async for _ in signals:
@@ -107,16 +143,27 @@ class Server:
 
     async def _connection(self, stream: trio.SocketStream) -> None:
         """One connection; whatever goes wrong in it stays in it."""
+        self._sockets.add(stream)
         try:
             async with stream:
-                request = await read_head(stream)
-                if request is not None:
-                    await self._admit(*request)
+                with trio.CancelScope() as scope:
+                    self._waiting.enter(stream, scope.cancel)
+                    request = await read_head(stream)
+                    if request is not None:
+                        await self._admit(stream, *request)
         # One crash must not stop the server: it is logged, and the other calls go on.
         except* Exception:  # noqa: BLE001
             _log.exception("connection crashed")
+        finally:
+            self._waiting.over(stream)
+            self._sockets.discard(stream)
 
-    async def _admit(self, head: RequestHead, stream: ReplayStream) -> None:
+    async def _admit(
+        self, socket: trio.SocketStream, head: RequestHead, stream: ReplayStream
+    ) -> None:
+        if not head.is_upgrade or self.draining or self.full:
+            # It is answered at once; only a call waits for more.
+            self._waiting.over(socket)
         if not head.is_upgrade:
             status, body = answer(
                 head.method,
@@ -134,7 +181,7 @@ class Server:
             _log.warning("refused a caller", why=why, calls=self.calls)
             await respond(stream, 503, f"No more calls: this service is {why}.\n")
         else:
-            await self._call(stream)
+            await self._call(socket, stream)
 
     def _warnings(self) -> Iterator[str]:
         """What does not work, in words that anybody may read."""
@@ -142,8 +189,14 @@ class Server:
             yield "AMI_URL cannot be used: no hangup and no transfer is offered"
         yield from public_warnings(self.services.registry.problems)
 
-    async def _call(self, stream: ReplayStream) -> None:
-        call = Call(self.services, self._active.discard)
+    async def _call(self, socket: trio.SocketStream, stream: ReplayStream) -> None:
+        call = Call(
+            self.services,
+            self._active.discard,
+            partial(self._waiting.over, socket),
+        )
+        # It is told why, unlike one that has asked for no call.
+        self._waiting.goes_on(socket, lambda: self._send_away(call))
         self._active.add(call)
         self._calls.add(call)
         try:
@@ -153,3 +206,9 @@ class Server:
             self._calls.discard(call)
             if not self._calls:
                 self._quiet.set()
+
+    def _send_away(self, call: Call) -> None:
+        if self.draining:
+            call.stop()
+        else:
+            call.end(_GAVE_WAY)

@@ -75,6 +75,9 @@ async def test_a_full_service_is_alive_but_not_ready() -> None:
 
 async def test_a_draining_service_is_alive_but_not_ready() -> None:
     async with listening(STS_DRAIN_S="30") as service, calling(service.url) as core:
+        # Without one it is no call yet, and told to go.
+        await core.init()
+        await trio.testing.wait_all_tasks_blocked(0.05)
         service.signal()
         await trio.testing.wait_all_tasks_blocked()
         assert await ask(service, "/healthz") == (200, "ok\n")

@@ -22,7 +22,8 @@ from .endpoint import Endpoint
 from .leg import Codec, ModelSide
 from .link import Link
 
-_CLOSE_S = 1.0
+# A stop of the service has time for it: see `server`.
+_CLOSE_S = 0.75
 _Handle = Callable[[ServerEvent | BadMessage], None]
 
 
@@ -111,7 +112,7 @@ class ModelLeg(ModelSide):
 
     @override
     async def aclose(self, code: int, reason: str = "") -> None:
-        """Send the control events that are posted, then close; takes 1 s at most.
+        """Send the control events that are posted, then close; takes 0.75 s at most.
 
         The socket is closed however this ends, and nothing but a cancellation is
         raised. A second call does nothing.
