@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean
+.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks soak fuzz
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -75,6 +75,15 @@ conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both pa
 # QUICK=1 holds some of the calls; FAULTS takes more options: FAULTS='--random 20 --docs docs/reliability.md'.
 faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a call
 	$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(FAULTS)
+
+attacks: $(VENV)/run.stamp  ## measure running calls while somebody attacks the port
+	$(BIN)/python -m bench.attacks $(ATTACKS)
+
+soak: $(VENV)/test.stamp  ## hold calls for minutes, and see what the process keeps of them
+	$(BIN)/python -m tests.soak $(SOAK)
+
+fuzz: $(VENV)/test.stamp  ## send mutated messages on both legs
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 # SAMPLE=50 tries so many, SEED=2 others, ROOM=tools only those of trio_sts/tools.
 mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice (20 min, so not in CI)

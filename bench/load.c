@@ -31,6 +31,8 @@
  * --churn R: R more calls arrive each second, talk from their init on and hang up after
  * --life-s; the figures stay those of the steady calls, which notice the others or not.
  *
+ * --strangers 1: the relay may dial for calls that are not ours; those are refused with 503.
+ *
  * How to read it: the result is one JSON object on standard output. Exit code 0 if it was
  * measured, 1 if not, 2 for wrong options. Build: gcc -O3 -o load load.c; load_*.h are its
  * parts.
@@ -417,6 +419,14 @@ static void upgrade(Conn *c, const char *head) {
         if (!c->call->steady) start_talking(c->call, now(), true, false);
         return;
     }
+    Call *call = without_endpoint();
+    if (!call && opt.strangers) { /* somebody else's call */
+        const char *busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        put(c, busy, strlen(busy));
+        drop(c);
+        return;
+    }
+    if (!call) quit("the relay dials more often than it is called");
     const char *key = strcasestr(head, "\nsec-websocket-key:");
     char accept[32], answer[300];
     if (!key || strlen(key) < 19 + 24) quit("a request to the endpoint is no WebSocket handshake");
@@ -425,8 +435,7 @@ static void upgrade(Conn *c, const char *head) {
     accept_of(key, accept);
     sprintf(answer, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: %s\r\n\r\n", accept);
     put(c, answer, strlen(answer));
-    c->call = without_endpoint();
-    if (!c->call) quit("the relay dials more often than it is called");
+    c->call = call;
     c->call->endpoint = c;
     say_session(c, "session.created", PCM);
 }

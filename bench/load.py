@@ -1,7 +1,7 @@
 """The load program: how it is built and run, and what it tells."""
 
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 import orjson
@@ -33,6 +33,7 @@ class Load:
         seconds: How long is measured.
         burst: So many deltas of 100 ms at once, that much less often.
         warm_s: How long they talk before that.
+        strangers: Whether the relay may dial for calls that are not of this load.
     """
 
     calls: int
@@ -40,6 +41,7 @@ class Load:
     seconds: float = 10
     burst: int = 1
     warm_s: float = 2
+    strangers: bool = False
 
     @property
     def label(self) -> str:
@@ -164,6 +166,10 @@ class Bench:
     load_at: Place
 
 
+async def _nothing(_: int) -> None:
+    """Nothing is done beside a load."""
+
+
 async def build(folder: Path) -> Path:
     """Compile the load program.
 
@@ -181,7 +187,13 @@ async def build(folder: Path) -> Path:
     return program
 
 
-async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
+async def measure(
+    bench: Bench,
+    relay: Relay,
+    load: Load,
+    run: str,
+    beside: Callable[[int], Awaitable[None]] = _nothing,
+) -> Measured:
     """Put one load on a fresh process of a relay.
 
     Args:
@@ -189,6 +201,7 @@ async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
         relay: What to run.
         load: What to put on it.
         run: A name for this run's folder.
+        beside: What else is done to the relay meanwhile, given its port.
 
     Raises:
         CannotMeasure: The relay or the load program gave up.
@@ -206,13 +219,17 @@ async def measure(bench: Bench, relay: Relay, load: Load, run: str) -> Measured:
             "seconds": load.seconds,
             "burst": load.burst,
             "warm-s": load.warm_s,
+            "strangers": int(load.strangers),
         }
         words = [f for k, v in options.items() for f in (f"--{k}", str(v))]
         command = bench.load_at.command(str(bench.program), *words)
-        with trio.fail_after(load.seconds + _MOST_OVERHEAD_S):
-            done = await trio.run_process(
-                command, capture_stdout=True, capture_stderr=True, check=False
-            )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(beside, started.port)
+            with trio.fail_after(load.seconds + _MOST_OVERHEAD_S):
+                done = await trio.run_process(
+                    command, capture_stdout=True, capture_stderr=True, check=False
+                )
+            nursery.cancel_scope.cancel(reason="the load is over")
     if done.returncode:
         told = done.stderr.decode(errors="replace").strip()[-_TOLD_CHARS:]
         why = f"{relay.name}, calls: {load.label}: {told}"
