@@ -446,4 +446,4 @@ async def test_an_http_tool_may_be_call_control(
     text = f'url = "http://a.example/"\n{line}\n'
 
     async with opened(in_folder(tmp_path, {"tools/a.toml": text})) as registry:
-        assert registry.call_control().get("a") is ending
+        assert registry.call_control().get("a") == ending
