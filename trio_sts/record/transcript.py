@@ -52,7 +52,11 @@ class TranscriptFile:
             return
         time = datetime.now(UTC).isoformat(timespec="milliseconds")
         entry = {"time": time, "kind": kind, **fields}
-        line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+        try:
+            line = orjson.dumps(entry, option=orjson.OPT_APPEND_NEWLINE)
+        except (TypeError, ValueError, OverflowError):
+            self._end("an entry that cannot be written")
+            return
         try:
             written = self._file.write(line)
             if written != len(line):
