@@ -371,8 +371,8 @@ ESSENTIAL_BUT_ODD: list[tuple[str, events.ServerEvent]] = [
 ]
 
 
-@pytest.mark.parametrize(("odd", "event"), ESSENTIAL_BUT_ODD, ids=range(5))
-def test_a_response_begins_and_ends_although_its_fields_are_odd(
+@pytest.mark.parametrize(("odd", "event"), ESSENTIAL_BUT_ODD, ids=range(8))
+def test_speech_and_responses_begin_and_end_although_their_fields_are_odd(
     odd: str, event: events.ServerEvent
 ) -> None:
     assert decode_event(odd) == event
