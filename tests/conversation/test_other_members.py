@@ -10,6 +10,7 @@ from trio_sts.wire.realtime.requests import CancelResponse, CreateResponse
 
 from .stage import Stage, called
 from .test_deaf_session import quiet
+from .test_giving_up import FALLBACK, in_mid_call
 from .test_goodbye import run_tools
 from .test_goodbye_steps import wordless
 from .test_mcp_turns import ENDS, progress
@@ -232,3 +233,37 @@ def test_an_answer_that_fails_after_some_words_is_asked_to_go_on(by: str) -> Non
     stage.advance(1.2)
     (ask,) = stage.all(CreateResponse)
     assert "Go on where it stopped" in (ask.instructions or "")
+
+
+def test_a_hangup_without_a_word_waits_for_the_session_that_can_say_it() -> None:
+    stage = wordless()
+    # The farewell was asked for; one that is lost before that is asked of the next.
+    other = Stage.ready(farewell=True, hangup_grace_ms=800)
+    other.speech_started()
+    other.speech_stopped()
+    other.created()
+    other.function_call("bye", "avr_hangup")
+    other.mark()
+    other.model_lost()
+    other.advance(3)
+    assert run_tools(other) == []
+    other.model_ready()
+    other.advance(0.1)
+    (ask,) = other.all(CreateResponse)
+    (farewell,) = stage.all(CreateResponse)
+    assert ask.instructions == farewell.instructions
+    other.answer(500, "i9", "r9")
+    other.advance(2)
+    assert run_tools(other) == ["avr_hangup"]
+
+
+def test_a_fallback_may_be_faster_than_the_answer_of_avr_ami() -> None:
+    stage = in_mid_call(**FALLBACK)
+    stage.model_failed("no model", "It is away.")
+    assert stage.conversation.end_reason == "no model"
+    stage.advance(1.2)
+    assert run_tools(stage) == ["avr_transfer"]
+    assert stage.conversation.end_reason == "transferred"
+    stage.tool_finished("fallback", ok=False)
+    assert isinstance(stage.end, EndCall)
+    assert stage.end.outcome == "no model"

@@ -321,9 +321,6 @@ NASTY: list[str | bytes] = [
     '{"type": "response.done", "response": []}',
     '{"type": "session.created"}',
     '{"type": "session.created", "session": "x"}',
-    '{"type": "input_audio_buffer.speech_started", "item_id": 7}',
-    '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": "1"}',
-    '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": true}',
     '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": 1e999}',
 ]
 
@@ -339,6 +336,18 @@ def test_a_malformed_event_is_a_bad_message_with_a_short_text(
 
 
 ESSENTIAL_BUT_ODD: list[tuple[str, events.ServerEvent]] = [
+    (
+        '{"type": "input_audio_buffer.speech_started", "item_id": 7}',
+        events.SpeechStarted(),
+    ),
+    (
+        '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": "1"}',
+        events.SpeechStopped(),
+    ),
+    (
+        '{"type": "input_audio_buffer.speech_stopped", "audio_end_ms": true}',
+        events.SpeechStopped(),
+    ),
     (
         '{"type": "response.done", "response": {}}',
         events.ResponseDone(Response("")),
@@ -362,8 +371,8 @@ ESSENTIAL_BUT_ODD: list[tuple[str, events.ServerEvent]] = [
 ]
 
 
-@pytest.mark.parametrize(("odd", "event"), ESSENTIAL_BUT_ODD, ids=range(5))
-def test_a_response_begins_and_ends_although_its_fields_are_odd(
+@pytest.mark.parametrize(("odd", "event"), ESSENTIAL_BUT_ODD, ids=range(8))
+def test_speech_and_responses_begin_and_end_although_their_fields_are_odd(
     odd: str, event: events.ServerEvent
 ) -> None:
     assert decode_event(odd) == event

@@ -30,12 +30,15 @@ class Apology:
     Written by: giving_up.
 
     Attributes:
-        outcome: How the call ends: why the model was given up.
+        outcome: How the call ends: why the model was given up; once a transfer is
+            asked for, a caller leg that closes is its success.
+        why: Why the model was given up.
         reason_for_caller: The reason that AVR Core is sent, in plain words.
     """
 
     stage: Stage = Stage.NONE
     outcome: str = ""
+    why: str = ""
     reason_for_caller: str = ""
     _limit: float = NEVER
 
@@ -47,18 +50,18 @@ class Apology:
     def begin(self, outcome: str, reason: str, now: float, waits_ms: float) -> None:
         """The caller hears it now, after ``waits_ms`` of the agent that still wait."""
         self.stage = Stage.SPEAKING
-        self.outcome = outcome
+        self.outcome = self.why = outcome
         self.reason_for_caller = reason
         self._limit = now + waits_ms / 1000 + _SLACK_S
 
     def transfer(self) -> None:
         """It was heard: the transfer is asked for."""
         self.stage = Stage.TRANSFERRING
+        self.outcome = "transferred"
 
     def transferred(self, now: float) -> None:
         """The transfer was accepted."""
         self.stage = Stage.LEAVING
-        self.outcome = "transferred"
         self._limit = now + _TRANSFER_S
 
     def deadline(self, heard_at: float) -> float:

@@ -80,4 +80,4 @@ def _begin(state: State, now: float, outcome: str, reason: str) -> None:
 
 
 def _end(state: State) -> None:
-    state.out.end(1011, state.apology.outcome, state.apology.reason_for_caller)
+    state.out.end(1011, state.apology.why, state.apology.reason_for_caller)

@@ -75,7 +75,7 @@ def go_on_at(state: State, now: float) -> float:
     answered = goodbye.is_answered(state.ear.last_speech_at)
     if answered or goodbye.has_failed(_last_sign_at(state)):
         return now
-    if goodbye.waits and _needs_farewell(state):
+    if goodbye.waits and _may_ask_farewell(state):
         return now
     return goodbye.deadline(
         now,
@@ -93,7 +93,7 @@ def go_on(state: State, now: float) -> None:
     given_up = goodbye.drop_transfer(now)
     if given_up is not None:
         _cancel(state, "transfer cancelled", given_up, now)
-    if goodbye.waits and _needs_farewell(state):
+    if goodbye.waits and _may_ask_farewell(state):
         goodbye.farewell(now)
         is_hangup = goodbye.kind == "hangup"
         state.sequencer.want(asks.FAREWELL if is_hangup else asks.PARTING)
@@ -161,9 +161,12 @@ def _needs_farewell(state: State) -> bool:
         return False
     if goodbye.kind == "transfer":
         return False
-    if state.owed_turn.answered or state.playout.queued_ms:
-        return False
-    return state.connection.ready and _others_are_done(state)
+    return not (state.owed_turn.answered or state.playout.queued_ms)
+
+
+def _may_ask_farewell(state: State) -> bool:
+    ready = state.connection.ready and _others_are_done(state)
+    return ready and _needs_farewell(state)
 
 
 def _others_are_done(state: State) -> bool:
@@ -173,6 +176,9 @@ def _others_are_done(state: State) -> bool:
 
 def _is_ready(state: State, now: float) -> bool:
     """Whether only playing and the grace are waited for."""
+    if not state.connection.ready and _needs_farewell(state):
+        # Another session is awaited, and can say it.
+        return False
     active = state.sequencer.active is not None
     awaited = state.goodbye.farewell_awaited(now, response_active=active)
     return _others_are_done(state) and not awaited

@@ -66,6 +66,8 @@ _ESSENTIAL = frozenset(
         "response.done",
     }
 )
+# Of these it is enough that they came.
+_SIGNALS = frozenset({events.SpeechStarted, events.SpeechStopped})
 _MCP = ("mcp_list_tools.", "response.mcp_call.")
 
 # A peer may send a name of any length; no rule needs more of it than this.
@@ -94,6 +96,8 @@ def decode_event(text: str | bytes) -> events.ServerEvent:
     except BadMessage as exc:
         if kind not in _ESSENTIAL:
             return _other(kind, fields)
+        if known in _SIGNALS:
+            return cast("events.ServerEvent", known())
         raise _bad(kind, str(exc)) from exc
 
 
