@@ -13,6 +13,7 @@ import click
 from typing_extensions import override
 
 from trio_sts import __version__
+from trio_sts.environment import real_environment
 from trio_sts.errors import SettingsError
 from trio_sts.healthcheck import TIMEOUT_S, is_healthy
 from trio_sts.startup import open_missing_streams, reap_as_first_process
@@ -90,7 +91,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     from trio_sts.service import run_service
     from trio_sts.settings import surprises, tool_environment
 
-    environ = dict(os.environ)
+    environ = real_environment()
     if embedded:
         environ["STS_EMBEDDED"] = "on"
     settings, warnings = _load(environ, strict=False)
@@ -140,7 +141,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
     from trio_sts.logs import configure
     from trio_sts.settings import load, tool_environment
 
-    environ = dict(os.environ)
+    environ = real_environment()
     try:
         settings, warnings = load(environ, _DOTENV, strict=True)
     except SettingsError as exc:

@@ -21,6 +21,16 @@ class Unreadable(Exception):
     """The file cannot be read; the text says why."""
 
 
+def real_environment() -> dict[str, str]:
+    """The process's environment as UTF-8, which it is whatever the locale says."""
+    return {
+        name.decode("utf-8", "surrogateescape"): value.decode(
+            "utf-8", "surrogateescape"
+        )
+        for name, value in os.environb.items()
+    }
+
+
 def read_dotenv(path: str | os.PathLike[str]) -> Dotenv:
     """Read a file.
 

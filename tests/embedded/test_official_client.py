@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import trio
-from openai import OpenAI
+from openai import AuthenticationError, OpenAI
 from openai.resources.realtime.realtime import RealtimeConnection
 
 from trio_sts.embedded import Endpoint
 from trio_sts.embedded.speech.voice import speak
+from trio_sts.modelcheck import ask_endpoint
+from trio_sts.settings import Settings
 
 from .client import running_model
 
@@ -94,3 +96,28 @@ async def test_the_vendors_client_speaks_hears_and_interrupts() -> None:
 
 def _record(endpoint: Endpoint) -> list[tuple[str, str]]:
     return endpoint.sessions[-1].conversation.transcript()
+
+
+@pytest.mark.parametrize("key", ["the right key", "a wrong one"])
+async def test_it_finds_out_whether_its_key_is_taken(key: str) -> None:
+    def names(url: str) -> list[str] | None:
+        with OpenAI(api_key=key, base_url=url, max_retries=0) as client:
+            if key == "the right key":
+                return [model.id for model in client.models.list()]
+            with pytest.raises(AuthenticationError, match="API key") as refused:
+                client.models.list()
+            assert refused.value.code == "invalid_api_key"
+            return None
+
+    async with running_model(api_key="the right key") as endpoint:
+        url = endpoint.url.replace("ws://", "http://")
+        found = await trio.to_thread.run_sync(names, url)
+        settings = Settings(api_key=key, base_url=url)
+        verdict = await ask_endpoint(settings)
+    if key == "the right key":
+        assert found is not None
+        assert "gpt-realtime-2.1" in found
+        assert verdict.level == "ok"
+    else:
+        assert found is None
+        assert verdict.level == "warning"

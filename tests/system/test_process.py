@@ -233,3 +233,34 @@ async def test_a_built_in_model_without_ears_exits_1_and_says_what_to_install(
     assert code == 1
     assert "Traceback" not in output
     assert "pip install 'trio-sts[demo]'" in output
+
+
+async def test_the_environment_is_utf_8_whatever_the_locale_says(
+    tmp_path: Path,
+) -> None:
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    code, output = await run(
+        tmp_path,
+        "check",
+        "--offline",
+        "--json",
+        OPENAI_API_KEY=KEY,
+        OPENAI_VOICE="Zoë",
+        **plain,
+    )
+    assert code == 1
+    assert "OPENAI_VOICE=Zo" in output
+    assert "UTF-8" not in output
+
+
+async def test_a_full_disk_is_no_traceback(tmp_path: Path) -> None:
+    command = f"exec {sys.executable} -m trio_sts check --offline > /dev/full"
+    done = await trio.run_process(
+        ["/bin/sh", "-c", command],
+        env={"OPENAI_API_KEY": KEY},
+        cwd=tmp_path,
+        capture_stderr=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == b"the output cannot be written: No space left on device\n"

@@ -16,7 +16,7 @@ from trio_sts.errors import ToolError
 from trio_sts.tools.http_template import UrlTemplate, fill_json
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.registry import CUT_MARK, ToolOutcome
-from trio_sts.tools.tool import EndsCall, Kind
+from trio_sts.tools.tool import Kind
 
 ORDER = """
 name = "order_status"
@@ -320,6 +320,20 @@ async def test_the_list_shows_what_start_would_say(tmp_path: Path) -> None:
     assert "SHOP_TOKEN is not set" in without.problems[0]
 
 
+async def test_other_people_s_editors_write_files_too(tmp_path: Path) -> None:
+    folder = in_folder(tmp_path, {})
+    text = f'description = "Sé"\r\n{URL}method = "post"\r\n'
+    file = tmp_path / "tools" / "own.toml"
+    file.write_bytes(text.encode("utf-8-sig"))
+    async with opened(folder) as registry:
+        assert registry.problems == ()
+        assert registry.tools["own"].description == "Sé"
+    file.write_bytes(text.encode("latin-1"))
+    async with opened(folder) as registry:
+        (problem,) = registry.problems
+    assert problem.endswith("not UTF-8 text; save it as UTF-8")
+
+
 NOTE = """
 url = "http://shop.example/note"
 method = "POST"
@@ -435,13 +449,13 @@ async def test_a_part_of_an_answer_is_read_in_its_declared_charset(
 @pytest.mark.parametrize(
     ("line", "ending"),
     [
-        ("ends_call = true", EndsCall.HANGUP),
-        ('ends_call = "transfer"', EndsCall.TRANSFER),
+        ("ends_call = true", "hangup"),
+        ('ends_call = "transfer"', "transfer"),
         ("ends_call = false", None),
     ],
 )
 async def test_an_http_tool_may_be_call_control(
-    tmp_path: Path, line: str, ending: EndsCall | None
+    tmp_path: Path, line: str, ending: str | None
 ) -> None:
     text = f'url = "http://a.example/"\n{line}\n'
 

@@ -78,7 +78,8 @@ def _models(settings: Settings, today: date) -> Iterator[Finding]:
         known = facts().transcriber(words or "")
         if known is not None and known.minute:
             told += f"; {words} {known.minute:g} USD a minute"
-    read = f"as of {facts().read_on}, {age_days} days ago"
+    ago = "1 day ago" if age_days == 1 else f"{age_days} days ago"
+    read = f"as of {facts().read_on}, {ago}"
     yield Finding("prices", "ok", f"{told} ({read})")
 
 

@@ -15,6 +15,9 @@ import trio
 import trio_websocket
 from attrs import define, field, frozen
 
+from trio_sts.legs.http_head import ReplayStream, RequestHead, read_head, respond
+from trio_sts.modelfacts import facts
+
 from .events import fatal
 from .faults import Faults, Order
 from .mind import Mind
@@ -90,14 +93,35 @@ class Endpoint:
         """Serve one client until either side ends it; never raises an error."""
         try:
             async with stream, trio.open_nursery() as nursery:
-                await self._serve(stream, nursery)
+                request = await read_head(stream)
+                if request is not None and _is_listing(request[0]):
+                    await self._list_models(*request)
+                elif request is not None:
+                    await self._serve(stream, request[1], nursery)
                 nursery.cancel_scope.cancel(reason="the connection is over")
         except* _GONE:
             pass
         except* Exception as group:  # noqa: BLE001 (one session must not end the others)
             _log.error("session of the embedded model failed", exc_info=group)
 
-    async def _serve(self, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+    async def _list_models(self, head: RequestHead, stream: trio.abc.Stream) -> None:
+        """Answer ``GET /v1/models``, by which clients find out whether a key is taken."""
+        bearer = head.headers.get("authorization", "").removeprefix("Bearer ")
+        if self._api_key not in {None, bearer, head.headers.get("api-key")}:
+            told = "Incorrect API key provided."
+            error = {"type": "invalid_request_error", "code": "invalid_api_key"}
+            status = 401
+            body = orjson.dumps({"error": {"message": told, "param": None, **error}})
+        else:
+            model = {"object": "model", "created": 0, "owned_by": "system"}
+            names = (name for name, each in facts().models.items() if not each.ends)
+            listed = [{"id": name, **model} for name in names]
+            status, body = 200, orjson.dumps({"object": "list", "data": listed})
+        await respond(stream, status, body, media_type="application/json")
+
+    async def _serve(
+        self, socket: trio.SocketStream, stream: ReplayStream, nursery: trio.Nursery
+    ) -> None:
         with trio.fail_after(_HANDSHAKE_S):
             request = await trio_websocket.wrap_server_stream(
                 nursery, stream, max_message_size=_MAX_MESSAGE_BYTES
@@ -120,7 +144,7 @@ class Endpoint:
                 await _refuse_beta(ws)
             else:
                 model = parse_qs(urlsplit(request.path).query)["model"][0]
-                await self._converse(ws, partial(_reset, stream), model, faults)
+                await self._converse(ws, partial(_reset, socket), model, faults)
         finally:
             with trio.move_on_after(_GOODBYE_S, shield=True):
                 await ws.aclose(1001, "The service stops.")
@@ -205,6 +229,10 @@ async def _expire(
 
 def _subprotocol(request: trio_websocket.WebSocketRequest) -> str | None:
     return _PROTOCOL if _PROTOCOL in request.proposed_subprotocols else None
+
+
+def _is_listing(head: RequestHead) -> bool:
+    return head.method == "GET" and head.path.rstrip("/") == "/v1/models"
 
 
 def _header(request: trio_websocket.WebSocketRequest, name: bytes) -> str | None:

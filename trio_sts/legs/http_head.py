@@ -19,6 +19,7 @@ HEAD_S = 5.0
 MAX_HEAD_BYTES = 16 * 1024
 _ANSWER_S = 2.0
 _READ_BYTES = 4096
+_TEXT = "text/plain; charset=utf-8"
 _WEBSOCKET_VERSION = "13"
 
 _log = structlog.get_logger()
@@ -136,16 +137,18 @@ async def respond(
     body: bytes | str = b"",
     *,
     method: str = "GET",
+    media_type: str = _TEXT,
 ) -> None:
     """Answer a request in plain HTTP and close; takes 2 s at most, never raises.
 
     Args:
         stream: Where the request came from.
         status: The HTTP status.
-        body: Plain text.
+        body: Plain text, unless ``media_type`` says otherwise.
         method: Of the request: an answer to ``HEAD`` is sent without its body.
+        media_type: What the body is.
     """
-    answer = _answer(status, body, has_body=method != "HEAD")
+    answer = _answer(status, body, media_type, has_body=method != "HEAD")
     try:
         with trio.move_on_after(_ANSWER_S):
             await stream.send_all(answer)
@@ -217,12 +220,14 @@ def _has_word(headers: Mapping[str, str], name: str, word: str) -> bool:
     return word in {part.strip().lower() for part in headers.get(name, "").split(",")}
 
 
-def _answer(status: int, body: bytes | str, *, has_body: bool) -> bytes:
+def _answer(
+    status: int, body: bytes | str, media_type: str, *, has_body: bool
+) -> bytes:
     content = body.encode() if isinstance(body, str) else body
     fields = [
         ("Content-Length", str(len(content))),
         ("Connection", "close"),
-        ("Content-Type", "text/plain; charset=utf-8"),
+        ("Content-Type", media_type),
     ]
     writer = h11.Connection(h11.SERVER)
     head = writer.send(h11.Response(status_code=status, headers=fields)) or b""

@@ -1,7 +1,6 @@
 """``trio-sts tools``: what the model would be offered, and trying one out."""
 
 import json
-import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
@@ -14,6 +13,7 @@ import structlog
 import trio
 from attrs import field, frozen
 
+from trio_sts.environment import real_environment
 from trio_sts.errors import SettingsError
 from trio_sts.logs import configure
 from trio_sts.settings import Settings, load, tool_environment
@@ -40,7 +40,7 @@ class _Setup:
     @classmethod
     def load(cls) -> "_Setup":
         """Read the settings as ``check`` does, but ask for no key: no model is dialled."""
-        environ = dict(os.environ)
+        environ = real_environment()
         try:
             settings, warnings = load(
                 {**environ, "STS_EMBEDDED": "on"}, _DOTENV, strict=True

@@ -71,7 +71,7 @@ def read_http_file(path: Path) -> HttpFile:
     if unknown:
         fault = f"unknown key {unknown[0]!r}"
         raise ToolFault(fault)
-    method = written.get("method", "GET")
+    method = str(written.get("method", "GET")).upper()
     if method not in _METHODS:
         fault = f"method must be one of {', '.join(_METHODS)}"
         raise ToolFault(fault)
@@ -114,11 +114,13 @@ def resolve_headers(file: HttpFile, environ: Mapping[str, str]) -> dict[str, str
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        parsed = tomllib.loads(path.read_text(encoding="utf-8"))
+        parsed = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         json.dumps(parsed, allow_nan=False)  # no dates: templates and schemas are JSON
     except tomllib.TOMLDecodeError as exc:
         fault = f"not TOML: {exc}"
         raise ToolFault(fault) from exc
+    except UnicodeDecodeError as exc:
+        raise ToolFault("not UTF-8 text; save it as UTF-8") from exc
     except (OSError, ValueError, TypeError, RecursionError) as exc:
         fault = f"cannot be read: {exc}"
         raise ToolFault(fault) from exc
