@@ -1,0 +1,1 @@
+"""Mutated messages on both legs, as a program: ``python -m tests.fuzz``."""

@@ -1,0 +1,1 @@
+"""Calls for minutes on a real process, as a program: ``python -m tests.soak``."""
