@@ -186,5 +186,9 @@ async def test_what_is_heard_sent_and_how_it_ends_is_the_same_for_any_split(
         # A plain reader that lags loses what is queued when its own end closes; what
         # the tap takes was never in a queue.
         tapped.heard = tapped.heard[: len(plain.heard)]
+    if slow and plain.crashed:
+        # The play ends where the library's reader falls over, and how far a reader of
+        # ours that lags has come by then depends on the order of the scheduler.
+        plain.heard = plain.heard[: len(tapped.heard)]
     tapped.taken = 0
     assert tapped == plain
