@@ -5,6 +5,7 @@ from trio_sts.conversation.parts.history import KEPT_BYTES, KEPT_ENTRIES, first_
 from trio_sts.wire.realtime.events import (
     ItemAdded,
     TranscriptDelta,
+    TranscriptDone,
     TranscriptionCompleted,
     TranscriptionFailed,
 )
@@ -217,3 +218,28 @@ def test_the_first_words_are_whole() -> None:
     assert first_words("one two three", 0.55) == "one two"
     assert first_words("one", 0.5) == ""
     assert first_words("one two", 0) == ""
+
+
+def test_the_words_of_all_audio_parts_are_told() -> None:
+    stage = Stage.ready()
+    stage.created()
+    for part, words in enumerate(("We are open.", "Come and see.")):
+        stage.delta(400, part=part)
+        stage.model(TranscriptDelta("r1", "i1", words[:5], part))
+        stage.model(TranscriptDelta("r1", "i1", words[5:], part))
+        stage.model(TranscriptDone("r1", "i1", words, part))
+    stage.done()
+    stage.advance(2)
+    assert stage.said == [("agent", "We are open. Come and see.")]
+
+
+def test_a_second_part_is_cut_within_its_words() -> None:
+    stage = Stage.ready()
+    stage.created()
+    stage.delta(1000)
+    stage.model(TranscriptDone("r1", "i1", "We are open.", 0))
+    stage.delta(1000, part=1)
+    stage.model(TranscriptDelta("r1", "i1", "Come and", 1))
+    stage.advance(1.9)
+    stage.speech_started()
+    assert stage.said == [("agent", "We are open. Come")]

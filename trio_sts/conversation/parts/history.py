@@ -6,6 +6,7 @@ be given it.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Literal
 
 from attrs import define, field
@@ -41,6 +42,8 @@ class Entry:
     closed: bool = False
     # The agent's text is whole: no more deltas come.
     final: bool = False
+    # The agent's words by audio part, of those parts whose words are whole.
+    parts: dict[int, str] = field(factory=dict[int, str], repr=False)
     # When it stops holding back what follows.
     expires_at: float = NEVER
     # The item by which the session knows it, and the text that it was told.
@@ -108,7 +111,15 @@ class History:
         """More of the agent's words; transcripts are ahead of the audio."""
         entry = self.agent_item(item_id)
         if not (entry.final or entry.closed):
-            entry.text += delta
+            begins_part = entry.parts and entry.text == _joined(entry.parts)
+            entry.text += f" {delta}" if begins_part else delta
+
+    def agent_said_part(self, item_id: str, part: int, text: str) -> None:
+        """All of the agent's words in one audio part of an item."""
+        entry = self.agent_item(item_id)
+        if not (entry.final or entry.closed):
+            entry.parts[part] = text
+            entry.text = _joined(entry.parts)
 
     def agent_said(self, item_id: str, text: str) -> None:
         """All of the agent's words."""
@@ -241,6 +252,10 @@ class History:
 
 def _awaits(entry: Entry, now: float) -> bool:
     return entry.kind == "user" and not entry.closed and now < entry.expires_at < NEVER
+
+
+def _joined(parts: Mapping[int, str]) -> str:
+    return " ".join(parts[number] for number in sorted(parts))
 
 
 def first_words(text: str, share: float) -> str:

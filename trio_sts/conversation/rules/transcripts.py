@@ -17,14 +17,14 @@ def record_heard(state: State, item_id: str) -> None:
 
 def agent_delta(state: State, event: events.TranscriptDelta, _: float) -> None:
     """More of the agent's words."""
-    state.playout.expect(event.item_id, event.response_id)
+    state.playout.expect(event.item_id, event.response_id, event.content_index)
     state.history.agent_says(event.item_id, event.delta)
 
 
 def agent_done(state: State, event: events.TranscriptDone, _: float) -> None:
-    """All of the agent's words."""
-    state.playout.expect(event.item_id, event.response_id)
-    state.history.agent_said(event.item_id, event.transcript)
+    """All of the agent's words in one audio part; the end of the response has the rest."""
+    state.playout.expect(event.item_id, event.response_id, event.content_index)
+    state.history.agent_said_part(event.item_id, event.content_index, event.transcript)
 
 
 def input_committed(state: State, event: events.InputCommitted, now: float) -> None:

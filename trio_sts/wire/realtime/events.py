@@ -139,6 +139,7 @@ class TranscriptDelta:
     response_id: str
     item_id: str
     delta: str = field(default="", repr=False)
+    content_index: int = 0
 
 
 @frozen
@@ -148,6 +149,7 @@ class TranscriptDone:
     response_id: str
     item_id: str
     transcript: str = field(default="", repr=False)
+    content_index: int = 0
 
 
 @frozen
