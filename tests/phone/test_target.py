@@ -58,6 +58,8 @@ def test_metadata_follows_the_query_of_the_url() -> None:
         ("ws://", "no host"),
         ("ws://:6030", "no host"),
         ("ws://user:pass@h", "user name"),
+        (f"ws://{70 * 'a'}.example:6030", "no DNS"),
+        ("ws://a..b", "no DNS"),
         ("ws://h:0x50", "[Pp]ort"),
         ("ws://h:99999", "[Pp]ort"),
         ("ws://[::1", "URL"),

@@ -64,6 +64,10 @@ def parse_target(
         raise ValueError("the URL must begin with ws:// or wss://")
     if not parts.hostname or not parts.hostname.isprintable():
         raise ValueError("the URL names no host")
+    try:
+        parts.hostname.encode("idna")
+    except UnicodeError:
+        raise ValueError("the URL names a host that no DNS could hold") from None
     if parts.username is not None:
         raise ValueError("the URL must not hold a user name; use a token")
     if token is not None and not _HEADER_SAFE.fullmatch(token):
