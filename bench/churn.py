@@ -153,7 +153,7 @@ async def objects_in_cycles(churn: Churn, ending: str, calls: int) -> Counter[st
     Whatever only a cycle reaches counts too; the collector must not run meanwhile.
     """
     gc.collect()
-    await churn.round(ending, calls)
+    await churn.round(ending, calls, calls)
     gc.set_debug(gc.DEBUG_SAVEALL)
     try:
         gc.collect()
