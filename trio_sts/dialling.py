@@ -53,7 +53,10 @@ class _Attempt:
     endpoint: Endpoint
     scope: trio.CancelScope = field(factory=trio.CancelScope)
     model: ModelLeg | None = None
-    failure: BaseExceptionGroup[ModelError] | None = None
+    # One at most, out of which it is raised; see `loop.reactor`.
+    failures: list[BaseExceptionGroup[ModelError]] = field(
+        factory=list[BaseExceptionGroup[ModelError]]
+    )
 
 
 async def open_session(
@@ -81,8 +84,8 @@ async def open_session(
         if not is_wanted:
             attempt.scope.cancel(reason="the call has a model of its own")
     if is_wanted:
-        if attempt.failure is not None:
-            raise attempt.failure
+        if attempt.failures:
+            raise attempt.failures.pop()
     else:
         call.leave_model()
         attempt.model = None
@@ -105,7 +108,7 @@ async def _try(call: Dials, attempt: _Attempt) -> None:
         try:
             attempt.model = await call.connect(attempt.endpoint)
         except* ModelError as group:
-            attempt.failure = group
+            attempt.failures = [group]
 
 
 async def _open(

@@ -116,6 +116,9 @@ class Call:
                         with trio.move_on_after(CLOSE_S, shield=True):
                             await self._close()
                         self._over()
+                        # The cycles that a call is made of.
+                        self._upstream = None
+                        del self._relay
                 self._sockets.cancel_scope.cancel(reason="the call is over")
 
     async def _hold(self) -> None:

@@ -34,9 +34,9 @@ from trio_sts.waiting import WaitingRoom, most_waiting
 
 # Calls are told so long before the end of the drain: peers that answer nothing take the
 # 2 s of `nursery.CLOSE_S`, and a stop takes no second more than the drain.
-_TOLD_BEFORE_S = 1.25
+_TOLD_BEFORE_S = 1.5
 # So long after it the sockets of callers are shut down under those who still close.
-_CUT_AFTER_S = 0.75
+_CUT_AFTER_S = 0.5
 _CUT_S = 0.2
 # Before `init`: nobody is in that call yet.
 _GAVE_WAY = EndCall(1008, "no init", "No init has come, and others are waiting.")
@@ -113,8 +113,7 @@ class Server:
             with trio.move_on_at(drained_at - _TOLD_BEFORE_S):
                 await self._no_calls()
             nursery.cancel_scope.cancel(reason="drained, or out of time")
-        for call in self._calls:
-            call.stop()
+        self.stop_calls()
         with trio.move_on_at(drained_at + _CUT_AFTER_S) as closing:
             await self._no_calls()
         if closing.cancelled_caught:
@@ -133,8 +132,12 @@ class Server:
     async def _hurry(self, signals: AsyncIterator[int]) -> None:
         async for _ in signals:
             _log.info("stopping at once", calls=self.calls)
-            for call in self._calls:
-                call.stop()
+            self.stop_calls()
+
+    def stop_calls(self) -> None:
+        """End all calls, because the service stops."""
+        for call in self._calls:
+            call.stop()
 
     async def _no_calls(self) -> None:
         while self._calls:

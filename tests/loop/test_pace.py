@@ -6,12 +6,22 @@ import trio
 from attrs import define, field
 from hypothesis import given
 from hypothesis import strategies as st
+from typing_extensions import override
 
-from trio_sts.loop.pace import Pace
+from trio_sts.loop.pace import Arrivals, Pace
 
 EVERY_S = 0.0015
 AT_ONCE = 50
 LONG_S = 10.0
+
+
+class Busy(Pace):
+    """Something has come whenever it looks."""
+
+    @override
+    def before_io_wait(self, timeout: float) -> None:
+        self.arrivals.count += 1
+        super().before_io_wait(timeout)
 
 
 @define
@@ -28,7 +38,11 @@ class FakeTime:
 
     @property
     def pace(self) -> Pace:
-        return Pace(self.now, self.sleep)
+        """That of a loop whose every pass brings something from a call."""
+        return Busy(self.now, self.sleep, Arrivals())
+
+    def paced_by(self, arrivals: Arrivals) -> Pace:
+        return Pace(self.now, self.sleep, arrivals)
 
 
 def test_a_loop_that_is_woken_all_the_time_waits_every_one_and_a_half_ms() -> None:
@@ -92,3 +106,31 @@ def test_trio_asks_it_before_it_waits() -> None:
 
     trio.run(wake_often, instruments=[time.pace])
     assert len(time.slept) > AT_ONCE
+
+
+def test_what_calls_have_no_part_in_is_not_held_back() -> None:
+    time = FakeTime()
+    arrivals = Arrivals()
+    pace = time.paced_by(arrivals)
+    for _ in range(1_000):
+        arrivals.count += 1
+        pace.before_io_wait(LONG_S)
+    # The last of a thousand messages has spent all that was saved.
+    time.slept.clear()
+    for _ in range(1_000):
+        pace.before_io_wait(LONG_S)
+    assert not time.slept
+    arrivals.count += 1
+    pace.before_io_wait(LONG_S)
+    assert time.slept
+
+
+def test_trips_to_threads_are_not_held_back() -> None:
+    time = FakeTime()
+
+    async def make_trips() -> None:
+        for _ in range(AT_ONCE * 3):
+            await trio.to_thread.run_sync(int)
+
+    trio.run(make_trips, instruments=[time.paced_by(Arrivals())])
+    assert not time.slept

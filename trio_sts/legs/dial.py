@@ -101,7 +101,7 @@ async def dial(
         ModelRefused: The endpoint said no for good.
         ModelUnreachable: No attempt succeeded before the deadline.
     """
-    failure: ModelError = ModelUnreachable(TOO_SLOW)
+    failures: list[ModelError] = [ModelUnreachable(TOO_SLOW)]
     with trio.move_on_at(deadline):
         while True:
             try:
@@ -110,11 +110,11 @@ async def dial(
                 pause_s = next(pauses)
                 if trio.current_time() + pause_s >= deadline:
                     raise
-                failure = exc
+                failures = [exc]
                 _log.warning("model not reached", why=str(exc))
             await trio.sleep(pause_s)
     # Why the last whole attempt failed says more than that the time was up.
-    raise failure
+    raise failures.pop()
 
 
 def lifetime_s(created: SessionInfo) -> float:

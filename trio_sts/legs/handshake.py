@@ -1,5 +1,6 @@
 """The WebSocket handshakes: answered on one side of a call, asked for on the other."""
 
+import weakref
 from typing import Any, Final, TypeVar, cast
 
 import trio
@@ -59,7 +60,14 @@ async def accept_link(
                 receive_buffer_size=bounds.receive_bytes,
             )
             ws = await request.accept(subprotocol=subprotocol)
-        notice.closed_with = lambda: None if ws.closed is None else ws.closed.code
+        # The WebSocket holds the notice, which is asked only while that is there.
+        seen = weakref.ref(ws)
+
+        def closed_with() -> int | None:
+            closed = None if (there := seen()) is None else there.closed
+            return None if closed is None else int(closed.code)
+
+        notice.closed_with = closed_with
         return ws
 
     return await start_link(

@@ -237,6 +237,12 @@ class Link(Generic[_M]):
             self._scope.cancel(reason="the closing handshake is over")
 
 
+@define
+class _Started(Generic[_M]):
+    link: Link[_M] | None
+    failures: list[Exception] = field(factory=list[Exception])
+
+
 ShakeHands = Callable[[trio.Nursery, trio.abc.Stream], Awaitable[WebSocketConnection]]
 
 
@@ -266,7 +272,7 @@ async def start_link(
         LegClosed: There was no handshake.
         ConnectionRejected: The peer answered with another HTTP status than 101.
     """
-    outcome: Link[_M] | Exception = await nursery.start(
+    started: _Started[_M] = await nursery.start(
         partial(
             _keep,
             transport,
@@ -276,9 +282,10 @@ async def start_link(
             ends_with_reader=ends_with_reader,
         )
     )
-    if isinstance(outcome, Exception):
-        raise outcome
-    return outcome
+    if started.link is None:
+        # Out of what held it; see `loop.reactor`.
+        raise started.failures.pop()
+    return started.link
 
 
 async def _keep(
@@ -288,7 +295,7 @@ async def _keep(
     bounds: Bounds,
     *,
     ends_with_reader: bool,
-    task_status: trio.TaskStatus[Link[_M] | Exception],
+    task_status: trio.TaskStatus[_Started[_M]],
 ) -> None:
     link: Link[_M] | None = None
     failure: Exception = LegClosed(1006, "no WebSocket handshake")
@@ -298,18 +305,23 @@ async def _keep(
         max_controls=bounds.max_controls,
     )
     try:
-        # The scope is outside the socket: when it is cancelled, the socket's closing
-        # does not wait for a peer either.
-        with trio.CancelScope() as scope:
-            async with transport.stream, trio.open_nursery() as nursery:
-                readers = _Readers(nursery, scope if ends_with_reader else None)
-                # Of a nursery trio-websocket uses `start_soon`.
-                ws = await shake_hands(cast("Any", readers), transport.stream)
-                link = Link(outbox, codec.encode, ws, transport, scope, readers.ended)
-                nursery.start_soon(transport.drain)
-                nursery.start_soon(link.watch_peer, bounds.liveness)
-                task_status.started(link)
-                await link.keep()
+        try:
+            with trio.CancelScope() as scope:
+                async with trio.open_nursery() as nursery:
+                    readers = _Readers(nursery, scope if ends_with_reader else None)
+                    # Of a nursery trio-websocket uses `start_soon`.
+                    ws = await shake_hands(cast("Any", readers), transport.stream)
+                    link = Link(
+                        outbox, codec.encode, ws, transport, scope, readers.ended
+                    )
+                    nursery.start_soon(transport.drain)
+                    nursery.start_soon(link.watch_peer, bounds.liveness)
+                    task_status.started(_Started(link))
+                    await link.keep()
+        finally:
+            # Behind the scope, so that no cancellation is on its way by then: one that
+            # the closing meets is a cycle of frames, with the socket in it.
+            await trio.aclose_forcefully(transport.stream)
     except* ConnectionRejected as group:
         failure = _first(group)
     # The library's reader raises on a host that is no name (UnicodeError), on its own
@@ -323,7 +335,7 @@ async def _keep(
         if link is not None:
             link.end()
     if link is None:
-        task_status.started(failure)
+        task_status.started(_Started(None, [failure]))
 
 
 @define(eq=False)

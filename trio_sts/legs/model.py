@@ -199,7 +199,7 @@ async def open_model(endpoint: Endpoint) -> AsyncGenerator[ModelLeg, None]:
     """
     deadline = trio.current_time() + endpoint.connect_budget_s
     codec = _Codec(endpoint.dialect)
-    alone: BaseException | None = None
+    alone: list[BaseException] = []
     try:
         async with trio.open_nursery() as nursery:
             pauses = back_off()
@@ -215,6 +215,7 @@ async def open_model(endpoint: Endpoint) -> AsyncGenerator[ModelLeg, None]:
         # The tasks in here raise nothing, so a single error is the block's own.
         if len(group.exceptions) > 1:
             raise
-        alone = next(iter(group.exceptions))
-    if alone is not None:
-        raise alone
+        # A list, out of which it is raised; see `loop.reactor`.
+        alone += group.exceptions
+    if alone:
+        raise alone.pop()

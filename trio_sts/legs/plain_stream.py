@@ -11,6 +11,8 @@ import trio
 from attrs import define, field
 from typing_extensions import override
 
+from trio_sts.loop.pace import ARRIVALS
+
 from .fastpath.answer_to_close import AnswerToClose
 from .fastpath.frames import Masks, ping_frame, says_goodbye
 
@@ -33,6 +35,7 @@ class HeardStream(trio.abc.HalfCloseableStream):
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         data = await self._below.receive_some(max_bytes)
         self.heard_at = trio.current_time()
+        ARRIVALS.count += 1
         return data
 
     @override

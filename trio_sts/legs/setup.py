@@ -9,7 +9,12 @@ import trio
 from attrs import define, evolve
 
 from trio_sts.conversation.parts.failures import Fatal, judge
-from trio_sts.errors import LegClosed, ModelError, ModelRefused, ModelUnreachable
+from trio_sts.errors import (
+    LegClosed,
+    ModelError,
+    ModelRefused,
+    ModelUnreachable,
+)
 from trio_sts.wire.realtime.events import ErrorEvent, SessionUpdated
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo
 from trio_sts.wire.realtime.requests import UpdateSession
@@ -61,29 +66,33 @@ async def set_up(
     failure: ModelError = ModelUnreachable("the model's endpoint set up no session")
     asked = _Asked(config, leg.endpoint, fields)
     times_closed = 0
-    with trio.move_on_at(leg.deadline):
-        while True:
-            try:
-                with trio.fail_after(leg.left_s):
-                    info = await _negotiate(leg, asked)
-            except trio.TooSlowError:
-                failure = ModelUnreachable(TOO_SLOW)
-            except LegClosed as exc:
-                failure = hung_up(exc)
-                times_closed += 1
-                for_good = isinstance(failure, ModelRefused)
-                # One close may be the network's fault, a second one is the request's.
-                given_way = (for_good or times_closed > 1) and asked.give_way()
-                if for_good and not given_way:
-                    raise failure from exc
-            except ModelUnreachable as exc:
-                failure = exc
-            else:
-                leg.open_for(config.audio_format)
-                return info
-            _log.warning("session not set up", why=str(failure))
-            await leg.redial()
-    raise failure
+    try:
+        with trio.move_on_at(leg.deadline):
+            while True:
+                try:
+                    with trio.fail_after(leg.left_s):
+                        info = await _negotiate(leg, asked)
+                except trio.TooSlowError:
+                    failure = ModelUnreachable(TOO_SLOW)
+                except LegClosed as exc:
+                    failure = hung_up(exc)
+                    times_closed += 1
+                    for_good = isinstance(failure, ModelRefused)
+                    # One close may be the network's fault, a second one is the request's.
+                    given_way = (for_good or times_closed > 1) and asked.give_way()
+                    if for_good and not given_way:
+                        raise failure from exc
+                except ModelUnreachable as exc:
+                    failure = exc
+                else:
+                    leg.open_for(config.audio_format)
+                    return info
+                _log.warning("session not set up", why=str(failure))
+                await leg.redial()
+        raise failure
+    finally:
+        # Whoever holds an error that holds their frame is a cycle.
+        del failure
 
 
 def check_echo(info: SessionInfo, audio_format: str) -> None:
@@ -186,10 +195,9 @@ def _fault(
         _log.warning("model refuses a field", field=str(found), code=error.code)
         return found
     _log.debug("model refuses the session", message=error.message)
-    verdict = said_no(error)
     is_transient = error.type != "invalid_request_error" and not error.param
-    if isinstance(verdict, ModelRefused) or is_transient:
-        raise verdict
+    if isinstance(said_no(error), ModelRefused) or is_transient:
+        raise said_no(error)
     # Some endpoints quote what they were sent where a field's name belongs.
     is_name = error.param is not None and _FIELD.fullmatch(error.param)
     about = f": {error.param}" if is_name else ""

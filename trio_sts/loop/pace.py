@@ -4,7 +4,8 @@ A process with many calls is woken for nearly every message of each, 50 calls ar
 a second, and being woken costs more than most messages do. Network cards hold back
 their interrupts for that reason. So a loop that is woken too often sleeps a little
 before it waits, and handles together what arrives meanwhile, on whichever sockets. A
-quiet process is not held back at all, nor is one that has no time to wait.
+quiet process is not held back at all, nor is one that has no time to wait, nor what is
+woken by anything else than the sockets of calls: a thread that is done, a tool's answer.
 """
 
 import time
@@ -21,6 +22,16 @@ _EVERY_S: Final = 0.0015
 _AT_ONCE: Final = 50
 
 
+@define
+class Arrivals:
+    """How often something came from the sockets of calls; their legs count it."""
+
+    count: int = 0
+
+
+ARRIVALS: Final = Arrivals()
+
+
 @define(eq=False)
 class Pace(trio.abc.Instrument):
     """For `trio.run`, in a process of its own. Timers may be late by as long as it sleeps.
@@ -28,10 +39,13 @@ class Pace(trio.abc.Instrument):
     Attributes:
         now: Seconds, on a clock that runs evenly.
         sleep: Stops the thread for some seconds.
+        arrivals: What it looks at to know what the loop was woken by.
     """
 
     now: Callable[[], float] = time.perf_counter  # noqa: TID251  the loop's, no task's
     sleep: Callable[[float], None] = time.sleep  # noqa: TID251
+    arrivals: Arrivals = ARRIVALS
+    _came: int = field(default=0, init=False)
     _due: float = field(default=0.0, init=False)
 
     @override
@@ -41,8 +55,9 @@ class Pace(trio.abc.Instrument):
         Args:
             timeout: How many seconds the loop would wait at most; 0 if a task can run.
         """
-        if timeout <= 0:
+        if timeout <= 0 or self.arrivals.count == self._came:
             return
+        self._came = self.arrivals.count
         now = self.now()
         early = min(self._due - now, timeout)
         if early > 0:

@@ -37,7 +37,9 @@ class _Pump:
     ready: Callable[[], bool]
     context: Context = field(factory=copy_context)
     sleeper: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
-    fault: Exception | None = None
+    # Its one fault, out of which it is raised: whoever holds an error that holds
+    # their frame is a cycle, with the socket in it.
+    faults: list[Exception] = field(factory=list[Exception])
 
 
 class Reactor:
@@ -85,8 +87,8 @@ class Reactor:
         finally:
             if self._pumps.get(descriptor) is pump:
                 self._stop(descriptor)
-        if pump.fault is not None:
-            raise pump.fault
+        if pump.faults:
+            raise pump.faults.pop()
 
     def again(self, descriptor: int) -> None:
         """Its pump left something unread: call it once more after the others."""
@@ -99,7 +101,7 @@ class Reactor:
         """
         pump = self._pumps.get(descriptor)
         if pump is not None:
-            pump.fault = trio.ClosedResourceError("this socket was closed")
+            pump.faults = [trio.ClosedResourceError("this socket was closed")]
             self._stop(descriptor)
 
     def _serve(self, descriptor: int) -> None:
@@ -111,7 +113,7 @@ class Reactor:
             goes_on = pump.context.run(pump.ready)
         # Whatever it is, it is raised where the socket's owner is.
         except Exception as exc:  # noqa: BLE001
-            pump.fault = exc
+            pump.faults = [exc]
             goes_on = False
         if not goes_on and self._pumps.get(descriptor) is pump:
             self._stop(descriptor)

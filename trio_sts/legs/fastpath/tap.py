@@ -65,7 +65,8 @@ class FrameTap(trio.abc.HalfCloseableStream):
     _ended: bool = field(default=False, init=False)
     _is_delivered: bool = field(default=True, init=False)
     _running: trio.CancelScope | None = field(default=None, init=False)
-    _fault: Exception | None = field(default=None, init=False)
+    # One at most, out of which it is raised; see `loop.reactor`.
+    _faults: list[Exception] = field(factory=list[Exception], init=False)
 
     def __attrs_post_init__(self) -> None:
         self._writer = Writer(self._wire)
@@ -195,8 +196,8 @@ class FrameTap(trio.abc.HalfCloseableStream):
                     on_message(await self.get_message(receive))
         finally:
             self._demux.on_texts = self._running = None
-            if self._fault is not None:
-                raise self._fault
+            if self._faults:
+                raise self._faults.pop()
         raise AssertionError("only a fault ends the scope")
 
     @override
@@ -295,7 +296,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
             # What a callback raises belongs to its leg, and `run` raises it there;
             # here it would end every task of the connection's nursery.
             except Exception as exc:  # noqa: BLE001
-                self._fault = exc
+                self._faults = [exc]
                 self._demux.on_texts = None
                 if self._running is not None:
                     self._running.cancel(reason="a callback failed")

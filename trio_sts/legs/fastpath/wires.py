@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 import trio
 
+from trio_sts.loop.pace import ARRIVALS
 from trio_sts.loop.reactor import reactor_here
 
 # A model's audio delta of 100 ms is 6.6 kB; twice that in one read costs nothing more.
@@ -98,6 +99,7 @@ class SocketWire:
             except OSError as exc:
                 raise _translated(exc) from exc
             self.heard_at = trio.current_time()
+            ARRIVALS.count += 1
             if len(data) == READ_BYTES:
                 reactor.again(descriptor)
             return take(data)
@@ -116,6 +118,7 @@ class SocketWire:
             except OSError as exc:
                 raise _translated(exc) from exc
             self.heard_at = trio.current_time()
+            ARRIVALS.count += 1
             return data
 
     def write_now(self, data: bytes | memoryview) -> int:
@@ -174,6 +177,7 @@ class StreamWire:
         while True:
             data = bytes(await self._stream.receive_some(READ_BYTES))
             self.heard_at = trio.current_time()
+            ARRIVALS.count += 1
             if not take(data):
                 return
 
