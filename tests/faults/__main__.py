@@ -13,7 +13,7 @@ import click
 from .cells import chosen, quick
 from .judge import complaints, how_it_ended
 from .proxy import FAULTS
-from .run import hold_calls
+from .run import Result, hold_calls
 from .table import markdown, with_table
 
 _PATH = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -46,7 +46,7 @@ def main(
     if is_quick:
         cells = quick(cells)
     bad = 0
-    results = []
+    results: list[Result] = []
     for result in hold_calls(cells):
         results.append(result)
         found = complaints(result.cell, result.outcome)

@@ -61,7 +61,7 @@ class Told:
 
     def words(self) -> frozenset[int]:
         """All words that it knows the caller has said."""
-        return frozenset().union(*self.user)
+        return frozenset(word for words in self.user for word in words)
 
 
 @define(eq=False)

@@ -128,10 +128,11 @@ def _place(dice: random.Random, message: Message) -> tuple[Any, Any]:
     """A container anywhere in it, and a key of that."""
     value: Any = message
     while True:
-        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
+        is_object = isinstance(value, dict)
+        keys: list[Any] = [*value] if is_object else [*range(len(value))]
         key = dice.choice(keys)
-        inner = value[key]
-        if not isinstance(inner, (dict, list)) or not inner or dice.random() < 0.3:
+        inner: Any = value[key]
+        if not isinstance(inner, dict | list) or not inner or dice.random() < 0.3:
             return value, key
         value = inner
 

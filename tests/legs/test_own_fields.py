@@ -41,6 +41,16 @@ def seen(session: Event) -> dict[str, Any]:
     }
 
 
+def learned(fields: RefusedFields) -> dict[tuple[str, str], Any]:
+    """What is left out of sessions from now on, by endpoint and model."""
+    return dict(fields._known)  # pyright: ignore[reportPrivateUsage] # all of it
+
+
+def learned_own(fields: RefusedFields) -> set[tuple[object, ...]]:
+    """Values of calls that are not asked for again."""
+    return set(fields._known_own)  # pyright: ignore[reportPrivateUsage] # all of it
+
+
 CALL: dict[str, Any] = {name: getattr(OWN, name) for name in CONTAINER}
 Refuse = Callable[[ScriptedSession, Event], Any]
 
@@ -92,9 +102,9 @@ async def test_nothing_is_learned_of_it_but_that_value() -> None:
     script = refusing("voice", "session.audio.output.voice", "Invalid value.")
     fields = RefusedFields()
     await tried(script, OWN, fields)
-    ((identity, name, value),) = fields._known_own
+    ((identity, name, value),) = learned_own(fields)
     assert (name, value) == ("voice", "nobody")
-    assert identity not in fields._known
+    assert identity not in learned(fields)
 
 
 @pytest.mark.parametrize("message", ["Bad request.", "Something is wrong with 'x'."])
@@ -113,7 +123,7 @@ async def test_a_fault_of_the_object_costs_no_other_call_its_transcripts() -> No
     info, (session,) = await tried(refusing("language", param, "Invalid."), OWN, fields)
     assert isinstance(info, SessionInfo)
     assert session.types == ["session.update"] * 2
-    assert not fields._known
+    assert not learned(fields)
 
 
 @pytest.mark.parametrize(("code", "connections"), [(4000, 2), (1008, 3), (1011, 3)])
@@ -147,7 +157,7 @@ async def test_what_the_container_has_may_be_refused_as_well() -> None:
     info, (session,) = await tried(script, OWN, fields)
     assert isinstance(info, SessionInfo)
     assert session.types == ["session.update"] * 3
-    ((_, refused),) = fields._known.items()
+    ((_, refused),) = learned(fields).items()
     assert refused == {OptionalField.MAX_OUTPUT_TOKENS}
 
 

@@ -22,7 +22,7 @@ class Fault:
     def plant(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Plant it until the test is over."""
         for where, what, by in self.changes:
-            if isinstance(where, dict):
+            if hasattr(where, "__setitem__"):
                 monkeypatch.setitem(where, what, by)
             else:
                 monkeypatch.setattr(where, what, by)

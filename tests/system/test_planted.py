@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -213,7 +213,7 @@ NOTICED_BY: Mapping[str, Check] = {
 def leaves(exc: BaseException) -> Iterator[BaseException]:
     """Every exception of a group, however deep."""
     if isinstance(exc, BaseExceptionGroup):
-        for each in exc.exceptions:
+        for each in cast("BaseExceptionGroup[BaseException]", exc).exceptions:
             yield from leaves(each)
     else:
         yield exc
