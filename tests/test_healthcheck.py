@@ -3,7 +3,7 @@
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
@@ -30,7 +30,7 @@ print(*sorted(name for name in sys.modules if "." not in name))
 
 
 @contextmanager
-def answering(answer: bytes, host: str = "127.0.0.1") -> Iterator[str]:
+def answering(answer: bytes, host: str = "127.0.0.1") -> Generator[str]:
     """A service that answers one request so; its port."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as server:
