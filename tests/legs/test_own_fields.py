@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from tests.paths import an_endpoint
 from tests.peers.model import Event, Script, ScriptedSession
 from trio_sts.errors import ModelRefused
+from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.session import Dialect, OptionalField, SessionConfig
@@ -41,14 +43,9 @@ def seen(session: Event) -> dict[str, Any]:
     }
 
 
-def learned(fields: RefusedFields) -> dict[tuple[str, str], Any]:
-    """What is left out of sessions from now on, by endpoint and model."""
-    return dict(fields._known)  # pyright: ignore[reportPrivateUsage] # all of it
-
-
-def learned_own(fields: RefusedFields) -> set[tuple[object, ...]]:
-    """Values of calls that are not asked for again."""
-    return set(fields._known_own)  # pyright: ignore[reportPrivateUsage] # all of it
+def endpoint_of(session: ScriptedSession) -> Endpoint:
+    """The one that a connection led to."""
+    return an_endpoint(f"ws://{session.headers['host']}{session.path}")
 
 
 CALL: dict[str, Any] = {name: getattr(OWN, name) for name in CONTAINER}
@@ -101,10 +98,9 @@ async def test_the_field_gives_way_to_the_container_s(
 async def test_nothing_is_learned_of_it_but_that_value() -> None:
     script = refusing("voice", "session.audio.output.voice", "Invalid value.")
     fields = RefusedFields()
-    await tried(script, OWN, fields)
-    ((identity, name, value),) = learned_own(fields)
-    assert (name, value) == ("voice", "nobody")
-    assert identity not in learned(fields)
+    _, (session,) = await tried(script, OWN, fields)
+    assert fields.known_own(endpoint_of(session), OWN) == ("voice",)
+    assert not fields.known(endpoint_of(session))
 
 
 @pytest.mark.parametrize("message", ["Bad request.", "Something is wrong with 'x'."])
@@ -123,7 +119,7 @@ async def test_a_fault_of_the_object_costs_no_other_call_its_transcripts() -> No
     info, (session,) = await tried(refusing("language", param, "Invalid."), OWN, fields)
     assert isinstance(info, SessionInfo)
     assert session.types == ["session.update"] * 2
-    assert not learned(fields)
+    assert not fields.known(endpoint_of(session))
 
 
 @pytest.mark.parametrize(("code", "connections"), [(4000, 2), (1008, 3), (1011, 3)])
@@ -157,7 +153,7 @@ async def test_what_the_container_has_may_be_refused_as_well() -> None:
     info, (session,) = await tried(script, OWN, fields)
     assert isinstance(info, SessionInfo)
     assert session.types == ["session.update"] * 3
-    ((_, refused),) = learned(fields).items()
+    refused = fields.known(endpoint_of(session))
     assert refused == {OptionalField.MAX_OUTPUT_TOKENS}
 
 
