@@ -89,7 +89,7 @@ class PlainStream(trio.abc.HalfCloseableStream):
             server: Whether we are the WebSocket server.
         """
         own = HeardStream(stream)
-        below = stream.transport_stream if isinstance(stream, trio.SSLStream) else own
+        below: object = getattr(stream, "transport_stream", own)
         return cls(own, server, below if isinstance(below, HeardStream) else own)
 
     @property

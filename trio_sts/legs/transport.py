@@ -101,18 +101,26 @@ def _refuse(*_: Message) -> bool:
 class PlainTransport(Transport):
     """trio-websocket's message API, which cannot send without waiting."""
 
-    stream: PlainStream
+    _plain: PlainStream
+    stream: trio.abc.Stream = field(init=False)
     offer: Offer = field(default=_refuse, init=False)
-    owes: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.stream = self._plain
 
     @property
     @override
     def heard_at(self) -> float:
-        return self.stream.heard_at
+        return self._plain.heard_at
+
+    @property
+    @override
+    def owes(self) -> bool:
+        return False
 
     @override
     async def ping(self) -> None:
-        await self.stream.ping()
+        await self._plain.ping()
 
     @override
     async def send(self, ws: WebSocketConnection, *messages: Message) -> None:
