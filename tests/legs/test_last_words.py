@@ -105,6 +105,7 @@ async def test_peers_that_break_the_protocol_during_an_answer_are_told_why(
             told.append((errors[0]["message"], int.from_bytes(closes[0][:2])))
 
     with trio.fail_after(60):
+        await trio.lowlevel.checkpoint()
         for start in range(0, PEERS, 10):
             async with trio.open_nursery() as peers:
                 for index in range(start, start + 10):

@@ -31,6 +31,7 @@ async def deaf(port: int, sent: bytes) -> AsyncGenerator[trio.SocketStream]:
 
 async def logged(service: Running, event: str) -> None:
     with trio.fail_after(10):
+        await trio.lowlevel.checkpoint()
         # Another process's log.
         while event not in [line["event"] for line in service.log]:  # noqa: ASYNC110
             await trio.sleep(0.02)

@@ -5,7 +5,7 @@ sender at a time write, for trio-websocket and we write to one connection; it kn
 the peer was last heard; and after our close frame it passes nothing on.
 """
 
-from typing import Any, Self, cast
+from typing import Self
 
 import trio
 from attrs import define, field
@@ -89,8 +89,7 @@ class PlainStream(trio.abc.HalfCloseableStream):
             server: Whether we are the WebSocket server.
         """
         own = HeardStream(stream)
-        is_tls = isinstance(stream, trio.SSLStream)
-        below = cast("Any", stream).transport_stream if is_tls else own
+        below: object = getattr(stream, "transport_stream", own)
         return cls(own, server, below if isinstance(below, HeardStream) else own)
 
     @property
