@@ -173,6 +173,18 @@ def test_a_ping_is_passed_on_before_the_text_behind_it_is_taken() -> None:
     assert took == [b"a"]
 
 
+def test_messages_that_arrive_byte_by_byte_are_taken_whole() -> None:
+    took: list[bytes] = []
+    demux = _opened(took)
+    said = [b"", b"short", b"a" * 200]
+
+    for byte in b"".join(frame(0x81, each, masked=False) for each in said):
+        demux.feed(bytes([byte]))
+        assert demux.divide() == b""
+
+    assert took == said
+
+
 def test_others_have_a_turn_after_64_tiny_messages() -> None:
     took: list[bytes] = []
     demux = _opened(took)

@@ -276,6 +276,18 @@ async def test_a_peer_that_does_not_read_is_seen_and_holds_up_one_write() -> Non
         assert scope.cancelled_caught
 
 
+async def test_what_a_slow_peer_has_not_taken_follows_without_another_message() -> None:
+    long = b"m" * (1 << 23)
+    async with calling(*await socket_pair()) as call:
+        await wait_all_tasks_blocked()
+        assert call.tap.offer(long)
+        assert unsent_bytes(call.tap)
+        got = bytearray()
+        while len(got) < len(long):
+            got += await call.peer.receive_some()
+        assert read_frames(bytes(got), masked=False) == [(0x81, long)]
+
+
 async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(3_000_000)

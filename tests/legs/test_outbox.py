@@ -48,6 +48,21 @@ async def test_a_parked_writer_is_woken_by_a_post() -> None:
     assert taken == [Note(1)]
 
 
+async def test_it_is_idle_while_nothing_waits_and_nothing_is_written() -> None:
+    outbox = make_outbox()
+    async with trio.open_nursery() as nursery:
+        assert outbox.idle
+        outbox.post(Note(1))
+        assert not outbox.idle
+        await outbox.take()
+        assert not outbox.idle
+        # The writer comes back for more: what it took is written.
+        nursery.start_soon(outbox.take)
+        await wait_all_tasks_blocked()
+        assert outbox.idle
+        nursery.cancel_scope.cancel()
+
+
 async def test_the_oldest_audio_is_dropped_and_counted_and_no_control() -> None:
     outbox = make_outbox(max_audio_ms=40)
     outbox.post(Note(1), Note(2, 20), Note(3), Note(4, 20), Note(5, 20))
