@@ -199,15 +199,16 @@ async def test_a_certificate_of_somebody_else_is_refused(
     context, at_server = contexts(stranger, authority)
     dialled, accepted = await socket_pair()
     far = TlsStream(accepted, at_server, server_side=True)
-    async with dialled, accepted, trio.open_nursery() as nursery:
+    with trio.fail_after(20):
+        async with dialled, accepted, trio.open_nursery() as nursery:
 
-        async def serve() -> None:
-            with pytest.raises(trio.BrokenResourceError):
-                await far.do_handshake()
+            async def serve() -> None:
+                with pytest.raises(trio.BrokenResourceError):
+                    await far.do_handshake()
 
-        nursery.start_soon(serve)
-        with pytest.raises(trio.BrokenResourceError) as caught:
-            await ours(dialled, context).do_handshake()
+            nursery.start_soon(serve)
+            with pytest.raises(trio.BrokenResourceError) as caught:
+                await ours(dialled, context).do_handshake()
 
     assert isinstance(caught.value.__cause__, ssl.SSLCertVerificationError)
 
