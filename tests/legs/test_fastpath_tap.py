@@ -9,6 +9,7 @@ import pytest
 import trio
 from attrs import define, field
 from trio.testing import (
+    MockClock,
     lockstep_stream_pair,
     memory_stream_pair,
     wait_all_tasks_blocked,
@@ -286,6 +287,19 @@ async def test_what_a_slow_peer_has_not_taken_follows_without_another_message() 
         while len(got) < len(long):
             got += await call.peer.receive_some()
         assert read_frames(bytes(got), masked=False) == [(0x81, long)]
+
+
+async def test_every_byte_of_the_peer_is_a_sign_of_life(mock_clock: MockClock) -> None:
+    async with calling(*await socket_pair()) as call, trio.open_nursery() as nursery:
+        nursery.start_soon(call.run_until_closed)
+        await wait_all_tasks_blocked()
+        mock_clock.jump(5)
+        assert call.tap.heard_at < trio.current_time()
+        await call.peer.send_all(text(b"one")[:3])
+        for _ in range(1000):
+            await wait_all_tasks_blocked()
+        assert call.tap.heard_at == trio.current_time()
+        nursery.cancel_scope.cancel()
 
 
 async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() -> None:
