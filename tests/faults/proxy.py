@@ -102,14 +102,14 @@ class FaultProxy:
                 passage.far_ended.set()
                 await self._pass(near, None, passage, passage.near_ended)
                 return
-            if self.accepted is not None:
-                await self.accepted(number)
             try:
                 far = await trio.open_tcp_stream("127.0.0.1", self.target_port)
             except OSError:
                 passage.far_ended.set()
                 return
             passage.far = far
+            if self.accepted is not None:
+                await self.accepted(number)
             async with far, trio.open_nursery() as both:
                 both.start_soon(self._pass, near, far, passage, passage.near_ended)
                 both.start_soon(self._pass, far, near, passage, passage.far_ended)
