@@ -29,7 +29,7 @@ from trio_sts.conversation.commands import (
 )
 from trio_sts.conversation.config import Permitted
 from trio_sts.conversation.session import Conversation
-from trio_sts.errors import BadMessage, LegClosed, ModelRefused, PeerFault
+from trio_sts.errors import BadMessage, LegClosed, LegSilent, ModelRefused, PeerFault
 from trio_sts.legs.dial import hung_up
 from trio_sts.legs.leg import CallerSide, ModelSide
 from trio_sts.loop.alarms import Alarm
@@ -95,8 +95,8 @@ class Relay:
         """Caller leg to core, until the caller leg ends, which ends the call."""
         try:
             await self.caller.run(self._from_caller)
-        except LegClosed:
-            self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
+        except LegClosed as closed:
+            self._caller_left(closed)
         except PeerFault as fault:
             self.actions.end(
                 EndCall(fault.code, "caller leg faulty", fault.reason_for_caller)
@@ -106,8 +106,8 @@ class Relay:
         """See that the caller leg takes what is posted to it."""
         try:
             await self.caller.watch()
-        except LegClosed:
-            self.actions.end(EndCall(1000, self.core.end_reason or "caller hung up"))
+        except LegClosed as closed:
+            self._caller_left(closed)
         except PeerFault as fault:
             self.actions.end(
                 EndCall(fault.code, "caller does not read", fault.reason_for_caller)
@@ -233,6 +233,10 @@ class Relay:
             case LeaveModel():
                 self.model = self.spare = None
                 self.actions.leave_model()
+
+    def _caller_left(self, closed: LegClosed) -> None:
+        how = "caller gone" if isinstance(closed, LegSilent) else "caller hung up"
+        self.actions.end(EndCall(1000, self.core.end_reason or how))
 
     def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
         self.perform(self.core.from_caller(message, trio.current_time()))

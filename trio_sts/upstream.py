@@ -45,6 +45,7 @@ class _Legs(Dials):
     """The leg of a session that is being opened."""
 
     sockets: trio.Nursery
+    all: set[_Kept]
     _kept: _Kept | None = None
 
     @property
@@ -56,7 +57,7 @@ class _Legs(Dials):
     @override
     async def connect(self, endpoint: Endpoint) -> ModelLeg:
         # Kept at once: a call that ends meanwhile closes it with the caller leg.
-        kept: _Kept = await self.sockets.start(_keep, endpoint)
+        kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
         self._kept = kept
         return kept.leg
 
@@ -66,11 +67,17 @@ class _Legs(Dials):
         self._kept = None
 
 
-async def _keep(endpoint: Endpoint, *, task_status: trio.TaskStatus[_Kept]) -> None:
+async def _keep(
+    endpoint: Endpoint, all_legs: set[_Kept], *, task_status: trio.TaskStatus[_Kept]
+) -> None:
     async with open_model(endpoint) as leg:
         kept = _Kept(leg)
+        all_legs.add(kept)
         task_status.started(kept)
-        await kept.over.wait()
+        try:
+            await kept.over.wait()
+        finally:
+            all_legs.discard(kept)
 
 
 @define(eq=False)
@@ -98,6 +105,8 @@ class Upstream:
     brief_settled: Callable[[Brief], None]
     _used: _Kept | None = field(default=None, init=False)
     _spare: _Kept | None = field(default=None, init=False)
+    # All whose sockets are kept, of a session that is being opened too.
+    _legs: set[_Kept] = field(factory=set[_Kept], init=False)
     # Of whatever is being opened.
     _opening: trio.CancelScope = field(factory=trio.CancelScope, init=False)
 
@@ -127,16 +136,15 @@ class Upstream:
     def leave(self) -> None:
         """Close every leg, and open none any more."""
         self._opening.cancel(reason="the model is left")
-        _let_go(self._used)
-        _let_go(self._spare)
+        for kept in self._legs:
+            kept.over.set()
         self._used = self._spare = None
 
     async def aclose(self, code: int) -> None:
-        """Close every leg with this code; takes 1 s at most."""
+        """Close every leg with this code, also one of a session that is being opened."""
         async with trio.open_nursery() as closing:
-            for kept in (self._used, self._spare):
-                if kept is not None:
-                    closing.start_soon(kept.leg.aclose, code)
+            for kept in self._legs:
+                closing.start_soon(kept.leg.aclose, code)
 
     async def _reopen(self, scope: trio.CancelScope, after_s: float) -> None:
         with scope:
@@ -170,10 +178,11 @@ class Upstream:
         return evolve(self.endpoint(brief), connect_budget_s=self.reconnect_budget_s)
 
     async def _new_session(self, endpoint: _EndpointFor) -> tuple[_Kept, Opened]:
-        legs = _Legs(self.sockets)
+        legs = _Legs(self.sockets, self._legs)
         try:
             opened = await open_session(legs, self.brief, endpoint, self.refused_fields)
-        except BaseException:
+        except Exception:
+            # At a cancellation the leg is still to be closed with its code.
             legs.leave_model()
             raise
         return legs.open, opened

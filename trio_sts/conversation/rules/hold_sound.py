@@ -42,8 +42,12 @@ def _wait_s(state: State, now: float) -> float | None:
         return None
     if state.ear.is_speaking(now) or state.keypad.busy or state.apology.under_way:
         return None
-    if state.connection.waiting_since is not None:
-        return max(state.connection.waiting_since + _CONNECTION_S - now, 0.0)
+    waiting_since = state.connection.waiting_since
+    if waiting_since is not None:
+        if state.connection.owed_at_drop:
+            # The silence has begun before: the lost session did not answer.
+            waiting_since = min(waiting_since, state.playout.drained_at)
+        return max(waiting_since + _CONNECTION_S - now, 0.0)
     if state.owed_turn.is_overdue and not state.goodbye.under_way:
         return 0.0
     at_work = state.calls.pending or state.mcp.pending or _is_thinking(state)
