@@ -313,6 +313,19 @@ def test_an_event_alone_does_not_say_that_the_caller_was_heard() -> None:
 def test_speech_that_the_vad_ignores_is_not_kept_for_ever() -> None:
     stage = Stage.ready()
     speak(stage, 1)
-    keep_silent(stage, 13)
+    keep_silent(stage, 20)
+    stage.mark()
+    keep_silent(stage, 12)
     back(stage)
     assert resent_ms(stage) <= 1020
+
+
+def test_speech_is_kept_without_the_silence_after_it() -> None:
+    stage = Stage.ready()
+    stage.talk(3)
+    speak(stage, 2)
+    keep_silent(stage, 20)
+    speak(stage, 2)
+    keep_silent(stage, 6)
+    back(stage)
+    assert 4000 < resent_ms(stage) < 9000

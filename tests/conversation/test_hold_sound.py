@@ -165,16 +165,18 @@ def test_without_a_sound_nothing_plays() -> None:
     assert stage.all(AgentAudio) == []
 
 
-def test_it_plays_once_the_model_had_to_be_asked_again() -> None:
+def test_it_plays_after_6_s_without_a_sign_of_life_and_until_the_answer() -> None:
     stage = ready_with_sound(dead_air_s=8)
     stage.speech_started()
     stage.speech_stopped()
     stage.advance(0.2)
     stage.created()
-    stage.advance(7.9)
+    stage.advance(5.9)
+    stage.model(events.UnknownEvent("response.reasoning.delta", "r1"))
+    stage.advance(5.9)
     assert not heard_ms(stage)
-    stage.advance(2)
-    assert heard_ms(stage) > 1500
+    stage.advance(4)
+    assert heard_ms(stage) > 3500
     stage.created("r2")
     stage.mark()
     stage.delta(100, "i1", "r2")

@@ -5,10 +5,12 @@ from typing import Final
 
 from attrs import define
 
-from trio_sts.conversation.moments import NEVER
+from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 # Answers in a row that came to nothing: then another session is tried, once.
 _MOST_EMPTY: Final = 3
+# Of the time after which the first step is taken.
+_OVERDUE_SHARE: Final = 0.75
 
 
 class Remedy(Enum):
@@ -130,9 +132,13 @@ class OwedTurn:
         return remedy
 
     @property
-    def is_overdue(self) -> bool:
-        """Whether a first step was taken for this silence, and nothing is audible yet."""
-        return self.owed and self._step > 0
+    def overdue_at(self) -> float:
+        """From when the silence is too long without a sign of life; inf if it is not."""
+        if self.owed and self._step > 0:
+            return AT_ONCE
+        if self._no_sign_since is None:
+            return NEVER
+        return self._no_sign_since + self.dead_air_s * _OVERDUE_SHARE
 
     @property
     def clocks_run(self) -> bool:

@@ -10,16 +10,20 @@ from attrs import define, field
 
 from trio_sts.conversation.moments import AT_ONCE
 
-# While nobody speaks: between this and twice as much, by the clock.
+# Kept of a caller who does not speak: between this and twice as much, by the clock.
 RECENT_S: Final = 0.5
-MOST_S: Final = 10.0
+# Speech is kept with so much of the silence after it, and so long without a turn of it.
+_AFTER_SPEECH_S: Final = 1.5
+_LONGEST_S: Final = 30.0
 _BYTES_PER_S: Final = 16_000
-_MOST_BYTES: Final = int(MOST_S * _BYTES_PER_S)
+_MOST_BYTES: Final = 10 * _BYTES_PER_S
 
 
 @define
 class Replay:
-    """PCM of the caller (8 kHz), from the start of the turn that is not answered yet.
+    """PCM of the caller (8 kHz): speech that is not answered yet, and what came last.
+
+    Of all of it 10 s are kept at most.
 
     Written by: hearing; transcripts and responses say what became of a turn; restoring
     takes it.
@@ -27,40 +31,37 @@ class Replay:
     Attributes:
         turn: The item of the turn that was committed and is neither transcribed nor
             answered; empty if there is none.
-        committed_speech_ms: How much speech our ear had heard when the last turn was.
     """
 
     turn: str = ""
-    committed_speech_ms: int = 0
     _committed: bytearray = field(factory=bytearray, repr=False)
+    # In no turn yet.
+    _speech: bytearray = field(factory=bytearray, repr=False)
+    _speech_from: float = AT_ONCE
     _older: bytearray = field(factory=bytearray, repr=False)
     _newest: bytearray = field(factory=bytearray, repr=False)
-    _began_at: float = AT_ONCE
+    _newest_from: float = AT_ONCE
 
-    def sent(self, pcm: bytes, now: float, *, unsettled: bool) -> None:
-        """Audio was sent; ``unsettled`` keeps all since the caller began to speak."""
-        if now - self._began_at >= RECENT_S:
-            self._began_at = now
-            if unsettled:
-                self._older += self._newest
-                _cut_to_bound(self._older)
-                self._newest.clear()
-            else:
-                self._older, self._newest = self._newest, bytearray()
-        self._newest += pcm
-
-    def committed(self, item_id: str, speech_ms: int) -> None:
-        """What was sent is a turn now; it is kept until its words or its answer come.
+    def sent(self, pcm: bytes, now: float, *, speaks: bool, spoke_at: float) -> None:
+        """Audio was sent.
 
         Args:
-            item_id: The turn's; empty if it is not known yet.
-            speech_ms: How much speech our ear has heard in the call.
+            pcm: The audio.
+            now: The time.
+            speaks: Whether the model's VAD hears speech.
+            spoke_at: When our own ear last did.
         """
-        self.committed_speech_ms = speech_ms
-        self._committed += self._older + self._newest
+        if now - self._newest_from >= RECENT_S:
+            self._turn_over(now, speaks or now - spoke_at < _AFTER_SPEECH_S, spoke_at)
+        self._newest += pcm
+
+    def committed(self, item_id: str) -> None:
+        """What was sent is a turn now; it is kept until its words or its answer come."""
+        self._committed += self._speech + self._older + self._newest
         _cut_to_bound(self._committed)
         if self._committed:
             self.turn = item_id or self.turn
+        self._speech.clear()
         self._older.clear()
         self._newest.clear()
 
@@ -74,19 +75,32 @@ class Replay:
         self.turn = ""
         self._committed.clear()
 
-    def refused(self, pcm: bytes) -> None:
+    def refused(self, pcm: bytes, now: float) -> None:
         """The session cannot have got the last of what was sent, be it speech or not."""
-        more = len(pcm) - len(self._older) - len(self._newest)
-        if more > 0:
-            self._older[:0] = pcm[: more - more % 2]
+        since = now - len(pcm) / _BYTES_PER_S
+        holds_speech = not self._speech or self._speech_from >= since
+        if holds_speech and len(pcm) > len(self._older) + len(self._newest):
+            self._speech.clear()
+            self._older, self._newest = bytearray(pcm), bytearray()
 
     def take(self) -> bytes:
-        """All of it, oldest first, 10 s at most; nothing is kept of it."""
-        audio = self._committed + self._older + self._newest
+        """All of it, oldest first; nothing is kept of it."""
+        audio = self._committed + self._speech + self._older + self._newest
         _cut_to_bound(audio)
         self.turn = ""
-        self._committed, self._older, self._newest = (bytearray() for _ in range(3))
+        for each in (self._committed, self._speech, self._older, self._newest):
+            each.clear()
         return bytes(audio)
+
+    def _turn_over(self, now: float, keep: bool, spoke_at: float) -> None:
+        if keep:
+            if not self._speech:
+                self._speech_from = self._newest_from - RECENT_S
+            self._speech += self._older
+            _cut_to_bound(self._speech)
+        elif self._speech and now - spoke_at > _LONGEST_S:
+            self._speech.clear()
+        self._older, self._newest, self._newest_from = self._newest, bytearray(), now
 
 
 def _cut_to_bound(audio: bytearray) -> None:

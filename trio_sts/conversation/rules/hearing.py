@@ -1,7 +1,6 @@
 """Audio both ways: the caller's to the model and our ear, the agent's to the caller."""
 
 from trio_sts.conversation.moments import AT_ONCE
-from trio_sts.conversation.parts.replay import MOST_S
 from trio_sts.conversation.state import State
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
@@ -23,12 +22,12 @@ def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     state.intake.speech_stopped()
     state.counters.caller_finished(now)
     state.caller_silence.broken(now)
-    state.replay.committed("", state.ear.speech_ms)
+    state.replay.committed("")
 
 
 def input_committed(state: State, event: events.InputCommitted, _: float) -> None:
     """A turn of the caller's is with the model."""
-    state.replay.committed(event.item_id, state.ear.speech_ms)
+    state.replay.committed(event.item_id)
 
 
 def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
@@ -56,8 +55,8 @@ def forward_at_once(state: State, pcm: bytes, now: float) -> bytes | None:
     if audio is not None:
         state.ear.hear(pcm, now)
         state.counters.caller_audio(pcm)
-        unsettled = speaks or _is_uncommitted(state, now)
-        state.replay.sent(pcm, now, unsettled=unsettled)
+        spoke_at = state.ear.last_speech_at
+        state.replay.sent(pcm, now, speaks=speaks, spoke_at=spoke_at)
     return audio
 
 
@@ -73,8 +72,8 @@ def send_caller_audio(state: State, now: float) -> None:
     speaks = state.caller_speech.active
     if pcm:
         state.out.model(AppendAudio(state.intake.encode(pcm)))
-        unsettled = speaks or _is_uncommitted(state, now)
-        state.replay.sent(pcm, now, unsettled=unsettled)
+        spoke_at = state.ear.last_speech_at
+        state.replay.sent(pcm, now, speaks=speaks, spoke_at=spoke_at)
     silence = state.intake.mend(now, model_hears_speech=speaks)
     if silence:
         state.out.model(AppendAudio(silence))
@@ -96,12 +95,6 @@ def play(state: State, now: float) -> None:
         state.counters.agent_audio(batch, playout.sent_response_id, now)
         if playout.sent_response_id:
             _audible(state)
-
-
-def _is_uncommitted(state: State, now: float) -> bool:
-    """Whether our ear has heard speech that is in no turn yet, and could be sent again."""
-    more = state.ear.speech_ms > state.replay.committed_speech_ms
-    return more and now - state.ear.last_speech_at < MOST_S
 
 
 def _audible(state: State) -> None:

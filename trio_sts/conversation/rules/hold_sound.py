@@ -1,6 +1,6 @@
 """A quiet sound for a caller who waits for a connection, a tool or a long thought.
 
-So does one whose model had to be asked again: whatever is wrong, the line is not dead.
+So does one whose model shows no sign of life for long: the line is not dead.
 """
 
 from typing import Final
@@ -20,7 +20,10 @@ def play_at(state: State, now: float) -> float:
         return NEVER
     if (_wait_s(state, now) is not None) != sound.waits:
         return now
-    return sound.deadline if sound.waits else NEVER
+    if sound.waits:
+        return sound.deadline
+    overdue_at = state.owed_turn.overdue_at
+    return overdue_at if overdue_at > now else NEVER
 
 
 def play(state: State, now: float) -> None:
@@ -48,7 +51,7 @@ def _wait_s(state: State, now: float) -> float | None:
             # The silence has begun before: the lost session did not answer.
             waiting_since = min(waiting_since, state.playout.drained_at)
         return max(waiting_since + _CONNECTION_S - now, 0.0)
-    if state.owed_turn.is_overdue and not state.goodbye.under_way:
+    if state.owed_turn.overdue_at <= now and not state.goodbye.under_way:
         return 0.0
     at_work = state.calls.pending or state.mcp.pending or _is_thinking(state)
     if state.rules.hold_sound_always and at_work and not state.goodbye.under_way:

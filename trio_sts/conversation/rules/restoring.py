@@ -38,7 +38,8 @@ def use_spare(state: State, now: float) -> None:
 def model_lost(state: State, event: ModelLost, now: float) -> None:
     """The model leg is gone."""
     if event.unsent:
-        state.replay.refused(decoder(state.rules.audio_format).decode(event.unsent))
+        unsent = decoder(state.rules.audio_format).decode(event.unsent)
+        state.replay.refused(unsent, now)
     drop_session(state, now)
 
 
