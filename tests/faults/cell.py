@@ -248,7 +248,7 @@ async def _phone(people: _Everybody) -> Caller | None:
     caller: Caller | None = None
     lookups.WATCHING[people.uuid] = people.trigger.reached
     people.trigger.nursery.start_soon(people.trigger.at_its_time)
-    with trio.move_on_after(_LONGEST_S):
+    with trio.move_on_after(_LONGEST_S):  # noqa: ASYNC912
         try:
             async with calling(f"ws://127.0.0.1:{people.to_relay.port}/") as core:
                 caller = Caller(core, people.dropped)
@@ -276,7 +276,7 @@ async def _hang_up_in_the_end(people: _Everybody, scope: trio.CancelScope) -> No
     while people.trigger.fired_s is None:  # noqa: ASYNC110
         await trio.sleep(_POLL_S)
     if people.cell.fault.name != "held 5 s":
-        with trio.move_on_after(_END_S):
+        with trio.move_on_after(_END_S):  # noqa: ASYNC912
             while people.service.server.calls or _sessions(people):  # noqa: ASYNC110
                 await trio.sleep(_POLL_S)
         people.ended_s = trio.current_time()
@@ -289,7 +289,7 @@ async def _left_open(people: _Everybody, baseline: Counter[str]) -> list[str]:
     people.to_model.release()
     people.to_relay.release()
     left: list[str] = []
-    with trio.move_on_after(_CLOSE_S):
+    with trio.move_on_after(_CLOSE_S):  # noqa: ASYNC912
         while left := _open_now(people, me, baseline):  # noqa: ASYNC110
             await trio.sleep(_POLL_S)
     return left

@@ -75,7 +75,7 @@ class Fuzz:
             async with trio.open_nursery() as nursery:
                 for number in range(_AT_ONCE):
                     nursery.start_soon(self._calls, service, number)
-            with trio.move_on_after(_LEFT_S):
+            with trio.move_on_after(_LEFT_S):  # noqa: ASYNC912
                 while service.server.calls:  # noqa: ASYNC110
                     await trio.sleep(0.1)
             if service.server.calls:

@@ -531,7 +531,7 @@ async def test_a_core_that_stops_reading_is_noticed_on_a_real_socket(
     ) as core:
         core.stop_reading()
         # The kernel holds some minutes of audio before it says that it is full.
-        with trio.move_on_after(3600):
+        with trio.move_on_after(3600):  # noqa: ASYNC912
             while not calls or calls[0].outcome is None:
                 await core.say(bytes(320))
                 await trio.sleep(1)
