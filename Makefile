@@ -59,7 +59,7 @@ test: $(VENV)/test.stamp  ## run every test, with coverage; legs and calls on bo
 check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/flake8-async $(ASYNC_RULES) $$(git ls-files '*.py' ':!sdks')
+	git ls-files -z '*.py' ':!sdks' | xargs -0 -P 2 -n 100 $(BIN)/flake8-async $(ASYNC_RULES)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Containerfile
 	$(BIN)/mypy
