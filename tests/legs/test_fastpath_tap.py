@@ -25,8 +25,6 @@ from trio_sts.legs.fastpath.tap import FrameTap
 
 from .fastpath_kit import REQUEST, frame, read_frames, unsent_bytes
 
-pytestmark = pytest.mark.usefixtures("reading")
-
 
 def text(payload: bytes) -> bytes:
     return frame(0x81, payload, masked=True)
@@ -84,9 +82,9 @@ async def socket_pair() -> tuple[trio.SocketStream, trio.SocketStream]:
     return accepted, dialled
 
 
-async def test_a_fault_of_the_callback_is_raised_by_run_and_leaves_the_close_code() -> (
-    None
-):
+async def test_a_fault_of_the_callback_is_raised_by_run_and_leaves_the_close_code(
+    reading: None,
+) -> None:
     async with calling(*memory_stream_pair()) as call:
 
         def fail(texts: list[bytes]) -> None:
@@ -107,7 +105,7 @@ async def test_a_fault_of_the_callback_is_raised_by_run_and_leaves_the_close_cod
             await call.peer.send_all(frame(0x88, b"\x03\xf3", masked=True))
 
 
-async def test_a_fault_beats_a_cancellation_that_comes_with_it() -> None:
+async def test_a_fault_beats_a_cancellation_that_comes_with_it(reading: None) -> None:
     async with calling(*memory_stream_pair()) as call:
         with trio.CancelScope() as scope:
 
@@ -125,7 +123,9 @@ async def test_a_fault_beats_a_cancellation_that_comes_with_it() -> None:
                     )
 
 
-async def test_messages_before_run_are_delivered_first_and_in_order() -> None:
+async def test_messages_before_run_are_delivered_first_and_in_order(
+    reading: None,
+) -> None:
     async with calling(*memory_stream_pair()) as call:
         await call.peer.send_all(text(b"early") + text(b"second"))
         assert await call.tap.get_message(call.ws.get_message) == "early"
@@ -139,7 +139,7 @@ async def test_messages_before_run_are_delivered_first_and_in_order() -> None:
     assert call.heard == ["second", b"third"]
 
 
-async def test_no_callback_is_made_after_run_has_ended() -> None:
+async def test_no_callback_is_made_after_run_has_ended(reading: None) -> None:
     async with calling(*memory_stream_pair()) as call:
         with trio.move_on_after(0):
             await call.run()
@@ -150,7 +150,7 @@ async def test_no_callback_is_made_after_run_has_ended() -> None:
         assert await call.ws.get_message() == "late"
 
 
-async def test_no_callback_and_no_text_after_our_close_frame() -> None:
+async def test_no_callback_and_no_text_after_our_close_frame(reading: None) -> None:
     async with calling(*memory_stream_pair()) as call:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.run_until_closed)
@@ -170,7 +170,9 @@ async def test_no_callback_and_no_text_after_our_close_frame() -> None:
     assert not call.heard
 
 
-async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> None:
+async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent(
+    reading: None,
+) -> None:
     async with calling(*memory_stream_pair()) as call:
         words = frame(0x81, b"why", masked=False)
         await call.tap.send_all(words)
@@ -184,7 +186,9 @@ async def test_a_close_frame_behind_another_frame_is_seen_as_it_is_sent() -> Non
         assert not call.tap.offer(b"behind")
 
 
-async def test_no_callback_and_no_text_after_the_peers_close_frame() -> None:
+async def test_no_callback_and_no_text_after_the_peers_close_frame(
+    reading: None,
+) -> None:
     async with calling(*memory_stream_pair()) as call:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(call.run_until_closed)
@@ -200,7 +204,9 @@ async def test_no_callback_and_no_text_after_the_peers_close_frame() -> None:
     assert call.ws.closed.code == 1001
 
 
-async def test_frames_before_the_handshake_is_answered_are_not_lost() -> None:
+async def test_frames_before_the_handshake_is_answered_are_not_lost(
+    reading: None,
+) -> None:
     ours, peer = memory_stream_pair()
     early = REQUEST + text(b"too early")
     tap = FrameTap.over(ours, server=True, max_message_bytes=1000, already_read=early)
@@ -220,7 +226,9 @@ async def test_frames_before_the_handshake_is_answered_are_not_lost() -> None:
     ]
 
 
-async def test_a_stream_below_that_was_cut_is_never_written_again() -> None:
+async def test_a_stream_below_that_was_cut_is_never_written_again(
+    reading: None,
+) -> None:
     ours, peer = lockstep_stream_pair()
     tap = FrameTap.over(ours, server=True, max_message_bytes=1000)
     async with ours, peer:
@@ -230,7 +238,7 @@ async def test_a_stream_below_that_was_cut_is_never_written_again() -> None:
             await tap.send_all(b"nor this")
 
 
-async def test_over_a_socket_texts_arrive_both_ways_and_in_order() -> None:
+async def test_over_a_socket_texts_arrive_both_ways_and_in_order(reading: None) -> None:
     async with calling(*await socket_pair()) as call, trio.open_nursery() as nursery:
         nursery.start_soon(call.run_until_closed)
         await wait_all_tasks_blocked()
@@ -247,7 +255,7 @@ async def test_over_a_socket_texts_arrive_both_ways_and_in_order() -> None:
         assert call.heard == [b"%d" % count for count in range(50)]
 
 
-async def test_binary_messages_keep_their_place_among_texts() -> None:
+async def test_binary_messages_keep_their_place_among_texts(reading: None) -> None:
     async with calling(*await socket_pair()) as call:
         assert call.tap.offer(b"text", Binary(b"\xff" * 960))
         await call.tap.send(Binary(b""), b"text")
@@ -261,7 +269,9 @@ async def test_binary_messages_keep_their_place_among_texts() -> None:
         ]
 
 
-async def test_a_peer_that_does_not_read_is_seen_and_holds_up_one_write() -> None:
+async def test_a_peer_that_does_not_read_is_seen_and_holds_up_one_write(
+    reading: None,
+) -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(200_000)
         refused = 0
@@ -277,7 +287,9 @@ async def test_a_peer_that_does_not_read_is_seen_and_holds_up_one_write() -> Non
         assert scope.cancelled_caught
 
 
-async def test_what_a_slow_peer_has_not_taken_follows_without_another_message() -> None:
+async def test_what_a_slow_peer_has_not_taken_follows_without_another_message(
+    reading: None,
+) -> None:
     long = b"m" * (1 << 23)
     async with calling(*await socket_pair()) as call:
         await wait_all_tasks_blocked()
@@ -289,7 +301,9 @@ async def test_what_a_slow_peer_has_not_taken_follows_without_another_message() 
         assert read_frames(bytes(got), masked=False) == [(0x81, long)]
 
 
-async def test_every_byte_of_the_peer_is_a_sign_of_life(mock_clock: MockClock) -> None:
+async def test_every_byte_of_the_peer_is_a_sign_of_life(
+    reading: None, mock_clock: MockClock
+) -> None:
     async with calling(*await socket_pair()) as call, trio.open_nursery() as nursery:
         nursery.start_soon(call.run_until_closed)
         await wait_all_tasks_blocked()
@@ -302,7 +316,9 @@ async def test_every_byte_of_the_peer_is_a_sign_of_life(mock_clock: MockClock) -
         nursery.cancel_scope.cancel()
 
 
-async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() -> None:
+async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun(
+    reading: None,
+) -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(3_000_000)
         assert call.tap.offer(big)
@@ -327,7 +343,7 @@ async def test_what_trio_websocket_sends_waits_behind_a_write_that_is_begun() ->
         assert call.tap.closing
 
 
-async def test_a_cancelled_send_is_finished_whole_by_the_drain() -> None:
+async def test_a_cancelled_send_is_finished_whole_by_the_drain(reading: None) -> None:
     async with calling(*await socket_pair()) as call:
         big = bytes(3_000_000)
         with trio.move_on_after(0.01):
@@ -342,7 +358,9 @@ async def test_a_cancelled_send_is_finished_whole_by_the_drain() -> None:
         assert read_frames(bytes(got), masked=False) == [(0x81, big), (0x81, b"next")]
 
 
-async def test_a_connection_that_is_gone_refuses_texts_and_ends_run() -> None:
+async def test_a_connection_that_is_gone_refuses_texts_and_ends_run(
+    reading: None,
+) -> None:
     ours, peer = await socket_pair()
     async with calling(ours, peer) as call:
         # With this the peer's close is a reset.
@@ -358,7 +376,9 @@ async def test_a_connection_that_is_gone_refuses_texts_and_ends_run() -> None:
             await call.tap.send(b"nobody")
 
 
-async def test_a_socket_closed_below_is_never_mistaken_for_its_successor() -> None:
+async def test_a_socket_closed_below_is_never_mistaken_for_its_successor(
+    reading: None,
+) -> None:
     ours, peer = await socket_pair()
     async with calling(ours, peer) as call:
         number = ours.socket.fileno()
@@ -378,7 +398,7 @@ async def test_a_socket_closed_below_is_never_mistaken_for_its_successor() -> No
             os.close(write_end)
 
 
-async def test_what_the_tap_holds_is_never_shown() -> None:
+async def test_what_the_tap_holds_is_never_shown(reading: None) -> None:
     ours, peer = memory_stream_pair()
     tap = FrameTap.over(
         ours, server=True, max_message_bytes=1000, already_read=b"GET /?token=s3cret"
@@ -387,7 +407,9 @@ async def test_what_the_tap_holds_is_never_shown() -> None:
         assert "s3cret" not in repr(tap)
 
 
-async def test_texts_go_in_the_order_in_which_their_senders_asked() -> None:
+async def test_texts_go_in_the_order_in_which_their_senders_asked(
+    reading: None,
+) -> None:
     asked: list[tuple[int, bytes]] = []
     async with calling(*await socket_pair()) as call:
 

@@ -23,8 +23,6 @@ from trio_sts.legs.fastpath.tls import TlsStream
 from .fastpath_kit import answer_to, unsent_bytes
 from .test_fastpath_tap import socket_pair
 
-pytestmark = pytest.mark.usefixtures("reading")
-
 Tls = TlsStream | trio.SSLStream[trio.SocketStream]
 _BIG = "b" * 300_000
 
@@ -93,6 +91,7 @@ async def _dial(nursery: trio.Nursery, tap: FrameTap) -> WebSocketConnection:
 
 @pytest.mark.parametrize("client", [ours, trios])
 async def test_texts_of_all_sizes_come_back_as_they_went(
+    reading: None,
     authority: trustme.CA,
     client: Callable[[trio.SocketStream, ssl.SSLContext], Tls],
 ) -> None:
@@ -129,6 +128,7 @@ async def test_texts_of_all_sizes_come_back_as_they_went(
 
 
 async def test_a_peer_that_reads_late_gets_everything_whole(
+    reading: None,
     authority: trustme.CA,
 ) -> None:
     async with tls_pair(authority) as (near, far):
@@ -153,7 +153,9 @@ async def test_a_peer_that_reads_late_gets_everything_whole(
         assert got == size
 
 
-async def test_it_is_a_stream_without_a_tap_too(authority: trustme.CA) -> None:
+async def test_it_is_a_stream_without_a_tap_too(
+    reading: None, authority: trustme.CA
+) -> None:
     async with tls_pair(authority) as (near, far):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(near.send_all, _BIG.encode())
@@ -169,6 +171,7 @@ async def test_it_is_a_stream_without_a_tap_too(authority: trustme.CA) -> None:
 
 
 async def test_the_peers_farewell_is_the_end_and_so_is_its_absence(
+    reading: None,
     authority: trustme.CA,
 ) -> None:
     async with tls_pair(authority) as (near, far):
@@ -184,6 +187,7 @@ async def test_the_peers_farewell_is_the_end_and_so_is_its_absence(
 
 
 async def test_bytes_that_are_no_tls_are_a_broken_connection(
+    reading: None,
     authority: trustme.CA,
 ) -> None:
     async with tls_pair(authority) as (near, far):
@@ -193,6 +197,7 @@ async def test_bytes_that_are_no_tls_are_a_broken_connection(
 
 
 async def test_a_certificate_of_somebody_else_is_refused(
+    reading: None,
     authority: trustme.CA,
 ) -> None:
     stranger = trustme.CA()
@@ -244,6 +249,7 @@ class _Together(trio.abc.Stream):
 @pytest.mark.parametrize("client", [ours, trios])
 @pytest.mark.parametrize("last", ["close_notify", "no TLS at all"])
 async def test_data_and_the_end_in_one_segment_are_both_read(
+    reading: None,
     authority: trustme.CA,
     client: Callable[[trio.SocketStream, ssl.SSLContext], Tls],
     last: str,
@@ -297,6 +303,7 @@ async def _unwrap(far: trio.SSLStream[Any]) -> None:
 
 
 async def test_who_reads_on_at_the_end_holds_up_nobody(
+    reading: None,
     authority: trustme.CA,
 ) -> None:
     async with tls_pair(authority) as (near, far):
