@@ -31,6 +31,8 @@ _AT_ONCE = struct.pack("ii", 1, 0)
 _OF_MODEL = ("model closes", "model resets")
 _AUDIO = base64.b64encode(bytes(4800)).decode()
 _FRAMES = 5
+# The other task of this side may be sending just now: the call is over all the same.
+_GONE = (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError)
 _TWO_MORE = 126
 
 Event = dict[str, Any]
@@ -132,7 +134,7 @@ async def _hold(stream: trio.SocketStream, ending: str, index: int) -> None:
     async with trio.open_nursery() as nursery:
         if ending in ("hang-up", "reset", *_OF_MODEL):
             nursery.start_soon(_speak, stream, ending)
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+        with suppress(*_GONE):
             async for got in stream:
                 if b"\x88" in bytes(got) and ending != "reset":
                     await stream.send_all(_frame(_CLOSE, b"\x03\xe8", masked=True))
@@ -141,7 +143,7 @@ async def _hold(stream: trio.SocketStream, ending: str, index: int) -> None:
 
 async def _speak(stream: trio.SocketStream, ending: str) -> None:
     frame = {"type": "audio", "audio": base64.b64encode(bytes(320)).decode()}
-    with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+    with suppress(*_GONE):
         for _ in range(_FRAMES * (8 if ending in _OF_MODEL else 1)):
             await _say(stream, frame)
             await trio.sleep(0.02)
