@@ -11,7 +11,7 @@ from tests.paths import FAST_PATH
 
 CALLS = 60
 # Most leave none; a few of a hundred, whose legs end at the same moment, leave some 100.
-MOST_OBJECTS_A_CALL = 60
+MOST_OBJECTS_A_CALL = 120
 
 
 @pytest.fixture(autouse=True)
