@@ -285,9 +285,9 @@ def test_a_session_that_has_expired_is_replaced_whether_or_not_it_closes() -> No
     assert stage.creates == 1
 
 
-@pytest.mark.parametrize(("unsent_ms", "least_ms"), [(0, 500), (5000, 5000)])
+@pytest.mark.parametrize(("unsent_ms", "resent"), [(0, 750), (5000, 5000)])
 def test_audio_that_the_old_socket_refused_goes_to_the_new_one(
-    unsent_ms: int, least_ms: int
+    unsent_ms: int, resent: int
 ) -> None:
     stage = Stage.ready()
     stage.talk(8)
@@ -295,7 +295,8 @@ def test_audio_that_the_old_socket_refused_goes_to_the_new_one(
     stage.mark()
     stage.model_ready()
     stage.advance(2)
-    assert resent_ms(stage) == pytest.approx(max(least_ms, 750), abs=260)
+    # Of a quiet line 0.5 to 1 s are kept in any case.
+    assert resent_ms(stage) == pytest.approx(resent, abs=260)
 
 
 def test_an_event_alone_does_not_say_that_the_caller_was_heard() -> None:

@@ -157,7 +157,7 @@ class Hearing:
             "STS_HOLD_SOUND",
             sound("auto", "soft", "off"),
             "What a waiting caller hears: `auto` a quiet sound while a connection is "
-            "awaited or the model had to be asked again, `soft` the same during tools "
+            "awaited or the model shows no sign of life, `soft` the same during tools "
             "and long thoughts too, or a WAV file.",
         ),
     )
