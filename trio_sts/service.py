@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 import trio
+from attrs import define, field
 
 from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
@@ -77,11 +78,11 @@ async def _serve(
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async with trio.open_nursery() as starting:
-            watching: trio.CancelScope = await starting.start(
+            watch: _SignalWatch = await starting.start(
                 _stop_on_signal, signals, starting.cancel_scope
             )
             async with open_services(settings, environ, faults=faults) as services:
-                watching.cancel(reason="the service is open")
+                await watch.end()
                 tune_collector()
                 async with trio.open_nursery() as nursery:
                     nursery.start_soon(_ask_for_the_key, settings)
@@ -89,18 +90,33 @@ async def _serve(
                     nursery.cancel_scope.cancel(reason="the service stops")
 
 
+@define(eq=False)
+class _SignalWatch:
+    """Who reads the signals while the service opens; one task at a time may."""
+
+    scope: trio.CancelScope = field(factory=trio.CancelScope)
+    over: trio.Event = field(factory=trio.Event)
+
+    async def end(self) -> None:
+        """Read no more signals; when this returns, another task may."""
+        self.scope.cancel(reason="the service is open")
+        await self.over.wait()
+
+
 async def _stop_on_signal(
     signals: AsyncIterator[int],
     opening: trio.CancelScope,
     *,
-    task_status: trio.TaskStatus[trio.CancelScope],
+    task_status: trio.TaskStatus[_SignalWatch],
 ) -> None:
-    """Stop the opening, wherever it waits, at a signal; started with its own scope."""
-    with trio.CancelScope() as watching:
-        task_status.started(watching)
+    """Stop the opening, wherever it waits, at a signal; started with its watch."""
+    watch = _SignalWatch()
+    with watch.scope:
+        task_status.started(watch)
         await anext(signals)
         _log.info("stopping before the service was open")
         opening.cancel(reason="a signal while the service opens")
+    watch.over.set()
 
 
 async def _ask_for_the_key(settings: Settings) -> None:
