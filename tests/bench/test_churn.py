@@ -10,8 +10,8 @@ from bench.churn import ENDINGS, churning, objects_in_cycles
 from tests.paths import FAST_PATH
 
 CALLS = 60
-# Most leave none; a few of a hundred, whose legs end at the same moment, leave some 100.
-MOST_OBJECTS_A_CALL = 120
+# All but a few leave none.
+MOST_OBJECTS_A_CALL = 20
 
 
 @pytest.fixture(autouse=True)

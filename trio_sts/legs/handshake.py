@@ -76,7 +76,7 @@ async def accept_link(
         shake_hands,
         codec=codec,
         bounds=bounds,
-        ends_with_reader=False,
+        is_client=False,
     )
 
 
@@ -91,8 +91,7 @@ async def open_link(
     """Ask for a WebSocket; the link owns ``stream`` from now on.
 
     Args:
-        nursery: As in `start_link`; the link outlives its cancellation, see
-            `Link.outlive_cancellation`.
+        nursery: As in `start_link`; the link outlives its cancellation.
         stream: What is connected to the endpoint, TLS and all.
         endpoint: Whom it leads to, and what the request carries.
         codec: What posted messages are on the wire.
@@ -123,13 +122,11 @@ async def open_link(
             receive_buffer_size=bounds.receive_bytes,
         )
 
-    link = await start_link(
+    return await start_link(
         nursery,
         transport,
         shake_hands,
         codec=codec,
         bounds=bounds,
-        ends_with_reader=True,
+        is_client=True,
     )
-    link.outlive_cancellation()
-    return link

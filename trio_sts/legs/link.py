@@ -8,6 +8,7 @@ of the peer, or a fault of the connection.
 
 """
 
+import math
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any, Generic, NoReturn, TypeVar, cast
@@ -143,14 +144,6 @@ class Link(Generic[_M]):
         except ConnectionClosed as exc:
             raise self.why from exc
 
-    def outlive_cancellation(self) -> None:
-        """From now on nothing but `aclose` and `drop` end the link, not its nursery.
-
-        For a leg that is made and closed in one block: when that is cancelled, reader
-        and sender are still needed for the closing handshake.
-        """
-        self._scope.shield = True
-
     async def aclose(self, code: int, reason: str = "") -> None:
         """Send what is posted, make the closing handshake, close the socket.
 
@@ -253,20 +246,22 @@ async def start_link(
     *,
     codec: Codec[_M],
     bounds: Bounds,
-    ends_with_reader: bool,
+    is_client: bool,
 ) -> Link[_M]:
     """Make a WebSocket handshake and keep what it opens.
 
     Args:
-        nursery: Where the link's task lives. It has to outlive whatever uses the link,
-            or the closing handshake is cut off with it.
+        nursery: Where the link's task lives. A server's has to outlive whatever uses the
+            link, or the closing handshake is cut off with it. A client's link is made and
+            closed in one block, and outlives a cancellation of it: nothing but `Link.aclose`
+            and `Link.drop` end it.
         transport: What is connected; the link owns it from now on.
         shake_hands: Makes the handshake, with the nursery for trio-websocket's reader and
             the stream for trio-websocket.
         codec: What posted messages are on the wire.
         bounds: How much the link holds.
-        ends_with_reader: Whether the socket is closed as soon as nothing is read any
-            more. A server has still to send why; a client has nothing to send.
+        is_client: Whose handshake it is. The socket of a client's link is closed as soon
+            as nothing is read any more; a server has still to send why.
 
     Raises:
         LegClosed: There was no handshake.
@@ -279,7 +274,7 @@ async def start_link(
             shake_hands,
             codec,
             bounds,
-            ends_with_reader=ends_with_reader,
+            is_client=is_client,
         )
     )
     if started.link is None:
@@ -294,7 +289,7 @@ async def _keep(
     codec: Codec[_M],
     bounds: Bounds,
     *,
-    ends_with_reader: bool,
+    is_client: bool,
     task_status: trio.TaskStatus[_Started[_M]],
 ) -> None:
     link: Link[_M] | None = None
@@ -308,12 +303,16 @@ async def _keep(
         try:
             with trio.CancelScope() as scope:
                 async with trio.open_nursery() as nursery:
-                    readers = _Readers(nursery, scope if ends_with_reader else None)
+                    readers = _Readers(nursery, scope if is_client else None)
                     # Of a nursery trio-websocket uses `start_soon`.
                     ws = await shake_hands(cast("Any", readers), transport.stream)
                     link = Link(
                         outbox, codec.encode, ws, transport, scope, readers.ended
                     )
+                    # In one step with `started`: shielded after a cancellation, the tasks
+                    # of the nursery would be cancelled by their nursery, each error
+                    # holding the other.
+                    scope.shield = is_client and not _is_cancelled()
                     nursery.start_soon(transport.drain)
                     nursery.start_soon(link.watch_peer, bounds.liveness)
                     task_status.started(_Started(link))
@@ -361,6 +360,10 @@ class _Readers:
             self.ended.set()
         if self._link is not None:
             self._link.cancel(reason="nothing is read any more")
+
+
+def _is_cancelled() -> bool:
+    return trio.current_effective_deadline() == -math.inf
 
 
 def _first(group: BaseExceptionGroup[ConnectionRejected]) -> ConnectionRejected:
