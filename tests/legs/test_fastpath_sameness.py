@@ -170,6 +170,17 @@ def _acts(
     server=False,
     slow=0,
 )
+# A pong, which the tap keeps to itself, between the end and the broken frame.
+@example(
+    play=[
+        [_LONG, (0x01, b"", True, None), (0x8A, b"", True, None)],
+        [(0x80, b"\xff", True, None)],
+    ],
+    split=[1 << 20],
+    lost=0,
+    server=False,
+    slow=0,
+)
 async def test_what_is_heard_sent_and_how_it_ends_is_the_same_for_any_split(
     play: list[_Scene],
     split: list[int],

@@ -86,7 +86,8 @@ class Demux:
 
     Attributes:
         server: We are the server: the peer masks its frames.
-        max_payload_bytes: A longer frame is passed on, for trio-websocket to judge.
+        max_payload_bytes: A longer message is passed on, for trio-websocket to judge, and
+            so is all that follows it.
         on_texts: Gets the UTF-8 of messages that arrived together; what it raises comes
             out of `divide`, which may then be called again and goes on behind them. None
             passes all on.
@@ -111,6 +112,8 @@ class Demux:
     # Header and payload bytes of the text frame ahead.
     _frame: tuple[int, int] = field(default=ODD, init=False)
     _fragmented: bool = field(default=False, init=False)
+    # Of the message that is passed on, so far.
+    _passed_bytes: int = field(default=0, init=False)
     _passes_all: bool = field(default=False, init=False)
 
     # How a frame with audio begins, and how long its header is.
@@ -265,11 +268,11 @@ class Demux:
             self._enough = header + payload
             return False
         else:
-            self._follow(first)
+            self._follow(first, payload)
             self._passing = header + payload
         return True
 
-    def _follow(self, first: int) -> None:
+    def _follow(self, first: int, payload: int) -> None:
         """Keep count of what is passed on, as trio-websocket will understand it."""
         if first in _CONTROLS:
             return
@@ -278,8 +281,11 @@ class Demux:
         elif self._fragmented is not (first in _CONTINUATIONS):
             self._passes_all = True
         else:
+            self._passed_bytes = payload + self._fragmented * self._passed_bytes
             self._fragmented = first in _UNFINISHED
             self.undelivered += not self._fragmented
+            # The library may end here, and looks once more at all that came with it.
+            self._passes_all = self._passed_bytes > self.max_payload_bytes
 
     def _text(self, begin: int, end: int) -> bytes | None:
         """The text in a payload; None if it is none."""
