@@ -65,7 +65,9 @@ class Reactor:
                             self.again(descriptor)
                     left -= len(ready)
         finally:
-            _here.set(None)
+            # A later one of the same run goes on.
+            if _here.get() is self:
+                _here.set(None)
             for descriptor in [*self._pumps]:
                 self._stop(descriptor)
             self._epoll.close()

@@ -11,7 +11,7 @@ from typing import Final, Protocol
 import trio
 
 from trio_sts.loop.pace import ARRIVALS
-from trio_sts.loop.reactor import reactor_here
+from trio_sts.loop.reactor import Reactor, reactor_here
 
 # A model's audio delta of 100 ms is 6.6 kB; twice that in one read costs nothing more.
 READ_BYTES: Final = 64 * 1024
@@ -73,12 +73,14 @@ class SocketWire:
     connection's.
     """
 
-    __slots__ = ("_socket", "_stream", "heard_at")
+    __slots__ = ("_reactor", "_socket", "_stream", "heard_at")
 
     def __init__(self, stream: trio.SocketStream) -> None:
         self.heard_at = trio.current_time()
         self._stream = stream
         self._socket = stream.socket
+        # The one that reads it: it may not be the one that is here by then.
+        self._reactor: Reactor | None = None
 
     async def pump(self, take: Take) -> None:
         """See `Wire`. The reactor does it where there is one."""
@@ -104,7 +106,11 @@ class SocketWire:
                 reactor.again(descriptor)
             return take(data)
 
-        await reactor.pump(descriptor, ready)
+        self._reactor = reactor
+        try:
+            await reactor.pump(descriptor, ready)
+        finally:
+            self._reactor = None
 
     async def read(self) -> bytes:
         """What arrived, at least a byte; empty at the end. Always a checkpoint."""
@@ -145,9 +151,8 @@ class SocketWire:
 
     async def aclose(self) -> None:
         """See `Wire`."""
-        reactor = reactor_here()
-        if reactor is not None:
-            reactor.forget(self._socket.fileno())
+        if self._reactor is not None:
+            self._reactor.forget(self._socket.fileno())
         await self._stream.aclose()
 
     def descriptor(self) -> int:
