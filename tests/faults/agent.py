@@ -208,7 +208,7 @@ class _Mind:
                 item_id = None
 
     async def _turn(self, item_id: str, found: dict[int, int]) -> None:
-        words = sorted(word for word, ms in found.items() if ms >= speech.WORD_MS / 3)
+        words = sorted(word for word, ms in found.items() if ms > speech.WORD_MS / 2)
         text = " ".join(f"w{word}" for word in words) or "(noise)"
         self._user_said(frozenset(words))
         await self.session.speech_stopped(item_id, 1000, transcript=text)

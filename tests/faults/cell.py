@@ -29,6 +29,8 @@ from .caller import Caller
 from .jumps import Jumps
 from .proxy import Fault, FaultProxy, proxied
 
+# Ten seconds without an answer to a ping, and the closing handshakes.
+LONGEST_HELD_S: Final = 13.0
 # An upper bound for a call with everything that may be repeated in it.
 _LONGEST_S: Final = 240.0
 # What a leg of a caller who has gone may stay open, and then some.
@@ -289,7 +291,11 @@ async def _left_open(people: _Everybody, baseline: Counter[str]) -> list[str]:
     people.to_model.release()
     people.to_relay.release()
     left: list[str] = []
-    with trio.move_on_after(_CLOSE_S):  # noqa: ASYNC912
+    closed_s = trio.current_time() + _CLOSE_S
+    if people.cell.leg == "caller" and people.trigger.fired_s is not None:
+        # Its end may be told on a line that is dead by then.
+        closed_s = max(closed_s, people.trigger.fired_s + LONGEST_HELD_S)
+    with trio.move_on_at(closed_s):  # noqa: ASYNC912
         while left := _open_now(people, me, baseline):  # noqa: ASYNC110
             await trio.sleep(_POLL_S)
     return left

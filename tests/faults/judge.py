@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from .cell import Cell, Outcome
+from .cell import LONGEST_HELD_S, Cell, Outcome
 
 LONGEST_SILENCE_S: Final = 10.0
-# Ten seconds without an answer to a ping, and the closing handshakes.
-LONGEST_HELD_S: Final = 13.0
 _APOLOGY_S: Final = 1.0
 _MODEL_FAILED: Final = 1011
 
