@@ -224,6 +224,33 @@ async def test_readers_go_on_by_themselves_when_the_reactor_ends() -> None:
     assert heard == b"with it, and without."
 
 
+async def test_a_socket_is_closed_in_the_reactor_that_reads_it() -> None:
+    dialled, accepted = await _connected()
+    wire = SocketWire(accepted)
+    told = trio.Event()
+
+    async def read() -> None:
+        with pytest.raises(trio.ClosedResourceError):
+            await wire.pump(bool)
+        told.set()
+
+    async with dialled, accepted, trio.open_nursery() as nursery:
+        nursery.start_soon(run_reactor)
+        await wait_all_tasks_blocked()
+        first = reactor_here()
+        nursery.start_soon(read)
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as another_service:
+            another_service.start_soon(run_reactor)
+            await wait_all_tasks_blocked()
+            assert reactor_here() is not first
+            another_service.cancel_scope.cancel(reason="it ends")
+        await wire.aclose()
+        await wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel(reason="seen")
+    assert told.is_set()
+
+
 async def _connected() -> tuple[trio.SocketStream, trio.SocketStream]:
     listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
     async with listeners[0] as listener:
