@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks soak fuzz
+.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks churn soak fuzz
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -78,6 +78,9 @@ faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a c
 
 attacks: $(VENV)/run.stamp  ## measure running calls while somebody attacks the port
 	$(BIN)/python -m bench.attacks $(ATTACKS)
+
+churn: $(VENV)/run.stamp  ## hold thousands of short calls, and see what they leave in memory
+	$(BIN)/python -m bench.churn $(CHURN)
 
 soak: $(VENV)/test.stamp  ## hold calls for minutes, and see what the process keeps of them
 	$(BIN)/python -m tests.soak $(SOAK)

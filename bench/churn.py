@@ -2,8 +2,8 @@
 
 ::
 
-    python -m bench.churn cycles                 objects in reference cycles per call
-    python -m bench.churn memory --calls 12000   memory, collector passes, descriptors
+    python -m bench.churn                both, for people
+    python -m bench.churn --docs PAGE    and on a page
 
 The service is this process, on real sockets; both its peers are another one.
 """
@@ -16,6 +16,7 @@ import sys
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -31,10 +32,18 @@ from trio_sts.service import open_services, tune_collector
 from trio_sts.settings import load
 from trio_sts.tools.tool import CallContext
 
+from .report import with_figures
+
 ENDINGS = (
     *("hang-up", "reset", "model closes", "model resets"),
     *("crash", "stop", "handshake refused"),
 )
+BEGIN = "<!-- figures: written by `make churn` -->"
+_HEAD = (
+    "| calls | memory, MiB | descriptors | threads | tasks | passes | longest, ms |",
+    "| --- | --- | --- | --- | --- | --- | --- |",
+)
+_SHOWN_EVERY = 2
 _AT_ONCE = 20
 # Of each ending, between two lines of figures.
 _ROUND = 200
@@ -182,7 +191,9 @@ class Passes:
             self.took_ms.append((process_time() - self._began_at) * 1000)
 
 
-async def _cycles(calls: int) -> None:
+async def _cycles(calls: int) -> list[str]:
+    """Objects that only cycles reach, per call and way of ending."""
+    rows: list[str] = []
     async with churning() as churn:
         for ending in ENDINGS:
             # The first ones fill caches.
@@ -190,13 +201,19 @@ async def _cycles(calls: int) -> None:
         gc.disable()
         for ending in ENDINGS:
             left = await objects_in_cycles(churn, ending, calls)
+            each = left.total() / calls
+            rows.append(f"{ending} {each:.1f}")
             most = ", ".join(f"{n} {name}" for name, n in left.most_common(3))
-            click.echo(f"{ending:18} {left.total() / calls:6.1f} a call  {most}")
+            click.echo(f"{ending:18} {each:6.1f} a call  {most}")
+        gc.enable()
+    return rows
 
 
-async def _memory(calls: int) -> None:
+async def _memory(calls: int) -> list[str]:
+    """Memory and the collector's passes, of calls of all endings."""
     process = psutil.Process()
     passes = Passes()
+    rows: list[str] = []
     async with churning() as churn:
         # After the collection that the start makes.
         gc.callbacks.append(passes)
@@ -205,24 +222,41 @@ async def _memory(calls: int) -> None:
             for ending in ENDINGS:
                 await churn.round(ending, _ROUND, _MANY_AT_ONCE)
                 done += _ROUND
-            click.echo(
-                f"{done:6} calls  {process.memory_info().rss / _MIB:6.1f} MiB  "
-                f"{process.num_fds()} descriptors, {process.num_threads()} threads, "
-                f"{trio.lowlevel.current_statistics().tasks_living} tasks; "
-                f"{len(passes.took_ms)} passes, "
-                f"longest {max(passes.took_ms, default=0):.1f} ms"
+            tasks = trio.lowlevel.current_statistics().tasks_living
+            rows.append(
+                f"| {done} | {process.memory_info().rss / _MIB:.1f} "
+                f"| {process.num_fds()} | {process.num_threads()} | {tasks} "
+                f"| {len(passes.took_ms)} | {max(passes.took_ms, default=0):.1f} |"
             )
+            click.echo(rows[-1])
     gc.callbacks.remove(passes)
+    return rows
 
 
 @click.command(help=__doc__)
-@click.argument("what", type=click.Choice(["cycles", "memory"]))
-@click.option("--calls", default=60, show_default=True)
-def main(what: str, calls: int) -> None:
+@click.option("--calls", default=12_000, show_default=True, help="For the memory.")
+@click.option("--cycles", default=200, show_default=True, help="Calls per ending.")
+@click.option("--docs", type=click.Path(path_type=Path), help="A page for the figures.")
+def main(*, calls: int, cycles: int, docs: Path | None) -> None:
     """The command line."""
     errors_only = structlog.make_filtering_bound_logger(logging.CRITICAL)
     structlog.configure(wrapper_class=errors_only)
-    trio.run(_cycles if what == "cycles" else _memory, calls)
+    left = trio.run(_cycles, cycles)
+    rows = trio.run(_memory, calls)
+    if docs:
+        figures = "\n".join(
+            [
+                (
+                    f"Objects that only cycles reach, of {cycles} calls at once, a call: "
+                    f"{', '.join(left)}."
+                ),
+                "",
+                *_HEAD,
+                *(row for at, row in enumerate(rows) if at % _SHOWN_EVERY == 0),
+                *(rows[-1:] if (len(rows) - 1) % _SHOWN_EVERY else ()),
+            ]
+        )
+        docs.write_text(with_figures(docs.read_text("utf-8"), figures, BEGIN), "utf-8")
 
 
 if __name__ == "__main__":
