@@ -125,6 +125,31 @@ async def test_a_writer_is_stuck_after_a_whole_stall_on_one_message(
     assert trio.current_time() == 12 + 4 + 5
 
 
+async def test_a_writer_is_behind_after_a_whole_stall_without_a_pause(
+    autojump_clock: MockClock,
+) -> None:
+    outbox = make_outbox()
+
+    async def write() -> None:
+        while True:
+            await outbox.take()
+            await trio.sleep(2)
+
+    async def post() -> None:
+        outbox.post(Note(1), Note(2))
+        await trio.sleep(4.5)  # slow, and there was a pause
+        outbox.post(Note(3))
+        await trio.sleep(2.5)
+        outbox.post(Note(4), Note(5), Note(6))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(write)
+        nursery.start_soon(post)
+        await outbox.behind(5)
+        nursery.cancel_scope.cancel(reason="seen")
+    assert trio.current_time() == 4.5 + 2.5 + 5
+
+
 async def test_drained_waits_for_the_last_message_to_be_written(
     autojump_clock: MockClock,
 ) -> None:
@@ -185,6 +210,10 @@ async def test_taking_is_a_cancellation_point_even_when_a_message_waits() -> Non
 def test_audio_stays_within_its_bound_whatever_is_posted(
     script: Sequence[float | str | None], max_audio_ms: int
 ) -> None:
+    trio.run(_post_all, script, max_audio_ms)
+
+
+async def _post_all(script: Sequence[float | str | None], max_audio_ms: int) -> None:
     outbox = make_outbox(max_audio_ms, max_controls=1000)
     kept: list[Note] = []
     for name, step in enumerate(script):
@@ -196,7 +225,7 @@ def test_audio_stays_within_its_bound_whatever_is_posted(
         outbox.post(note)
         kept.append(note)
         assert outbox.waiting_ms <= max_audio_ms
-    left = trio.run(take_all, outbox)
+    left = await take_all(outbox)
     assert [note for note in left if not note.audio_ms] == [
         note for note in kept if not note.audio_ms
     ]

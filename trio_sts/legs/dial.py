@@ -53,7 +53,9 @@ _BOUNDS = Bounds(
     queue_messages=16,
     # Four audio deltas at once; a burst costs one pass of the scheduler, not sixteen.
     receive_bytes=64 * 1024,
-    liveness=Liveness(unread_s=20),
+    # A line that is too slow for audio in real time: longer than most hiccups, and short
+    # enough for another session to answer within 10 s.
+    liveness=Liveness(behind_s=6.0),
 )
 # The API ends a session after an hour; what an endpoint says is believed within bounds.
 _LIFETIME_S = 3600.0

@@ -59,14 +59,14 @@ class Liveness:
     Attributes:
         ping_every_s: How often it is pinged.
         silent_s: One of which no byte came for so long is gone, whatever it was asked.
-        unread_s: One that leaves a message of ours unread for so long is, too; None leaves
-            that to the leg.
+        behind_s: One that is behind with reading for so long is, too; see
+            `Outbox.behind`. None leaves that to the leg.
     """
 
     ping_every_s: float = 5.0
     # Half a second less than the 10 s within which it has to be known.
     silent_s: float = 9.5
-    unread_s: float | None = None
+    behind_s: float | None = None
 
 
 @frozen

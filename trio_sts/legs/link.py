@@ -181,8 +181,8 @@ class Link(Generic[_M]):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._ping, liveness.ping_every_s)
             nursery.start_soon(self._see_silence, liveness.silent_s)
-            if liveness.unread_s is not None:
-                await self.outbox.stuck(liveness.unread_s)
+            if liveness.behind_s is not None:
+                await self.outbox.behind(liveness.behind_s)
                 if not self.outbox.closed:
                     await trio.aclose_forcefully(self._transport.stream)
 

@@ -43,6 +43,8 @@ class Outbox(Generic[_M]):
     )
     _controls: int = field(default=0, init=False)
     _busy_since: float | None = field(default=None, init=False)
+    # Since when there has always been something that waits or is being written.
+    _behind_since: float | None = field(default=None, init=False)
     _being_sent: _M | None = field(default=None, init=False)
     _writer: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
@@ -62,6 +64,8 @@ class Outbox(Generic[_M]):
                 self._over.set()
                 return
             self._put(audio_ms, message)
+        if self._behind_since is None:
+            self._behind_since = trio.current_time()
         self._writer.unpark()
 
     def clear_audio(self) -> None:
@@ -91,6 +95,7 @@ class Outbox(Generic[_M]):
         await trio.lowlevel.checkpoint_if_cancelled()
         self._busy_since = self._being_sent = None
         while not self._waiting and not self.closed:
+            self._behind_since = None
             self._idle.unpark_all()
             await self._writer.park()
         if self.closed:
@@ -115,15 +120,15 @@ class Outbox(Generic[_M]):
 
         Returns at once when the outbox is closed or has overflowed.
         """
-        # An idle writer cannot be late before a whole stall from now, so this
-        # wakes once in a stall and not once a message.
-        while not self._over.is_set():
-            now = trio.current_time()
-            due = (now if self._busy_since is None else self._busy_since) + stall_s
-            if due <= now:
-                return
-            with trio.move_on_at(due):
-                await self._over.wait()
+        await self._late(lambda: self._busy_since, stall_s)
+
+    async def behind(self, stall_s: float) -> None:
+        """Return once something has waited or was written for ``stall_s`` without a pause.
+
+        A peer that reads, but more slowly than it is written to, is behind and not stuck.
+        Returns at once when the outbox is closed or has overflowed.
+        """
+        await self._late(lambda: self._behind_since, stall_s)
 
     def close(self) -> None:
         """Send nothing more and wake everyone up."""
@@ -131,6 +136,17 @@ class Outbox(Generic[_M]):
         self._over.set()
         self._writer.unpark()
         self._idle.unpark_all()
+
+    async def _late(self, since: Callable[[], float | None], stall_s: float) -> None:
+        # An idle writer cannot be late before a whole stall from now, so this
+        # wakes once in a stall and not once a message.
+        while not self._over.is_set():
+            now, began_at = trio.current_time(), since()
+            due = (now if began_at is None else began_at) + stall_s
+            if due <= now:
+                return
+            with trio.move_on_at(due):
+                await self._over.wait()
 
     def _put(self, audio_ms: float, message: _M) -> None:
         self._waiting.append((audio_ms, message))

@@ -1,5 +1,7 @@
 """The way to the model's endpoint where only a proxy leads out: HTTP CONNECT."""
 
+import socket
+import sys
 from base64 import b64encode
 from contextlib import AsyncExitStack
 from http import HTTPStatus
@@ -14,6 +16,9 @@ from trio_sts.errors import ModelRefused, ModelUnreachable
 from .endpoint import Endpoint
 
 _HEAD_BYTES = 16 * 1024
+# A quarter of a second of audio: what a slow line does not take waits in our outbox, where
+# it is seen, and not by the megabyte in the kernel. Bytes that are under way do not count.
+_UNSENT_BYTES = 16 * 1024
 _OK = range(200, 300)
 
 
@@ -41,7 +46,7 @@ async def open_tcp(endpoint: Endpoint) -> trio.SocketStream:
     host, port = endpoint.host, endpoint.port
     proxy = None if endpoint.tls is None else proxy_for(host, port)
     if proxy is None:
-        return await trio.open_tcp_stream(host, port)
+        return await _open(host, port)
     try:
         parts = urlsplit(proxy)
         proxy_host, proxy_port = parts.hostname or "", parts.port or 80
@@ -49,13 +54,21 @@ async def open_tcp(endpoint: Endpoint) -> trio.SocketStream:
         raise ModelRefused("HTTPS_PROXY is no URL") from None
     if parts.scheme != "http" or not proxy_host:
         raise ModelRefused("HTTPS_PROXY is no http:// URL, and no other can be used")
-    stream = await trio.open_tcp_stream(proxy_host, proxy_port)
+    stream = await _open(proxy_host, proxy_port)
     async with AsyncExitStack() as failed:
         failed.push_async_callback(trio.aclose_forcefully, stream)
         await _connect(
             stream, f"[{host}]" if ":" in host else host, port, _login(proxy)
         )
         failed.pop_all()
+    return stream
+
+
+async def _open(host: str, port: int) -> trio.SocketStream:
+    stream = await trio.open_tcp_stream(host, port)
+    if sys.platform == "linux":
+        option = socket.TCP_NOTSENT_LOWAT
+        stream.setsockopt(socket.IPPROTO_TCP, option, _UNSENT_BYTES)
     return stream
 
 
