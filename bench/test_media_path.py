@@ -22,6 +22,7 @@ from trio_sts.audio.portable_vad import detect_speech as detect_speech_in_numpy
 from trio_sts.audio.speedups import detect_speech
 from trio_sts.audio.voice_activity import STATE_BYTES, spectrum_table
 from trio_sts.conversation.config import Rules
+from trio_sts.conversation.inputs import ModelReady
 from trio_sts.conversation.parts.ear import Ear
 from trio_sts.conversation.session import Conversation
 from trio_sts.legs.fastpath.demux import Demux
@@ -63,8 +64,8 @@ RULES = Rules(greeting=False, max_call_s=1e9, idle_s=1e9)
 @pytest.fixture(name="core")
 def _core() -> Conversation:
     core = Conversation(RULES, now=0, fallback_uuid="1")
-    core.from_caller(avr.Init("1"), 0)
-    core.model_ready(SessionInfo(), 0)
+    core.take(avr.Init("1"), 0)
+    core.take(ModelReady(SessionInfo()), 0)
     return core
 
 
@@ -164,7 +165,7 @@ def test_core_pass_of_a_caller_frame(
     message = avr.CallerAudio(FRAME)
 
     def one_pass() -> int:
-        commands = core.from_caller(message, now())
+        commands = core.take(message, now())
         assert core.deadline > 0
         return len(commands)
 
@@ -177,7 +178,7 @@ def test_core_pass_of_a_delta(benchmark: BenchmarkFixture, core: Conversation) -
     event = AudioDelta("resp_1", "item_1", DELTA["pcm"], 0)
 
     def one_pass() -> int:
-        commands = core.from_model(event, now())
+        commands = core.take(event, now())
         assert core.deadline > 0
         return len(commands)
 

@@ -35,10 +35,9 @@ from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarm, Alarms
-from trio_sts.record.summary import summary
-from trio_sts.record.transcript import TranscriptFile
+from trio_sts.record.call_record import CallRecord
 from trio_sts.relay import Relay
-from trio_sts.settings import Settings, transcriber
+from trio_sts.settings import Settings
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
 from trio_sts.transcribing import Transcribing
@@ -98,7 +97,7 @@ class Call:
     _provider_config: Mapping[str, Any] | None = field(default=None, repr=False)
     _brief: Brief | None = field(default=None, repr=False)
     _transcribing: Transcribing = field(factory=Transcribing)
-    _transcript: TranscriptFile = field(factory=TranscriptFile)
+    _record: CallRecord = field(init=False)
     _begun: trio.Event = field(factory=trio.Event)
 
     async def run(self, stream: trio.abc.Stream) -> None:
@@ -179,14 +178,18 @@ class Call:
         if caller.uuid is not None and is_usable_uuid(caller.uuid):
             self.uuid = caller.uuid
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        core = Conversation(
-            plan.rules(settings, self.services.registry.call_control()),
-            now=self._started_at,
-            fallback_uuid=self.uuid,
-        )
         self._metadata = clean_metadata(caller.query)
         self._caller = caller
-        self._relay = Relay(core, caller, self, self._alarm)
+        rules = plan.rules(settings, self.services.registry.call_control())
+        number = self._metadata.get("from", "")
+        self._record = CallRecord(settings, rules, self._started_at, number)
+        core = Conversation(
+            rules,
+            now=self._started_at,
+            fallback_uuid=self.uuid,
+            detector=self._record.detector,
+        )
+        self._relay = Relay(core, caller, self, self._record, self._alarm)
         return True
 
     def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
@@ -196,10 +199,7 @@ class Call:
         self._provider_config = provider_config
         self._relay.log = _log.bind(call_id=uuid)
         self._relay.log.info("call begun")
-        self._transcript = TranscriptFile.open(
-            self.services.settings.transcript_dir, uuid
-        )
-        self._transcript.write("begun", {"call_id": uuid})
+        self._record.begin(uuid)
         self._tool_context = self.services.registry.context(uuid, self._metadata, _log)
         self._begun.set()
 
@@ -218,6 +218,7 @@ class Call:
 
     def _settle_brief(self, brief: Brief) -> None:
         self._brief = brief
+        self._record.settled(brief.settings, brief.session)
 
     def _endpoint(self, brief: Brief | None) -> Endpoint:
         """Where this call's model is, as far as that is known, and who calls."""
@@ -237,11 +238,13 @@ class Call:
                 services.http,
                 provider_config=self._provider_config,
             )
-            self._brief = brief(
+            if found.config.record is False:
+                self._record.discard()
+            found_brief = brief(
                 services.settings, services.endpoint, services.registry, found
             )
-            if found.config.record is False:
-                self._transcript.discard()
+            self._settle_brief(found_brief)
+            return found_brief
         return self._brief
 
     def reconnect(self, after_s: float) -> None:
@@ -274,13 +277,15 @@ class Call:
         run = self.services.registry.run
         if not command.own:
             run = (await self._get_briefed()).tools.run
+        name = command.name[:_TOOL_NAME_CHARS]
         try:
             outcome = await run(command.name, command.arguments, self._tool_context)
         except trio.Cancelled:
             age_s = round(trio.current_time() - started_at, 1)
-            name = command.name[:_TOOL_NAME_CHARS]
             _log.info("tool cancelled", tool=name, age_s=age_s)
             raise
+        took_s = trio.current_time() - started_at
+        self._record.note("tool", name=name, key=command.call_id, took_s=took_s)
         self._relay.tool_finished(
             command.call_id, outcome.output, ok=outcome.ok, silent=outcome.silent
         )
@@ -292,36 +297,17 @@ class Call:
         fields = self.services.refused_fields
         return self._transcribing.after_failure(self._brief, fields, turn)
 
-    def record(self, kind: str, fields: dict[str, Any]) -> None:
-        """Keep one entry of the transcript, if one is kept."""
-        self._transcript.write(kind, fields)
-
     def _over(self) -> None:
         """Let the model's socket be closed, and write one line to the log."""
         if self._upstream is not None:
             self._upstream.leave()
+        self._relay.log.info("call ended", **self._told_of_end())
+
+    def _told_of_end(self) -> dict[str, Any]:
         ending = self.ending or _STOPPING
-        fields: dict[str, Any] = {"outcome": ending.outcome, "close_code": ending.code}
         try:
-            fields = self._summary(ending)
+            return self._record.close(ending, self._relay.core.counters)
         # What was counted is not worth a call's last line.
         except Exception:  # noqa: BLE001
             _log.exception("call crashed", at="its summary")
-        try:
-            self._transcript.write(
-                "ended", {"outcome": ending.outcome, "code": ending.code}
-            )
-        finally:
-            self._transcript.close()
-            self._relay.log.info("call ended", **fields)
-
-    def _summary(self, ending: EndCall) -> dict[str, Any]:
-        own = self.services.settings if self._brief is None else self._brief.settings
-        return summary(
-            self._relay.core.counters,
-            outcome=ending.outcome,
-            code=ending.code,
-            duration_s=trio.current_time() - self._started_at,
-            model=own.model,
-            transcriber=transcriber(own),
-        )
+            return {"outcome": ending.outcome, "close_code": ending.code}

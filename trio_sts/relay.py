@@ -1,12 +1,13 @@
-"""The pumps of a call, and the one function that performs the core's commands.
+"""The pumps of a call, and the one place where the core is given its inputs.
 
 A pump hands each message to the core and performs what comes back at once: posting to a
-leg never waits, so reading one leg never waits for the other one's socket.
+leg never waits, so reading one leg never waits for the other one's socket. What the core
+was given, and what it asked for, goes to the call's record in the same place: `Relay.take`.
 """
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 import trio
@@ -28,12 +29,23 @@ from trio_sts.conversation.commands import (
     UseSpare,
 )
 from trio_sts.conversation.config import Permitted
+from trio_sts.conversation.inputs import (
+    BadEvent,
+    Finish,
+    Input,
+    ModelFailed,
+    ModelLost,
+    ModelReady,
+    SpareLost,
+    SpareReady,
+    Tick,
+    ToolFinished,
+)
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage, LegClosed, LegSilent, ModelRefused, PeerFault
 from trio_sts.legs.dial import hung_up
 from trio_sts.legs.leg import CallerSide, ModelSide
 from trio_sts.loop.alarms import Alarm
-from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import UpdateSession
@@ -70,13 +82,24 @@ class CallActions(Protocol):
         """Start a tool; its outcome comes back by `Relay.tool_finished`."""
         ...
 
-    def record(self, kind: str, fields: dict[str, Any]) -> None:
-        """Keep one entry of the call's transcript."""
-        ...
-
     def end(self, ending: EndCall) -> None:
         """End the call; the first end wins."""
         ...
+
+
+class Recorder(Protocol):
+    """What keeps the call's record, as far as the relay knows it."""
+
+    def took(self, input_: Input, now: float, commands: list[Command]) -> None:
+        """The core was given an input at this time, and asks for these commands."""
+        ...
+
+    def entry(self, kind: str, fields: dict[str, Any]) -> None:
+        """Keep one entry of the call's transcript."""
+        ...
+
+
+_TICK: Final = Tick()
 
 
 @define(eq=False)
@@ -86,6 +109,7 @@ class Relay:
     core: Conversation
     caller: CallerSide
     actions: CallActions
+    record: Recorder
     alarm: Alarm
     model: ModelSide | None = None
     spare: ModelSide | None = None
@@ -94,7 +118,7 @@ class Relay:
     async def pump_caller(self) -> None:
         """Caller leg to core, until the caller leg ends, which ends the call."""
         try:
-            await self.caller.run(self._from_caller)
+            await self.caller.run(self.take)
         except LegClosed as closed:
             self._caller_left(closed)
         except PeerFault as fault:
@@ -123,24 +147,16 @@ class Relay:
     ) -> None:
         """The model leg is set up: from now on it is posted to."""
         self.model = model
-        self.perform(
-            self.core.model_ready(
-                info,
-                trio.current_time(),
-                welcome_message=welcome_message,
-                permitted=permitted,
-                ends_at=ends_at,
-            )
-        )
+        self.take(ModelReady(info, ends_at, welcome_message, permitted))
 
     def spare_ready(self, model: ModelSide, ends_at: float) -> None:
         """A second session is set up: it is posted to once the core uses it."""
         self.spare = model
-        self.perform(self.core.spare_ready(trio.current_time(), ends_at=ends_at))
+        self.take(SpareReady(ends_at))
 
     def spare_lost(self) -> None:
         """There is no second session."""
-        self.perform(self.core.spare_lost(trio.current_time()))
+        self.take(SpareLost())
 
     async def pump_model(self, model: ModelSide) -> None:
         """Model leg to core, until the model leg ends."""
@@ -161,27 +177,27 @@ class Relay:
         self.alarm.set(self.core.deadline)
         while True:
             await self.alarm.rung()
-            self.perform(self.core.tick(trio.current_time()))
+            self.take(_TICK)
 
     def model_failed(self, outcome: str, reason: str) -> None:
         """No session can be had: the caller hears so, and the call ends."""
-        self.perform(self.core.model_failed(outcome, reason, trio.current_time()))
+        self.take(ModelFailed(outcome, reason))
 
     def tool_finished(
         self, call_id: str, output: str, *, ok: bool, silent: bool = False
     ) -> None:
         """A tool has answered; ``silent`` wants nothing said about it."""
-        now = trio.current_time()
-        self.perform(
-            self.core.tool_finished(call_id, output, now, ok=ok, silent=silent)
-        )
+        self.take(ToolFinished(call_id, output, ok, silent))
 
     def finish(self) -> None:
         """The call is over: what the core still has for the record."""
-        self.perform(self.core.finish(trio.current_time()))
+        self.take(Finish())
 
-    def perform(self, commands: list[Command]) -> None:
-        """Do what the core asks for, in order."""
+    def take(self, input_: Input) -> None:
+        """Give the core an input, record the pass, and do what it asks for, in order."""
+        now = trio.current_time()
+        commands = self.core.take(input_, now)
+        self.record.took(input_, now, commands)
         for command in commands:
             if isinstance(command, ToModel):
                 if self.model is not None:
@@ -208,7 +224,7 @@ class Relay:
             case Note(level=level, event=event, fields=fields):
                 getattr(self.log, level)(event, **fields)
             case Record(kind=kind, fields=fields):
-                self.actions.record(kind, dict(fields))
+                self.record.entry(kind, dict(fields))
             case RunTool():
                 self.actions.run_tool(command)
             case Begin(uuid=uuid, provider_config=provider_config):
@@ -238,9 +254,6 @@ class Relay:
         how = "caller gone" if isinstance(closed, LegSilent) else "caller hung up"
         self.actions.end(EndCall(1000, self.core.end_reason or how))
 
-    def _from_caller(self, message: avr.FromCore | BadMessage) -> None:
-        self.perform(self.core.from_caller(message, trio.current_time()))
-
     def _from_model(
         self, model: ModelSide, event: events.ServerEvent | BadMessage
     ) -> None:
@@ -248,7 +261,7 @@ class Relay:
         # still send while it is being closed.
         if model is not self.model:
             return
-        self.perform(self.core.from_model(event, trio.current_time()))
+        self.take(BadEvent(event) if isinstance(event, BadMessage) else event)
         if isinstance(event, events.TranscriptionFailed):
             part = self.actions.transcription_failed(self.core.counters.turns)
             if part is not None:
@@ -268,5 +281,4 @@ class Relay:
             told = f"The assistant is not available: {meant.reason_for_caller}."
             self.model_failed("no model", told)
         else:
-            now = trio.current_time()
-            self.perform(self.core.model_lost(now, unsent=model.unsent_audio()))
+            self.take(ModelLost(model.unsent_audio()))

@@ -5,7 +5,7 @@ from typing import Any, Self, TypeVar
 from attrs import define, field
 
 from trio_sts.audio.framing import FRAME_BYTES
-from trio_sts.conversation import commands
+from trio_sts.conversation import commands, inputs
 from trio_sts.conversation.config import Permitted, Rules
 from trio_sts.conversation.session import Conversation
 from trio_sts.errors import BadMessage
@@ -157,7 +157,7 @@ class Stage:
 
     def tick(self) -> None:
         self.ticks += 1
-        self._perform(self.conversation.tick(self.now))
+        self.take(inputs.Tick())
 
     # AVR Core.
 
@@ -165,7 +165,7 @@ class Stage:
         self.caller(avr.Init(uuid))
 
     def caller(self, message: avr.FromCore | BadMessage) -> None:
-        self._perform(self.conversation.from_caller(message, self.now))
+        self.take(message)
 
     def talk(self, seconds: float = _FRAME_S) -> None:
         """The caller's frames for some time, one at each 20 ms."""
@@ -183,7 +183,7 @@ class Stage:
 
     def finish(self) -> None:
         """The caller hung up."""
-        self._perform(self.conversation.finish(self.now))
+        self.take(inputs.Finish())
 
     # The model.
 
@@ -194,35 +194,35 @@ class Stage:
         permitted: Permitted | None = None,
         lasts_s: float = float("inf"),
     ) -> None:
-        info = SessionInfo(model="a-model")
-        self._perform(
-            self.conversation.model_ready(
-                info,
-                self.now,
-                welcome_message=welcome_message,
-                permitted=permitted,
-                ends_at=self.now + lasts_s,
+        self.take(
+            inputs.ModelReady(
+                SessionInfo(model="a-model"),
+                self.now + lasts_s,
+                welcome_message,
+                permitted or Permitted(),
             )
         )
 
     def spare_ready(self, lasts_s: float = float("inf")) -> None:
         """The session that is to follow is set up."""
-        ends_at = self.now + lasts_s
-        self._perform(self.conversation.spare_ready(self.now, ends_at=ends_at))
+        self.take(inputs.SpareReady(self.now + lasts_s))
 
     def spare_lost(self) -> None:
-        self._perform(self.conversation.spare_lost(self.now))
+        self.take(inputs.SpareLost())
 
     def model(self, event: events.ServerEvent | BadMessage) -> None:
-        self._perform(self.conversation.from_model(event, self.now))
+        if isinstance(event, BadMessage):
+            self.take(inputs.BadEvent(event))
+        else:
+            self.take(event)
 
     def model_lost(self, *, unsent: bytes = b"") -> None:
-        self._perform(self.conversation.model_lost(self.now, unsent=unsent))
+        self.take(inputs.ModelLost(unsent))
 
     def model_failed(
         self, outcome: str = "no model", reason: str = "It is away."
     ) -> None:
-        self._perform(self.conversation.model_failed(outcome, reason, self.now))
+        self.take(inputs.ModelFailed(outcome, reason))
 
     def speech_started(self) -> None:
         self.model(events.SpeechStarted())
@@ -300,11 +300,7 @@ class Stage:
         ok: bool = True,
         silent: bool = False,
     ) -> None:
-        self._perform(
-            self.conversation.tool_finished(
-                call_id, output, self.now, ok=ok, silent=silent
-            )
-        )
+        self.take(inputs.ToolFinished(call_id, output, ok, silent))
 
     def answer(self, ms: float, item: str = "i1", response: str = "r1") -> None:
         """A whole response that says something, as fast as the model sends it."""
@@ -327,6 +323,10 @@ class Stage:
 
     def committed(self, item: str) -> None:
         self.model(events.InputCommitted(item))
+
+    def take(self, input_: inputs.Input) -> None:
+        """One pass of the core."""
+        self._perform(self.conversation.take(input_, self.now))
 
     def _perform(self, done: list[commands.Command]) -> None:
         for command in done:

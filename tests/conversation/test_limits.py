@@ -2,6 +2,7 @@
 
 import pytest
 
+from trio_sts.conversation import inputs
 from trio_sts.conversation.commands import Begin, EndCall, Note
 from trio_sts.conversation.parts.failures import Fatal, Harmless, judge
 from trio_sts.conversation.rules.opening import is_usable_uuid
@@ -149,7 +150,7 @@ def test_nothing_is_commanded_after_the_end() -> None:
     stage.model_lost()
     assert stage.all(object) == []
     assert stage.conversation.deadline == float("inf")
-    assert stage.conversation.finish(stage.now) == []
+    assert stage.conversation.take(inputs.Finish(), stage.now) == []
 
 
 def test_the_counters_adds_up_tokens_and_latency() -> None:

@@ -1,8 +1,10 @@
-"""What reaches the core beside the messages of the two wires."""
+"""What reaches the core: the messages of the two wires, and what the shell tells it."""
 
 from attrs import field, frozen
 
 from trio_sts.errors import BadMessage
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
 
 from .config import Permitted
@@ -11,7 +13,9 @@ from .moments import NEVER
 
 @frozen
 class ModelReady:
-    """A session is set up.
+    """A session is set up: greet, then send the caller's audio that was kept.
+
+    A later session of the call is given the history instead.
 
     ``welcome_message`` is the greeting, word for word; None leaves it to the model.
     ``ends_at`` is when its time is up.
@@ -25,7 +29,7 @@ class ModelReady:
 
 @frozen
 class ModelLost:
-    """The model leg is gone.
+    """The model leg is gone; a new one is announced by `ModelReady`.
 
     ``unsent`` is caller audio that it cannot have got, in its format, up to now.
     """
@@ -35,7 +39,7 @@ class ModelLost:
 
 @frozen
 class SpareReady:
-    """The session that is to follow the one in use is set up.
+    """The session that is to follow is set up; it is used when the core says so.
 
     ``ends_at`` is when its time is up.
     """
@@ -59,6 +63,7 @@ class BadEvent:
 class ToolFinished:
     """A tool has answered.
 
+    ``key`` is the call's id, as in the command that ran it; ``output`` is for the model.
     ``ok`` says whether it did what it was asked, ``silent`` that nothing is to be said
     about it.
     """
@@ -71,10 +76,38 @@ class ToolFinished:
 
 @frozen
 class ModelFailed:
-    """No session could be opened: the model is given up.
+    """No session could be opened: the caller hears so, and the call ends.
 
-    ``reason`` is sent to the caller's side, in plain words.
+    ``outcome`` is one or two words for the summary line; ``reason`` is
+    sent to the caller's side, in plain words.
     """
 
     outcome: str
     reason: str
+
+
+@frozen
+class Tick:
+    """The deadline has come."""
+
+
+@frozen
+class Finish:
+    """The call is over, whoever ended it: what is left for the record is asked for."""
+
+
+# A `BadMessage` is what was wrong with a message of AVR Core's.
+Input = (
+    avr.FromCore
+    | BadMessage
+    | events.ServerEvent
+    | BadEvent
+    | ModelReady
+    | ModelLost
+    | ModelFailed
+    | SpareReady
+    | SpareLost
+    | ToolFinished
+    | Tick
+    | Finish
+)

@@ -1,28 +1,18 @@
 """The conversation: inputs of both legs in, commands out. Nothing is decided here.
 
-One pass of the core is one call of a method here: the rules that react to the input,
+One pass of the core is one call of `Conversation.take`: the rules that react to the input,
 then the rules of the pass that have become due, and the commands of both in order.
 """
 
-from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
-from trio_sts.wire.realtime import events
-from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import AppendAudio
 
 from .commands import Command, Outgoing, ToModel
-from .config import Permitted, Rules
-from .inputs import (
-    BadEvent,
-    ModelFailed,
-    ModelLost,
-    ModelReady,
-    SpareLost,
-    SpareReady,
-    ToolFinished,
-)
+from .config import Rules
+from .inputs import Finish, Input
 from .moments import NEVER
 from .parts.counters import Counters
+from .parts.ear import SpeechDetector
 from .parts.history import Entry
 from .reactions import EVENTS, PASS
 from .rules import barge_in, dead_air, hearing, transcripts
@@ -42,17 +32,28 @@ class Conversation:
         rules: How it is held.
         now: The time at which the caller leg opened, in seconds.
         fallback_uuid: The call id if ``init`` brings none that can be used.
+        detector: What hears speech in the caller's audio. Nothing else in the core
+            looks at samples: only their number counts.
     """
 
-    def __init__(self, rules: Rules, *, now: float, fallback_uuid: str) -> None:
-        self._state = new_state(rules, started_at=now, fallback_uuid=fallback_uuid)
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        now: float,
+        fallback_uuid: str,
+        detector: SpeechDetector | None = None,
+    ) -> None:
+        self._state = new_state(
+            rules, started_at=now, fallback_uuid=fallback_uuid, detector=detector
+        )
         self._due_at = NEVER
         self._due_rule = ""
         self._run_pass(now)
 
     @property
     def deadline(self) -> float:
-        """When `tick` is due, at the latest; infinity if never."""
+        """When a `Tick` is due, at the latest; infinity if never."""
         return self._due_at
 
     @property
@@ -76,94 +77,21 @@ class Conversation:
         state = self._state
         return state.goodbye.outcome or state.apology.outcome or None
 
-    def from_caller(
-        self, message: avr.FromCore | BadMessage, now: float
-    ) -> list[Command]:
-        """One message of AVR Core, or what was wrong with it."""
-        nothing_due = now < self._due_at and not self._state.out.ended
-        if nothing_due and isinstance(message, avr.CallerAudio) and message.pcm:
-            return self._caller_audio(message, now)
-        return self._react(message, now)
-
-    def model_ready(
-        self,
-        info: SessionInfo,
-        now: float,
-        *,
-        welcome_message: str | None = None,
-        permitted: Permitted | None = None,
-        ends_at: float = NEVER,
-    ) -> list[Command]:
-        """A session is set up: greet, then send the caller's audio that was kept.
-
-        A later session of the call is given the history instead.
+    def take(self, input_: Input, now: float) -> list[Command]:
+        """One pass: one input of either leg, of the shell or of the clock.
 
         Args:
-            info: What the model's side says of its session.
-            now: The time.
-            welcome_message: The greeting, word for word; None leaves it to the model.
-            permitted: What this call may do; None is everything.
-            ends_at: When the session's time is up; infinity if never.
+            input_: What came.
+            now: The time, which never goes back.
         """
-        given = permitted or Permitted()
-        ready = ModelReady(info, ends_at, welcome_message, given)
-        return self._react(ready, now)
+        if isinstance(input_, avr.CallerAudio) and input_.pcm:
+            if now < self._due_at and not self._state.out.ended:
+                return self._caller_audio(input_, now)
+        elif isinstance(input_, Finish):
+            return self._finish(now)
+        return self._react(input_, now)
 
-    def from_model(
-        self, event: events.ServerEvent | BadMessage, now: float
-    ) -> list[Command]:
-        """One event of the model, or what was wrong with it."""
-        if isinstance(event, BadMessage):
-            return self._react(BadEvent(event), now)
-        return self._react(event, now)
-
-    def model_lost(self, now: float, *, unsent: bytes = b"") -> list[Command]:
-        """The model leg is gone; a new one is announced by `model_ready`.
-
-        Args:
-            now: The time.
-            unsent: Caller audio that the leg cannot have got, in its format, up to now.
-        """
-        return self._react(ModelLost(unsent), now)
-
-    def spare_ready(self, now: float, *, ends_at: float = NEVER) -> list[Command]:
-        """The session that is to follow is set up; it is used when the core says so."""
-        return self._react(SpareReady(ends_at), now)
-
-    def spare_lost(self, now: float) -> list[Command]:
-        """The session that was to follow could not be opened, or is gone."""
-        return self._react(SpareLost(), now)
-
-    def model_failed(self, outcome: str, reason: str, now: float) -> list[Command]:
-        """No session can be had: the caller hears so, and the call ends.
-
-        Args:
-            outcome: One or two words for the summary line.
-            reason: Why, in plain words, for the caller's side.
-            now: The time.
-        """
-        return self._react(ModelFailed(outcome, reason), now)
-
-    def tool_finished(
-        self, call_id: str, output: str, now: float, *, ok: bool, silent: bool = False
-    ) -> list[Command]:
-        """A tool has answered.
-
-        Args:
-            call_id: As in the command that ran it.
-            output: The text for the model.
-            now: The time.
-            ok: Whether it did what it was asked.
-            silent: Nothing is to be said about it.
-        """
-        return self._react(ToolFinished(call_id, output, ok, silent), now)
-
-    def tick(self, now: float) -> list[Command]:
-        """The deadline has come."""
-        return self._finish_pass(now)
-
-    def finish(self, now: float) -> list[Command]:
-        """The call is over, whoever ended it: what is left for the record."""
+    def _finish(self, now: float) -> list[Command]:
         if self._state.out.ended:
             return []
         commands = [*self._state.out.take(), *self._last_records(now)]

@@ -11,7 +11,7 @@ from .parts.caller_silence import CallerSilence
 from .parts.caller_speech import CallerSpeech
 from .parts.connection import Connection
 from .parts.counters import Counters
-from .parts.ear import Ear
+from .parts.ear import Ear, SpeechDetector
 from .parts.failures import Retries
 from .parts.goodbye import Goodbye
 from .parts.greeting import Greeting
@@ -47,6 +47,7 @@ class State:
     owed_turn: OwedTurn
     caller_silence: CallerSilence
     hold_sound: HoldSound
+    ear: Ear
     permitted: Permitted = field(factory=Permitted)
     out: Outgoing = field(factory=Outgoing)
     connection: Connection = field(factory=Connection)
@@ -56,7 +57,6 @@ class State:
     greeting: Greeting = field(factory=Greeting)
     calls: ToolCalls = field(factory=ToolCalls)
     mcp: McpCalls = field(factory=McpCalls)
-    ear: Ear = field(factory=Ear)
     apology: Apology = field(factory=Apology)
     renewal: Renewal = field(factory=Renewal)
     replay: Replay = field(factory=Replay)
@@ -64,8 +64,14 @@ class State:
     counters: Counters = field(factory=Counters)
 
 
-def new_state(rules: Rules, *, started_at: float, fallback_uuid: str) -> State:
-    """The state of a call whose caller leg opened just now."""
+def new_state(
+    rules: Rules,
+    *,
+    started_at: float,
+    fallback_uuid: str,
+    detector: SpeechDetector | None = None,
+) -> State:
+    """The state of a call whose caller leg opened just now; arguments as its session's."""
     return State(
         rules=rules,
         opening=Opening(started_at, fallback_uuid),
@@ -82,4 +88,5 @@ def new_state(rules: Rules, *, started_at: float, fallback_uuid: str) -> State:
         owed_turn=OwedTurn(rules.dead_air_s, rules.thinking_max_s),
         caller_silence=CallerSilence(rules.silence_prompt_s, started_at),
         hold_sound=HoldSound(rules.hold_sound),
+        ear=Ear() if detector is None else Ear(detector),
     )

@@ -4,7 +4,7 @@ It decides nothing that the model's VAD decides. It distinguishes a silent calle
 one whom the model does not hear, and shows that a transferred caller is still here.
 """
 
-from typing import Final
+from typing import Final, Protocol
 
 from attrs import define, field
 
@@ -21,6 +21,24 @@ _NEVER_BEFORE: Final = float("-inf")
 _SPEECH: Final = 1
 
 
+class SpeechDetector(Protocol):
+    """What tells speech from other sound: the one place where samples are looked at."""
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much of the stream was taken and not judged yet."""
+        ...
+
+    def feed(self, pcm: bytes) -> bytes:
+        """Take more of the stream: any number of bytes of PCM16LE at 8 kHz.
+
+        Returns:
+            One byte for each frame of 20 ms that was judged by this call, in order: 1
+            if there is speech in it, else 0.
+        """
+        ...
+
+
 @define
 class Ear:
     """The caller's speech as detected here, 100 ms late at most.
@@ -34,11 +52,11 @@ class Ear:
             long; inf as long as it is not.
     """
 
+    _detector: SpeechDetector = field(factory=VoiceActivityDetector, repr=False)
     last_speech_at: float = _NEVER_BEFORE
     speech_ms: int = 0
     unanswered_at: float = NEVER
     _answered_ms: int = 0
-    _detector: VoiceActivityDetector = field(factory=VoiceActivityDetector, repr=False)
 
     def hear(self, pcm: bytes, now: float) -> None:
         """Take caller audio: any amount of PCM16LE at 8 kHz, the last of it from now."""
