@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks churn soak fuzz
+.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -87,6 +87,9 @@ soak: $(VENV)/test.stamp  ## hold calls for minutes, and see what the process ke
 
 fuzz: $(VENV)/test.stamp  ## send mutated messages on both legs
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+replays: $(VENV)/test.stamp  ## hold 10,000 calls in any order of events, and replay each
+	EXPLORE=1 CONVERSATIONS=2500 $(BIN)/pytest tests/conversation/test_machine.py
 
 # SAMPLE=50 tries so many, SEED=2 others, ROOM=tools only those of trio_sts/tools.
 mutants: $(VENV)/mutants.stamp  ## change the code and see whether tests notice (20 min, so not in CI)

@@ -21,6 +21,7 @@ from trio_sts.wire.realtime.items import (
 )
 
 from .avr_core import AvrCore
+from .recorded import Recorded
 
 # What speaks up by itself, or waits for it, is tried where it is the subject.
 QUIET: dict[str, Any] = {
@@ -67,14 +68,20 @@ class Stage:
     grid_s: float = 1000.0
     conversation: Conversation = field(init=False)
     core: AvrCore = field(init=False)
+    recorded: Recorded = field(init=False)
     log: list[tuple[float, Any]] = field(factory=list[tuple[float, Any]])
     ticks: int = 0
     _marked: int = 0
 
     def __attrs_post_init__(self) -> None:
+        self.recorded = Recorded(self.rules, self.now)
         self.conversation = Conversation(
-            self.rules, now=self.now, fallback_uuid="fallback"
+            self.rules,
+            now=self.now,
+            fallback_uuid="fallback",
+            detector=self.recorded.detector,
         )
+        self.recorded.core = self.conversation
         self.core = AvrCore(self.rules.audio_format, grid_s=self.grid_s)
 
     @classmethod
@@ -326,7 +333,9 @@ class Stage:
 
     def take(self, input_: inputs.Input) -> None:
         """One pass of the core."""
-        self._perform(self.conversation.take(input_, self.now))
+        done = self.conversation.take(input_, self.now)
+        self.recorded.took(input_, self.now, done)
+        self._perform(done)
 
     def _perform(self, done: list[commands.Command]) -> None:
         for command in done:

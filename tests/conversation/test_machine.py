@@ -29,12 +29,15 @@ from trio_sts.wire.realtime.events import (
 )
 from trio_sts.wire.realtime.items import ContentPart, Item, Response
 
+from .recorded import Recorded
 from .stage import called, spoken
 from .voice import speak
 from .watched import DELTA_MS, Watched
 
 # Set to look at other calls than those of the last time.
 EXPLORE = bool(os.environ.get("EXPLORE"))
+# How many of each kind; `make replays` holds ten thousand in all.
+CONVERSATIONS = int(os.environ.get("CONVERSATIONS") or settings().max_examples)
 
 RULES = st.builds(
     Rules,
@@ -362,6 +365,8 @@ class Call(RuleBasedStateMachine):
                 self.stage.model_ready()
             self.stage.advance(5)
         assert self.stage.over(), "the model owes a turn, and nothing happens"
+        self.stage.recorded.must_replay()
+        Recorded.calls.clear()
 
     def _forget_a_session_that_was_left(self) -> None:
         if self.item in self.stage.foreign:
@@ -396,6 +401,7 @@ def test_any_order_of_events_keeps_the_rules(
     run_state_machine_as_test(
         ThisCall,
         settings=settings(
+            max_examples=CONVERSATIONS,
             stateful_step_count=25,
             # The same calls each time; a profile of a developer's looks further.
             derandomize=settings().derandomize or not EXPLORE,

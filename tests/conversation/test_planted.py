@@ -4,7 +4,7 @@ Those that only an unusual order of events shows must be noticed by the state ma
 too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -24,6 +24,7 @@ from . import test_tool_turns as tools
 from . import test_turn_end as ends
 from . import test_unannounced_speech as unannounced
 from . import test_waiting_answers as waiting
+from .recorded import Recorded
 from .test_machine import Call
 
 NOTICED_BY: Mapping[str, tuple[Callable[[], None], ...]] = {
@@ -163,6 +164,14 @@ MACHINE = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _calls_replay() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] # in the place of the folder's
+    """Those of a planted fault are others without it."""
+    Recorded.calls.clear()
+    yield
+    Recorded.calls.clear()
+
+
 def notices(check: Callable[[], None]) -> bool:
     """Whether a test fails."""
     try:
@@ -178,6 +187,17 @@ def test_a_planted_fault_is_noticed(name: str, monkeypatch: pytest.MonkeyPatch) 
     assert not any(notices(check) for check in checks), "the test fails as it is"
     FAULTS[name].plant(monkeypatch)
     assert any(notices(check) for check in checks)
+
+
+@pytest.mark.parametrize("name", NOTICED_BY)
+def test_a_change_of_a_rule_is_found_by_replaying_the_calls_of_before(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for check in NOTICED_BY[name]:
+        check()
+    calls = [*Recorded.calls]
+    FAULTS[name].plant(monkeypatch)
+    assert any(call.differs() for call in calls)
 
 
 def run_machine() -> None:

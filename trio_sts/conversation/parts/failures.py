@@ -5,6 +5,7 @@ a retry goes on, because error events are documented as mostly recoverable.
 """
 
 import re
+from collections.abc import Iterator
 
 from attrs import define, frozen
 
@@ -50,6 +51,11 @@ _DELAY = re.compile(
 _AMOUNT = re.compile(r"(\d+(?:\.\d+)?) ?(ms|s|m|h)", re.IGNORECASE)
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _ACTIVE_TEXT = "already has an active response"
+# All that is looked for in an error's words.
+_READ = re.compile(
+    f"{_DELAY.pattern}|{_ASKED_FIELD.pattern}|{_ACTIVE_TEXT}|{_TRUNCATED_TOO_LATE}",
+    re.IGNORECASE,
+)
 
 
 @frozen
@@ -76,6 +82,12 @@ class Harmless:
 def says_active(error: ErrorDetail) -> bool:
     """Whether a create was refused because a response is active, by code or by text."""
     return error.code == ACTIVE_RESPONSE or _ACTIVE_TEXT in error.message.lower()
+
+
+def spans_read(message: str) -> Iterator[tuple[int, int]]:
+    """Where in an error's words those are that something here is decided by."""
+    for found in _READ.finditer(message):
+        yield found.span()
 
 
 def refused_field(error: ErrorDetail) -> str | None:

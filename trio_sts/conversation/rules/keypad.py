@@ -36,7 +36,7 @@ def send_keys(state: State, now: float) -> None:
     if not state.connection.ready:
         return
     for digits in state.keypad.take(now, response_active=_response_active(state)):
-        state.out.model(CreateMessage("user", keys_message(digits)))
+        state.out.model(CreateMessage("user", keys_message(digits), private=True))
         state.out.note("info", "keys pressed", keys="*" * len(digits))
         state.history.keys(digits)
         state.sequencer.forget_delay()

@@ -71,7 +71,8 @@ def _item(state: State, entry: Entry, item_id: str, calls: set[str]) -> _Told | 
     if entry.kind == "agent":
         said = CreateMessage("assistant", entry.text, item_id=item_id)
         return said if entry.text.strip() else None
-    words = entry.text.strip() or _INAUDIBLE
     if entry.kind == "keys":
-        words = keys_message(entry.text)
+        keys = keys_message(entry.text)
+        return CreateMessage("user", keys, item_id=item_id, private=True)
+    words = entry.text.strip() or _INAUDIBLE
     return CreateMessage("user", words, item_id=item_id)

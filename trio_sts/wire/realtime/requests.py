@@ -31,7 +31,8 @@ class CreateMessage:
 
     ``user`` and ``system`` text goes as ``input_text``, ``assistant`` text as
     ``output_text`` (``text`` in the beta dialect). It is put after the item of
-    ``previous_item_id``, in front of all after ``root``, and else at the end.
+    ``previous_item_id``, in front of all after ``root``, and else at the end. A
+    ``private`` one names digits that the caller pressed: its text is kept nowhere.
     """
 
     role: Literal["user", "assistant", "system"]
@@ -39,6 +40,7 @@ class CreateMessage:
     event_id: str | None = None
     item_id: str | None = None
     previous_item_id: str | None = None
+    private: bool = field(default=False, eq=False)
 
 
 @frozen

@@ -1,0 +1,387 @@
+"""The inputs and commands of the core as JSON, masked on the way, and inputs back again.
+
+An object is written with its class as ``is`` and its fields; what is its default is left
+out, bytes are written as how many there are. A field that holds a string is a text, and
+masked as such, unless the tables here say that it is something else: a field that is added
+somewhere and forgotten here is masked.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+from types import NoneType, UnionType
+from typing import Any, Final, cast, get_args, get_origin, get_type_hints
+
+from attrs import NOTHING, Attribute, fields, frozen, has
+
+from trio_sts.conversation import commands, inputs
+from trio_sts.conversation.config import Permitted, Rules
+from trio_sts.conversation.inputs import Input
+from trio_sts.conversation.rules.opening import is_usable_uuid
+from trio_sts.errors import BadMessage
+from trio_sts.wire import avr
+from trio_sts.wire.realtime import events, items, requests
+
+from .masking import NO_PATTERN, Masker
+
+Json = dict[str, Any]
+_Write = Callable[[Masker, Any], Any]
+
+INFINITE: Final = "inf"
+# More than a resampler keeps.
+_END_BYTES: Final = 256
+
+# What a field of this name holds is an id, a type, a name, a number: no words.
+_PLAIN: Final = frozenset(
+    {
+        "call_id",
+        "code",
+        "event",
+        "event_id",
+        "id",
+        "input_format",
+        "item_id",
+        "key",
+        "kind",
+        "level",
+        "model",
+        "name",
+        "outcome",
+        "output_format",
+        "param",
+        "previous_item_id",
+        "request_id",
+        "response_id",
+        "role",
+        "server_label",
+        "status",
+        "tool_choice",
+        "type",
+    }
+)
+_COUNTED: Final = ("seconds", "input_tokens", "output_tokens")
+
+
+def _plain(masker: Masker, value: str) -> str:
+    return masker.plain(value)
+
+
+def _text(masker: Masker, value: str) -> str:
+    return masker.text(value)
+
+
+def _number(_: Masker, value: Any) -> Any:
+    if value in (float("inf"), float("-inf")):
+        return INFINITE if value > 0 else f"-{INFINITE}"
+    return value
+
+
+def _length(_: Masker, value: bytes) -> int:
+    return len(value)
+
+
+def audio_length(audio: bytes) -> int | list[int]:
+    """How many bytes of agent audio, and how many of silence they end with, if any.
+
+    A resampler has nothing to add to an item that ends in silence.
+    """
+    if not audio or audio[-1]:
+        return len(audio)
+    end = audio[-_END_BYTES:]
+    return [len(audio), len(end) - len(end.rstrip(b"\0"))]
+
+
+def read_audio(told: int | list[int]) -> bytes:
+    """`audio_length` back: some sound, and silence where that was."""
+    length, silent = told if isinstance(told, list) else (told, 0)
+    return b"\1" * (length - silent) + bytes(silent)
+
+
+def _audio(_: Masker, value: bytes) -> int | list[int]:
+    return audio_length(value)
+
+
+def _objects(masker: Masker, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [written(masker, each) for each in value]
+    return written(masker, value)
+
+
+def _nothing(_: Masker, __: object) -> None:
+    return None
+
+
+def _uuid(masker: Masker, value: object) -> str | None:
+    """One that cannot be used may be anything."""
+    return masker.plain(str(value)) if is_usable_uuid(value) else None
+
+
+def _usage(_: Masker, value: Mapping[str, Any]) -> Json:
+    """Seconds and tokens, as far as they are numbers."""
+    found = {name: value.get(name) for name in _COUNTED}
+    return {k: v for k, v in found.items() if isinstance(v, int | float)}
+
+
+def _item_error(masker: Masker, value: Mapping[str, Any] | str) -> Any:
+    if isinstance(value, str):
+        return masker.message(value)
+    kind = value.get("type")
+    told = masker.plain(kind) if isinstance(kind, str) else None
+    # What is empty is no error.
+    return {"type": told} if value else {}
+
+
+def _names(masker: Masker, value: Collection[str]) -> list[str]:
+    return sorted(masker.plain(each) for each in value)
+
+
+def _patterns(masker: Masker, value: tuple[str, ...]) -> list[str]:
+    """Masked arguments are judged by one pattern of their own."""
+    if not masker.keeps_text:
+        return [NO_PATTERN] if value else []
+    return [*value]
+
+
+def _permitted(masker: Masker, value: Permitted) -> Any:
+    """From here on arguments are judged by these."""
+    masker.patterns = value.transfer_to
+    return written(masker, value)
+
+
+def _arguments(masker: Masker, value: str) -> str:
+    return masker.arguments(value)
+
+
+def _given_arguments(masker: Masker, value: str) -> str:
+    return masker.given("arguments", value)
+
+
+def _given_output(masker: Masker, value: str) -> str:
+    return masker.given("output", value)
+
+
+def _free(masker: Masker, value: Any) -> Any:
+    """Of the core's own making: notes."""
+    if isinstance(value, str):
+        return masker.plain(value)
+    if isinstance(value, list | tuple):
+        return [_free(masker, each) for each in cast("list[Any]", value)]
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, Any]", value)
+        return {key: _free(masker, each) for key, each in named.items()}
+    return _number(masker, value)
+
+
+def _fields_of_note(masker: Masker, value: Mapping[str, Any]) -> Json:
+    return {key: _free(masker, each) for key, each in value.items()}
+
+
+def _fields_of_record(masker: Masker, value: Mapping[str, Any]) -> Json:
+    """An entry of the transcript: only its texts are words."""
+    told: Json = {}
+    for key, each in value.items():
+        if key == "arguments":
+            told[key] = masker.given("arguments", each)
+        elif key == "text":
+            told[key] = masker.given("output", each)
+        else:
+            told[key] = _free(masker, each)
+    return told
+
+
+_SPECIAL: Final[Mapping[tuple[type, str], _Write]] = {
+    (avr.Init, "uuid"): _uuid,
+    (avr.Init, "provider_config"): _nothing,
+    (avr.DtmfDigit, "digit"): lambda masker, value: masker.digit(value),
+    (commands.Begin, "uuid"): _plain,
+    (commands.Begin, "provider_config"): _nothing,
+    (commands.Note, "fields"): _fields_of_note,
+    (commands.Record, "fields"): _fields_of_record,
+    (commands.RunTool, "arguments"): _given_arguments,
+    (events.ArgumentsDone, "arguments"): _arguments,
+    (events.AudioDelta, "audio"): _audio,
+    (events.TranscriptionCompleted, "usage"): _usage,
+    (inputs.BadEvent, "fault"): _objects,
+    (inputs.ModelReady, "permitted"): _permitted,
+    (inputs.ToolFinished, "output"): lambda masker, value: masker.output(value),
+    (items.ErrorDetail, "message"): lambda masker, value: masker.message(value),
+    (items.Item, "arguments"): _arguments,
+    (items.Item, "output"): lambda masker, value: masker.output(value),
+    (items.Item, "error"): _item_error,
+    (items.Response, "metadata"): _nothing,
+    (items.Response, "reason"): _plain,
+    (Permitted, "tools"): _names,
+    (Permitted, "transfer_to"): _patterns,
+    (requests.CreateFunctionCall, "arguments"): _given_arguments,
+    (requests.CreateFunctionOutput, "output"): _given_output,
+    (requests.CreateResponse, "metadata"): _nothing,
+    (requests.UpdateSession, "session"): _nothing,
+}
+
+
+# Written even if it is the default.
+_ALWAYS: Final = frozenset({(inputs.ModelReady, "permitted")})
+
+
+@frozen
+class _Field:
+    name: str
+    default: Any
+    write: _Write
+
+
+def _default(owner: type, attribute: "Attribute[Any]") -> Any:
+    if (owner, attribute.name) in _ALWAYS:
+        return NOTHING
+    default: Any = attribute.default
+    made: Any = getattr(default, "factory", None)
+    return default if made is None else made()
+
+
+def _writer(owner: type, name: str, hint: Any) -> _Write:
+    special = _SPECIAL.get((owner, name))
+    if special is not None:
+        return special
+    kinds = _members(hint)
+    if bytes in kinds:
+        return _length
+    if any(has(kind) for kind in kinds):
+        return _objects
+    if kinds <= {bool, int, float, NoneType}:
+        return _number
+    return _plain if name in _PLAIN else _text
+
+
+def _members(hint: Any) -> set[Any]:
+    """The classes that a hint is made of; those in a tuple too."""
+    if isinstance(hint, UnionType) or get_origin(hint) is not None:
+        found: set[Any] = set()
+        for each in get_args(hint):
+            found |= _members(each)
+        return found
+    return {hint} if isinstance(hint, type) else {type(hint)}
+
+
+def _written_fields(cls: type) -> tuple[_Field, ...]:
+    hints = get_type_hints(cls)
+    return tuple(
+        _Field(
+            each.name, _default(cls, each), _writer(cls, each.name, hints[each.name])
+        )
+        for each in fields(cls)
+    )
+
+
+def _classes() -> dict[str, type]:
+    unions = (
+        inputs.Input,
+        commands.Command,
+        requests.ClientEvent,
+        avr.ToCore,
+    )
+    named = {each for union in unions for each in get_args(union)} - {BadMessage}
+    parts = {
+        items.ContentPart,
+        items.ErrorDetail,
+        items.Item,
+        items.Response,
+        items.SessionInfo,
+        items.Usage,
+        Permitted,
+    }
+    return {each.__name__: each for each in named | parts}
+
+
+_CLASSES: Final = _classes()
+_INPUTS: Final = {each.__name__ for each in get_args(inputs.Input)}
+_FIELDS: Final = {each: _written_fields(each) for each in _CLASSES.values()}
+
+
+def written(masker: Masker, value: Any) -> Any:
+    """An input or a command, or a part of one, as it may stand in a file."""
+    kind = type(value)
+    if kind is BadMessage:
+        return {"is": "BadMessage", "text": masker.text(str(value))}
+    if kind is requests.CreateMessage and value.private:
+        return {"is": "CreateMessage", "text": masker.private(value.text), "private": 1}
+    told: Json = {"is": kind.__name__}
+    for each in _FIELDS[kind]:
+        content = getattr(value, each.name)
+        if content is None or content == each.default:
+            continue
+        told[each.name] = each.write(masker, content)
+    return told
+
+
+def written_rules(rules: Rules) -> Json:
+    """The numbers that a conversation obeys; sound by its length."""
+    told: Json = {}
+    for each in fields(Rules):
+        value = getattr(rules, each.name)
+        told[each.name] = len(value) if isinstance(value, bytes) else _number_in(value)
+    return told
+
+
+def _number_in(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return dict(cast("Mapping[str, Any]", value))
+    return [*value] if isinstance(value, tuple) else _as_number(value)
+
+
+def _as_number(value: Any) -> Any:
+    return INFINITE if value == float("inf") else value
+
+
+def read_rules(told: Mapping[str, Any]) -> Rules:
+    """`written_rules` back; silence as long as the sound was.
+
+    Raises:
+        ValueError: A value is none of that rule's.
+    """
+    given: Json = {}
+    hints = get_type_hints(Rules)
+    for each in fields(Rules):
+        if each.name in told:
+            given[each.name] = _read(hints[each.name], told[each.name])
+    return Rules(**given)
+
+
+def read_input(told: Mapping[str, Any]) -> Input:
+    """`written` back, for inputs.
+
+    Raises:
+        ValueError: It is none that this version knows.
+    """
+    if told.get("is") not in _INPUTS:
+        why = f"{str(told.get('is'))[:60]!r} is no input that this version knows"
+        raise ValueError(why)
+    found: Input = _read_object(told)
+    return found
+
+
+def _read_object(told: Mapping[str, Any]) -> Any:
+    name = told.get("is")
+    if name == "BadMessage":
+        return BadMessage(str(told.get("text", "")))
+    cls = _CLASSES.get(str(name))
+    if cls is None:
+        why = f"{str(name)[:60]!r} is nothing that this version knows"
+        raise ValueError(why)
+    hints = get_type_hints(cls)
+    given = {key: _read(hints[key], each) for key, each in told.items() if key in hints}
+    try:
+        return cls(**given)
+    except TypeError as exc:
+        raise ValueError(str(exc)) from exc
+
+
+def _read(hint: Any, value: Any) -> Any:
+    if isinstance(value, dict) and "is" in value:
+        return _read_object(cast("Mapping[str, Any]", value))
+    kinds = _members(hint)
+    if bytes in kinds and isinstance(value, int | list):
+        return read_audio(value)
+    if isinstance(value, list):
+        listed = [_read(object, each) for each in value]
+        return frozenset(listed) if get_origin(hint) is Collection else tuple(listed)
+    if value == INFINITE and float in kinds:
+        return float(value)
+    return value

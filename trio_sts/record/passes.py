@@ -1,0 +1,210 @@
+"""The passes of the core in columns: what came, when, and what was asked for.
+
+A second of a call is some hundred passes, and nearly all of them are audio or the clock.
+So a pass costs next to nothing while it happens, and a line is made of a second of them::
+
+    {"t": [12.5, 12.52], "in": [320, null], "out": [1920, 0], "vad": "00011",
+     "due": [12.9, "dead air"], "digest": "…"}
+
+- ``t``: the time of each, as the core was given it;
+- ``in``: what came: so many bytes of caller audio; null for the clock; so many bytes of the
+  agent's audio as a negative number, of the part that the last ``AudioDelta`` was of, or a
+  list of them and of how many of them, at the end, are silence; else an object of `trio_sts.record.callcode`;
+- ``out``: what was asked for: 0 for nothing; so many bytes of audio to the model, or as a
+  negative number to the caller; else a list of those, and of objects;
+- ``vad``: for each 20 ms of caller audio that our own ear has judged, whether it is speech;
+- ``due``: when the clock is to come next after these passes, and which rule it is for;
+- ``digest``: of every ``out`` and ``due`` of the call so far.
+"""
+
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import orjson
+from attrs import define, field
+
+from trio_sts.audio.voice_activity import VoiceActivityDetector
+from trio_sts.conversation.commands import Command, ToCaller, ToModel
+from trio_sts.conversation.inputs import Input, Tick
+from trio_sts.wire import avr
+from trio_sts.wire.realtime.events import AudioDelta
+from trio_sts.wire.realtime.requests import AppendAudio
+
+from .callcode import audio_length, read_audio, read_input, written
+from .masking import Masker
+
+_DIGEST_BYTES: Final = 8
+_COLUMNS: Final = 3
+_TABLE: Final = bytes.maketrans(b"\0\1", b"01")
+
+
+@define(eq=False)
+class NotedDetector:
+    """The ear's detector, whose verdicts are kept until they are taken."""
+
+    keeps: bool = True
+    _detector: VoiceActivityDetector = field(factory=VoiceActivityDetector, repr=False)
+    _verdicts: bytearray = field(factory=bytearray, repr=False)
+
+    @property
+    def waiting_ms(self) -> float:
+        """As the detector's."""
+        return self._detector.waiting_ms
+
+    def feed(self, pcm: bytes) -> bytes:
+        """As the detector's."""
+        verdicts = self._detector.feed(pcm)
+        if verdicts and self.keeps:
+            self._verdicts += verdicts
+        return verdicts
+
+    def take(self) -> str:
+        """The verdicts since the last time, a digit for each 20 ms."""
+        verdicts = self._verdicts.translate(_TABLE).decode()
+        self._verdicts.clear()
+        return verdicts
+
+    def drop(self) -> None:
+        """None is asked for any more."""
+        self.keeps = False
+        self._verdicts.clear()
+
+
+@define
+class Digest:
+    """Of all commands of a call so far."""
+
+    _hash: Any = field(factory=lambda: blake2b(digest_size=_DIGEST_BYTES), repr=False)
+
+    def after(self, out: bytes, due: bytes) -> str:
+        """The digest with one more column ``out``, and what is ``due``, in JSON."""
+        self._hash.update(out)
+        self._hash.update(due)
+        told: str = self._hash.hexdigest()
+        return told
+
+
+def written_commands(masker: Masker, commands: Sequence[Command]) -> Any:
+    """What a pass asks for, as it stands in the column ``out``."""
+    if not commands:
+        return 0
+    if len(commands) == 1:
+        length = _audio_bytes(commands[0])
+        if length:
+            return length
+    return [_audio_bytes(each) or written(masker, each) for each in commands]
+
+
+def written_due(due_at: float, due_rule: str) -> bytes:
+    """What the clock is to come for next, in JSON; null for never."""
+    return orjson.dumps([due_at, due_rule])
+
+
+def _audio_bytes(command: Command) -> int:
+    """Bytes of audio to the model; negative to the caller; 0 if it is none."""
+    if type(command) is ToModel:
+        event = command.event
+        return len(event.audio) if type(event) is AppendAudio else 0
+    if type(command) is ToCaller:
+        message = command.message
+        return -len(message.pcm) if type(message) is avr.AgentAudio else 0
+    return 0
+
+
+@define(eq=False)
+class Passes:
+    """The passes since the last line; one second of them at most is kept.
+
+    Attributes:
+        masker: Makes what is written of texts.
+        began_at: The time of the first of them; infinity if there is none.
+    """
+
+    masker: Masker = field(repr=False)
+    began_at: float = float("inf")
+    # Time, input and commands of each, one after the other.
+    _columns: list[Any] = field(factory=list[Any], repr=False)
+    _part: tuple[str, str, int] | None = None
+    _digest: Digest = field(factory=Digest)
+
+    def __len__(self) -> int:
+        return len(self._columns) // _COLUMNS
+
+    def add(self, input_: Input, now: float, commands: Sequence[Command]) -> None:
+        """One pass: nothing is kept of its audio."""
+        kind = type(input_)
+        if kind is avr.CallerAudio:
+            told: Any = len(input_.pcm)  # type: ignore[union-attr] # its type was asked
+        elif kind is Tick:
+            told = None
+        elif kind is AudioDelta:
+            told = self._delta(input_)  # type: ignore[arg-type] # its type was asked
+        else:
+            told = written(self.masker, input_)
+        if not self._columns:
+            self.began_at = now
+        self._columns += now, told, written_commands(self.masker, commands)
+
+    def _delta(self, delta: AudioDelta) -> Any:
+        part = delta.response_id, delta.item_id, delta.content_index
+        if part == self._part and delta.audio:
+            length = audio_length(delta.audio)
+            return -length if isinstance(length, int) else length
+        self._part = part
+        return written(self.masker, delta)
+
+    def take(self, vad: str, due_at: float, due_rule: str) -> bytes:
+        """The line of all passes since the last one, without its end."""
+        columns, self._columns, self.began_at = self._columns, [], float("inf")
+        out = orjson.dumps(columns[2::_COLUMNS])
+        due = written_due(due_at, due_rule)
+        return orjson.dumps(
+            {
+                "t": columns[::_COLUMNS],
+                "in": columns[1::_COLUMNS],
+                "out": orjson.Fragment(out),
+                "vad": vad,
+                "due": orjson.Fragment(due),
+                "digest": self._digest.after(out, due),
+            }
+        )
+
+    def drop(self) -> None:
+        """Keep none of them."""
+        self._columns.clear()
+        self.began_at = float("inf")
+
+
+@define
+class Unfolded:
+    """Reads the column ``in`` back, line by line."""
+
+    _part: AudioDelta | None = None
+
+    def inputs(self, column: Sequence[Any]) -> Iterator[Input]:
+        """The inputs; audio as silence of the same length.
+
+        Raises:
+            ValueError: One of them is none that this version knows.
+        """
+        for told in column:
+            yield self._input(told)
+
+    def _input(self, told: Any) -> Input:
+        if told is None:
+            return Tick()
+        if isinstance(told, int) and told >= 0:
+            return avr.CallerAudio(bytes(told))
+        if isinstance(told, int | list):
+            part = self._part
+            if part is None:
+                why = "audio of no item"
+                raise ValueError(why)
+            item, index = part.item_id, part.content_index
+            audio = read_audio(-told if isinstance(told, int) else told)
+            return AudioDelta(part.response_id, item, audio, index)
+        found = read_input(told)
+        if isinstance(found, AudioDelta):
+            self._part = found
+        return found
