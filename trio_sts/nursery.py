@@ -27,7 +27,6 @@ from trio_sts import plan
 from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
-from trio_sts.conversation.session import Conversation
 from trio_sts.errors import LegClosed
 from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
@@ -36,6 +35,7 @@ from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.call_record import CallRecord
+from trio_sts.record.records import Records
 from trio_sts.relay import Relay
 from trio_sts.settings import Settings
 from trio_sts.tools.registry import Registry
@@ -57,7 +57,7 @@ _log = structlog.get_logger()
 
 @frozen
 class Services:
-    """All that calls share: settings, tools, the alarms, and what endpoints refuse."""
+    """All that calls share: settings, tools, alarms, records, what endpoints refuse."""
 
     settings: Settings
     endpoint: Endpoint
@@ -65,6 +65,7 @@ class Services:
     registry: Registry
     http: httpx.AsyncClient
     alarms: Alarms
+    records: Records
 
 
 @define(eq=False)
@@ -180,15 +181,15 @@ class Call:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         self._metadata = clean_metadata(caller.query)
         self._caller = caller
-        rules = plan.rules(settings, self.services.registry.call_control())
-        number = self._metadata.get("from", "")
-        self._record = CallRecord(settings, rules, self._started_at, number)
-        core = Conversation(
-            rules,
-            now=self._started_at,
-            fallback_uuid=self.uuid,
-            detector=self._record.detector,
+        self._record = CallRecord(
+            self.services.records,
+            settings,
+            plan.rules(settings, self.services.registry.call_control()),
+            self._started_at,
+            self._metadata.get("from", ""),
+            self.uuid,
         )
+        core = self._record.conversation()
         self._relay = Relay(core, caller, self, self._record, self._alarm)
         return True
 

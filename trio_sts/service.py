@@ -21,6 +21,7 @@ from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
 from trio_sts.modelcheck import ask_endpoint
 from trio_sts.nursery import Services
+from trio_sts.record.records import Records
 from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.tools.http_client import tool_http_client
@@ -37,6 +38,8 @@ _COLLECT_AFTER = (1_000, 5, 1_000)
 # Half a frame: audio is fed hundreds of milliseconds ahead.
 _LATE_S = 0.010
 _LEAD_MS_PER_LATE_S = 20_000
+# What waits for the disk at a stop has so long.
+_RECORDS_S = 1.0
 
 _log = structlog.get_logger()
 
@@ -169,14 +172,21 @@ async def open_services(
         alarms = Alarms(_late_s(settings))
         nursery.start_soon(alarms.run)
         nursery.start_soon(run_reactor)
-        yield Services(
-            settings=settings,
-            endpoint=endpoint_of(settings, url=url),
-            refused_fields=RefusedFields(),
-            registry=registry,
-            http=http,
-            alarms=alarms,
-        )
+        records = Records(settings)
+        nursery.start_soon(records.run)
+        try:
+            yield Services(
+                settings=settings,
+                endpoint=endpoint_of(settings, url=url),
+                refused_fields=RefusedFields(),
+                registry=registry,
+                http=http,
+                alarms=alarms,
+                records=records,
+            )
+        finally:
+            with trio.move_on_after(_RECORDS_S, shield=True):
+                await records.aclose()
         nursery.cancel_scope.cancel(reason="the service stops")
 
 

@@ -2,11 +2,14 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import trio
 from attrs import define, evolve
 
 from tests.paths import FAST_PATH
+from trio_sts.replaying.verify import verify
 from trio_sts.server import Server
 from trio_sts.service import open_services
 from trio_sts.settings import load
@@ -37,7 +40,29 @@ class Service:
 
 @asynccontextmanager
 async def serving(base_url: str, **environ: str) -> AsyncGenerator[Service]:
-    """Run a service whose model is at ``base_url``, in this environment."""
+    """Run a service whose model is at ``base_url``, in this environment.
+
+    Every call that it has held is recorded, and must be the same when it is replayed.
+    """
+    with TemporaryDirectory() as folder:
+        records = environ.get("STS_RECORD_DIR") or folder
+        async with _serving(
+            base_url, {"STS_RECORD_DIR": records, **environ}
+        ) as service:
+            yield service
+        must_replay(Path(records))
+
+
+def must_replay(folder: Path) -> None:
+    """Replay every call of a folder; none may differ."""
+    for path in folder.glob("*.call"):
+        verdict = verify(path)
+        assert verdict.same, (path, verdict.difference)
+        assert verdict.is_whole, path
+
+
+@asynccontextmanager
+async def _serving(base_url: str, environ: dict[str, str]) -> AsyncGenerator[Service]:
     settings, _ = load(
         {
             "OPENAI_API_KEY": KEY,

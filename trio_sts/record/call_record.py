@@ -4,20 +4,22 @@
 that came of it. What the core does not see is told by `CallRecord.note`.
 """
 
+from pathlib import Path
 from typing import Any
 
 import trio
 from attrs import define, field
 
-from trio_sts.audio.voice_activity import VoiceActivityDetector
 from trio_sts.conversation.commands import Command, EndCall
 from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input
 from trio_sts.conversation.parts.counters import Counters
-from trio_sts.conversation.parts.ear import SpeechDetector
+from trio_sts.conversation.session import Conversation
 from trio_sts.settings import Settings, transcriber
 from trio_sts.wire.realtime.session import SessionConfig
 
+from .callfile import CallFile, file_stem
+from .records import Records
 from .summary import summary
 from .transcript import TranscriptFile
 
@@ -27,38 +29,67 @@ class CallRecord:
     """The record of one call; what the operator did not ask for is not kept.
 
     Attributes:
+        records: What all calls share.
         settings: The service's; those of the call once they are known.
         rules: What the call's conversation obeys.
         started_at: When its caller leg opened, on Trio's clock.
         number: The caller's, as the metadata tells it; may be empty.
-        uuid: The call id, from `begin` on.
-        detector: What hears speech in the caller's audio, for the conversation.
+        uuid: The call id; the final one from `begin` on.
     """
 
+    records: Records
     settings: Settings
     rules: Rules
     started_at: float
     number: str = field(repr=False)
-    uuid: str = ""
-    detector: SpeechDetector = field(factory=VoiceActivityDetector, repr=False)
-    _session: SessionConfig | None = field(default=None, repr=False)
+    uuid: str
+    _call_file: CallFile | None = None
     _transcript: TranscriptFile = field(factory=TranscriptFile)
+
+    @property
+    def call_file(self) -> Path | None:
+        """Where the call file is, if there is one."""
+        return None if self._call_file is None else self._call_file.path
+
+    def conversation(self) -> Conversation:
+        """The call's conversation, whose ear is listened to as far as that is kept."""
+        file = self._call_file = self.records.call_file(
+            self.rules, self.started_at, self.number, self.uuid
+        )
+        core = Conversation(
+            self.rules,
+            now=self.started_at,
+            fallback_uuid=self.uuid,
+            detector=None if file is None else file.detector,
+        )
+        if file is not None:
+            file.core = core
+        return core
 
     def begin(self, uuid: str) -> None:
         """The call begins, under this id: open its files."""
         self.uuid = uuid
+        folder = self.settings.record_dir
+        if self._call_file is not None and folder is not None:
+            self._call_file.begin(folder, uuid, file_stem(uuid, self.number))
         self._transcript = TranscriptFile.open(self.settings.transcript_dir, uuid)
         self._transcript.write("begun", {"call_id": uuid})
 
     def settled(self, settings: Settings, session: SessionConfig) -> None:
         """It is known what holds for this call, and what its session is asked for."""
-        self.settings, self._session = settings, session
+        self.settings = settings
+        if self._call_file is not None:
+            self._call_file.settled(session, settings.model, trio.current_time())
 
     def took(self, input_: Input, now: float, commands: list[Command]) -> None:
         """The core was given an input at this time, and asks for these commands."""
+        if self._call_file is not None:
+            self._call_file.add(input_, now, commands)
 
     def note(self, kind: str, **fields: Any) -> None:
-        """Something happened that the core does not see."""
+        """Something happened that the core does not see; strings in it are no words."""
+        if self._call_file is not None:
+            self._call_file.note(kind, trio.current_time(), fields)
 
     def entry(self, kind: str, fields: dict[str, Any]) -> None:
         """Keep one entry of the transcript, if one is kept."""
@@ -67,6 +98,9 @@ class CallRecord:
     def discard(self) -> None:
         """Keep nothing of this call after all: what was written is removed."""
         self._transcript.discard()
+        if self._call_file is not None:
+            self._call_file.discard()
+            self._call_file = None
 
     def close(self, ending: EndCall, counters: Counters) -> dict[str, Any]:
         """The call is over: the last entries are written, and the files closed.
@@ -74,16 +108,21 @@ class CallRecord:
         Returns:
             The fields of the call's last line in the log.
         """
+        ended = {"outcome": ending.outcome, "code": ending.code}
+        fields: dict[str, Any] = ended
+        now = trio.current_time()
         try:
-            return summary(
+            fields = summary(
                 counters,
                 outcome=ending.outcome,
                 code=ending.code,
-                duration_s=trio.current_time() - self.started_at,
+                duration_s=now - self.started_at,
                 model=self.settings.model,
                 transcriber=transcriber(self.settings),
             )
         finally:
-            ended = {"outcome": ending.outcome, "code": ending.code}
             self._transcript.write("ended", ended)
             self._transcript.close()
+            if self._call_file is not None:
+                self._call_file.close(fields, now)
+        return fields

@@ -61,14 +61,25 @@ def usable_tools_dir(path: Path) -> Path:
 
 
 def check_transcript_dir(path: Path) -> str:
+    """Create the folder and those above it, for the owner alone; see `check_record_dir`."""
+    return _check_writable(path, parents=True)
+
+
+def check_record_dir(path: Path) -> str:
     """Create the folder, for its owner alone, and ask whether it can be written.
+
+    The folder that it is in must exist: a volume that is not mounted is noticed.
 
     Returns:
         What is wrong; empty if files can be written.
     """
+    return _check_writable(path, parents=False)
+
+
+def _check_writable(path: Path, *, parents: bool) -> str:
     wanted = "must be a folder that can be written"
     try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.mkdir(mode=0o700, parents=parents, exist_ok=True)
     except OSError as exc:
         return f"{wanted}: {exc.strerror}"
     # A read-only file system says no to root too.

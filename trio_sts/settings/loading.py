@@ -12,7 +12,12 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from trio_sts.errors import SettingsError
 
-from .files import check_transcript_dir, read_key, usable_tools_dir
+from .files import (
+    check_record_dir,
+    check_transcript_dir,
+    read_key,
+    usable_tools_dir,
+)
 from .kinds import Unfit
 from .lifetimes import current_model
 from .masking import MASK, mask_secrets, mask_url, mask_value, one_line
@@ -63,7 +68,7 @@ def load(
     *,
     strict: bool,
 ) -> tuple[Settings, tuple[str, ...]]:
-    """Read the settings; the folder for transcripts is created if it is missing.
+    """Read the settings; folders for records are created if they are missing.
 
     Args:
         environ: The real environment; it wins over the file.
@@ -198,11 +203,12 @@ def _completed(settings: Settings, found: _Findings) -> Settings:
     if tools_dir != settings.tools_dir:
         named = _named(_SPECS["tools_dir"], settings.tools_dir, found)
         found.warnings.append(f"{named} is no folder; {tools_dir} is used")
-    if settings.transcript_dir is not None:
-        fault = check_transcript_dir(settings.transcript_dir)
+    folders = {"transcript_dir": check_transcript_dir, "record_dir": check_record_dir}
+    for name, check in folders.items():
+        folder = getattr(settings, name)
+        fault = "" if folder is None else check(folder)
         if fault:
-            named = _named(_SPECS["transcript_dir"], settings.transcript_dir, found)
-            found.faults.append(f"{named} {fault}")
+            found.faults.append(f"{_named(_SPECS[name], folder, found)} {fault}")
     return evolve(settings, model=model, tools_dir=tools_dir)
 
 

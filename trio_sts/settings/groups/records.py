@@ -5,7 +5,7 @@ from typing import Literal
 
 from attrs import field, frozen
 
-from trio_sts.settings.kinds import choice, path
+from trio_sts.settings.kinds import choice, path, switch
 from trio_sts.settings.spec import about
 
 
@@ -38,5 +38,25 @@ class Records:
             "A folder for one JSON Lines file per call; it is created if missing.",
             default="none",
             example="/var/lib/trio-sts",
+        ),
+    )
+    record_dir: Path | None = field(
+        default=None,
+        metadata=about(
+            "STS_RECORD_DIR",
+            path(),
+            "A folder for one call file per call, which `trio-sts replay` reads; it is "
+            "created if missing, in a folder that exists.",
+            default="none",
+            example="/var/lib/trio-sts/calls",
+        ),
+    )
+    record_text: bool = field(
+        default=True,
+        metadata=about(
+            "STS_RECORD_TEXT",
+            switch(),
+            "Keep words, prompt, tool arguments and outputs in what is recorded of a call; "
+            "off masks them. Digits that were pressed are masked always.",
         ),
     )

@@ -1,0 +1,93 @@
+"""What the records of all calls share: the writer, and who sees that nothing waits long."""
+
+from typing import Final
+
+import structlog
+import trio
+from attrs import define, field
+
+from trio_sts.conversation.config import Rules
+from trio_sts.settings import Settings
+
+from .callfile import FLUSH_AFTER_S, CallFile
+from .masking import Masker
+from .passes import NotedDetector
+from .writer import Writer
+
+# A call whose passes go on writes its lines by itself, before this.
+_SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.1
+_SHORTEST_SLEEP_S: Final = 0.1
+# A frame: what is later than that may be heard.
+_LAG_S: Final = 0.020
+
+_log = structlog.get_logger()
+
+
+@define(eq=False)
+class Records:
+    """Opens the call files, and flushes those of calls in which nothing happens.
+
+    Attributes:
+        settings: The service's.
+        writer: The thread that writes.
+    """
+
+    settings: Settings
+    writer: Writer = field(factory=Writer)
+    _waiting: set[CallFile] = field(factory=set[CallFile])
+    _some: trio.Event = field(factory=trio.Event)
+
+    def call_file(
+        self, rules: Rules, started_at: float, number: str, fallback_uuid: str
+    ) -> CallFile | None:
+        """The file of a call whose caller leg opened just now; None if none is kept."""
+        settings = self.settings
+        if settings.record_dir is None:
+            return None
+        masker = Masker.of_call(
+            keeps_text=settings.record_text,
+            number=number,
+            secrets=(settings.api_key or "", settings.token or ""),
+        )
+        return CallFile(
+            rules,
+            started_at,
+            masker,
+            NotedDetector(),
+            self.writer,
+            fallback_uuid,
+            self._wait,
+        )
+
+    def _wait(self, file: CallFile) -> None:
+        self._waiting.add(file)
+        self._some.set()
+
+    async def run(self) -> None:
+        """Flush what waits; notes in the files when the loop was late."""
+        while True:
+            await self._some.wait()
+            self._some = trio.Event()
+            while self._waiting:
+                oldest = min(file.waits_since for file in self._waiting)
+                now = trio.current_time()
+                # One that was flushed meanwhile has none.
+                due = oldest + _SWEEP_AFTER_S if oldest <= now else now
+                due = max(due, now + _SHORTEST_SLEEP_S)
+                await trio.sleep_until(due)
+                self._sweep(due, trio.current_time())
+
+    def _sweep(self, due: float, now: float) -> None:
+        lag_s = now - due
+        for file in [*self._waiting]:
+            if file.is_over or file.waits_since > now:
+                self._waiting.discard(file)
+                continue
+            if lag_s > _LAG_S:
+                file.note("loop lag", now, {"lag_s": round(lag_s, 4)})
+            if now - file.waits_since >= FLUSH_AFTER_S:
+                file.flush()
+
+    async def aclose(self) -> None:
+        """Write what waits for the disk; the caller bounds it."""
+        await self.writer.aclose()
