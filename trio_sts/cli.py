@@ -29,6 +29,7 @@ _ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "call": ("trio_sts.phone.command", "call"),
     "demo": ("trio_sts.demo", "demo"),
     "model": ("trio_sts.embedded.command", "model"),
+    "replay": ("trio_sts.replaying.command", "replay"),
     "tools": ("trio_sts.tools.command", "tools"),
 }
 

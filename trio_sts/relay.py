@@ -98,6 +98,10 @@ class Recorder(Protocol):
         """Keep one entry of the call's transcript."""
         ...
 
+    def note(self, kind: str, **fields: Any) -> None:
+        """Something happened that the core does not see."""
+        ...
+
 
 _TICK: Final = Tick()
 

@@ -24,7 +24,7 @@ from trio_sts.errors import ModelError
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.relay import Relay
+from trio_sts.relay import Recorder, Relay
 
 _log = structlog.get_logger()
 
@@ -46,6 +46,7 @@ class _Legs(Dials):
 
     sockets: trio.Nursery
     all: set[_Kept]
+    record: Recorder
     _kept: _Kept | None = None
 
     @property
@@ -56,8 +57,14 @@ class _Legs(Dials):
 
     @override
     async def connect(self, endpoint: Endpoint) -> ModelLeg:
-        # Kept at once: a call that ends meanwhile closes it with the caller leg.
-        kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
+        began_at, result = trio.current_time(), "failed"
+        try:
+            # Kept at once: a call that ends meanwhile closes it with the caller leg.
+            kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
+            result = "connected"
+        finally:
+            took_s = trio.current_time() - began_at
+            self.record.note("dial", result=result, took_s=took_s)
         self._kept = kept
         return kept.leg
 
@@ -178,7 +185,7 @@ class Upstream:
         return evolve(self.endpoint(brief), connect_budget_s=self.reconnect_budget_s)
 
     async def _new_session(self, endpoint: _EndpointFor) -> tuple[_Kept, Opened]:
-        legs = _Legs(self.sockets, self._legs)
+        legs = _Legs(self.sockets, self._legs, self.relay.record)
         try:
             opened = await open_session(legs, self.brief, endpoint, self.refused_fields)
         except Exception:

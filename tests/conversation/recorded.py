@@ -1,7 +1,7 @@
 """Every call that is held on a stage is recorded, and must be the same when replayed."""
 
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import orjson
 from attrs import define, field
@@ -89,10 +89,10 @@ class Recorded:
         found = any(not each.same or each.late_s > 0.1 for each in passes)
         return found or not self.same
 
-    def told(self, *, keeps_text: bool) -> Any:
-        """All that would be in the file."""
+    def told(self, *, keeps_text: bool) -> list[bytes]:
+        """The lines of all passes so far."""
         self.flush()
-        return b"\n".join(self._both[0 if keeps_text else 1].lines)
+        return self._both[0 if keeps_text else 1].lines
 
 
 def _masker(keeps_text: bool) -> Masker:

@@ -16,7 +16,7 @@ from .parts.ear import SpeechDetector
 from .parts.history import Entry
 from .reactions import EVENTS, PASS
 from .rules import barge_in, dead_air, hearing, transcripts
-from .state import new_state
+from .state import State, new_state
 
 # Two sums of the same times may differ in their last bits.
 _SAME_MOMENT_S = 1e-6
@@ -60,6 +60,11 @@ class Conversation:
     def due_rule(self) -> str:
         """Which rule the `deadline` is of; empty if there is none."""
         return self._due_rule
+
+    @property
+    def state(self) -> State:
+        """Its parts, for who looks at a call; nobody else changes them."""
+        return self._state
 
     @property
     def counters(self) -> Counters:

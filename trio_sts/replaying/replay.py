@@ -12,6 +12,7 @@ from trio_sts.audio.voice_activity import BATCH_MS
 from trio_sts.conversation.commands import Command
 from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input, ModelReady
+from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.session import Conversation
 from trio_sts.record.masking import Masker
 from trio_sts.record.passes import Digest, Unfolded, written_commands, written_due
@@ -103,8 +104,8 @@ class Replay:
         )
         return cls(core, ear, Masker.of_file(keeps_text=keeps_text))
 
-    def run(self, line: Mapping[str, Any]) -> Iterator[Pass]:
-        """Run the passes of one line.
+    def run(self, line: Mapping[str, Any], *, until: float = NEVER) -> Iterator[Pass]:
+        """Run the passes of one line, but none after ``until``.
 
         Raises:
             ValueError: The line is none of this format.
@@ -114,6 +115,8 @@ class Replay:
         asked: list[Any] = []
         given = self._unfolded.inputs(column)
         for now, input_, then in zip(times, given, recorded, strict=True):
+            if now > until:
+                return
             late_s = max(now - self.core.deadline, 0.0)
             due = self.core.due_rule if self.core.deadline <= now else ""
             commands = self.core.take(input_, now)

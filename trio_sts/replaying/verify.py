@@ -2,15 +2,14 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from attrs import define, field
 
-from .reading import CallReader, Line
-from .replay import Pass, Replay
+from trio_sts.conversation.moments import NEVER
 
-# A clock that is asked for comes within milliseconds; the loop may be late by some.
-_LATE_S: Final = 0.5
+from .reading import CallReader, Line, Unreadable
+from .replay import Pass, Replay
 
 
 @define(eq=False)
@@ -39,8 +38,10 @@ class Verdict:
         difference: The first one; None if there is none.
         digest_differs: A digest is another one than the file's.
         is_whole: The file has its last line.
+        broken: What is wrong with the end of the file; empty if nothing is.
         until: The time of the last pass, in seconds of the call.
         program: The version that held the call.
+        summary: The last line's.
     """
 
     program: str
@@ -48,6 +49,7 @@ class Verdict:
     difference: Difference | None = None
     digest_differs: bool = False
     is_whole: bool = False
+    broken: str = ""
     until: float = 0.0
     summary: Line = field(factory=dict[str, Any])
 
@@ -88,25 +90,35 @@ class FileReplay:
         )
         return cls(reader, replay, Verdict(head.program))
 
-    def run(self) -> Iterator[Pass | Line]:
+    def run(self, *, until: float = NEVER) -> Iterator[Pass | Line]:
         """Every pass, run again, and every other line, in order.
+
+        Args:
+            until: No pass after this time is run, on the clock of the file.
 
         Raises:
             Unreadable: A line is none of the format.
         """
         for line in self.reader.lines():
             if "t" in line:
-                yield from self._passes(line)
+                try:
+                    yield from self._passes(line, until)
+                except (KeyError, TypeError, ValueError) as exc:
+                    why = f"a line is not understood: {exc}"
+                    raise Unreadable(why) from exc
+                if line["t"][-1] > until:
+                    return
                 continue
             if "end" in line:
                 self.verdict.is_whole = True
                 self.verdict.summary = line["end"]
             yield line
+        self.verdict.broken = self.reader.broken
 
-    def _passes(self, line: Line) -> Iterator[Pass]:
+    def _passes(self, line: Line, until: float) -> Iterator[Pass]:
         verdict = self.verdict
         begins = self.reader.head.started_at
-        for each in self.replay.run(line):
+        for each in self.replay.run(line, until=until):
             verdict.passes += 1
             verdict.until = each.at - begins
             if verdict.difference is None and not each.same:
@@ -114,6 +126,8 @@ class FileReplay:
                     verdict.until, each, each.recorded, each.out
                 )
             yield each
+        if line["t"][-1] > until:
+            return
         waits = self.replay.waits
         if verdict.difference is None and waits != line["due"]:
             verdict.difference = Difference(verdict.until, None, line["due"], waits)
