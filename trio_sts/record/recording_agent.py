@@ -1,0 +1,73 @@
+"""The agent's side of a recording: what AVR Core plays of the audio that it was sent.
+
+AVR Core queues what it gets and plays a frame every 20 ms; an interruption empties the
+queue, and a frame that is being played is played to its end.
+"""
+
+from attrs import define, field
+
+from trio_sts.audio.framing import FRAME_SAMPLES, SAMPLE_BYTES
+
+from .recording_caller import Grid
+
+
+@define(eq=False)
+class AgentTrack:
+    """AVR Core's playback queue; positions are samples on the recording's clock.
+
+    When AVR Core's 20 ms begin is told by the caller's frames, which it sends by the
+    same clock: what is sent to it is played from the next of them on.
+    """
+
+    # PCM that was sent, or None for an interruption, and when.
+    _sent: list[tuple[int, bytes | None]] = field(
+        factory=list[tuple[int, bytes | None]], repr=False
+    )
+    # PCM that is played, from `_taken` on.
+    _played: bytearray = field(factory=bytearray, repr=False)
+    _taken: int = 0
+    _phase: int = 0
+
+    def send(self, at: int, pcm: bytes) -> None:
+        """Audio was sent: whole samples of PCM16LE."""
+        self._sent.append((at, pcm))
+
+    def interrupt(self, at: int) -> None:
+        """AVR Core was told to throw away what it has not played."""
+        self._sent.append((at, None))
+
+    def play(self, until: float, grids: list[Grid]) -> None:
+        """Play what was sent before ``until``.
+
+        Args:
+            until: Nothing is sent any more with an earlier time.
+            grids: Where AVR Core's frames begin, as far as that has changed.
+        """
+        changes = iter([*grids])
+        change = next(changes, None)
+        done = 0
+        for at, pcm in self._sent:
+            if at >= until:
+                break
+            done += 1
+            while change is not None and change.since <= at:
+                self._phase = change.phase
+                change = next(changes, None)
+            frame_at = at + FRAME_SAMPLES - (at - self._phase) % FRAME_SAMPLES
+            offset = (frame_at - self._taken) * SAMPLE_BYTES
+            if pcm is None:
+                del self._played[offset:]
+            else:
+                self._played += bytes(max(offset - len(self._played), 0))
+                self._played += pcm
+        if grids:
+            self._phase = grids[-1].phase
+        del self._sent[:done]
+
+    def take(self, until: int) -> bytes:
+        """The PCM up to ``until``; empty if all of it is silence."""
+        size = max(until - self._taken, 0) * SAMPLE_BYTES
+        pcm = bytes(self._played[:size])
+        del self._played[:size]
+        self._taken += size // SAMPLE_BYTES
+        return pcm.ljust(size, b"\0")
