@@ -16,8 +16,8 @@ from trio_sts.audio.g711 import MU_LAW
 
 from .recording_agent import AgentTrack
 from .recording_caller import CallerTrack, Grid
+from .recording_wav import CHANNELS
 
-CHANNELS: Final = 2
 # So long a message waits for those behind it, which tell how late it is.
 SETTLING_S: Final = 0.2
 # While nothing comes from the caller, so long it may still come late. It bounds what is
@@ -35,9 +35,11 @@ class Recording:
     Attributes:
         started_at: The recording's first sample, on the conversation's clock, as all
             times are.
+        waiting_bytes: Caller audio that has not got its place yet.
     """
 
     started_at: float
+    waiting_bytes: int = 0
     _caller: CallerTrack = field(factory=CallerTrack, repr=False)
     _agent: AgentTrack = field(factory=AgentTrack, repr=False)
     # What waits for its place, and when it came.
@@ -52,6 +54,7 @@ class Recording:
         self._heard_at = at
         self._arrivals.append(at)
         self._messages.append(pcm)
+        self.waiting_bytes += len(pcm)
 
     def agent(self, at: float, pcm: bytes) -> None:
         """Audio of the agent's is sent to AVR Core: whole samples of PCM16LE, 8 kHz."""
@@ -97,6 +100,7 @@ class Recording:
                 until,
             )
             del self._arrivals[:count], self._messages[:count]
+            self.waiting_bytes = sum(map(len, self._messages))
         self._agent.play(until, grids)
 
     def _pieces(self, until: int) -> Iterator[bytes]:

@@ -48,7 +48,7 @@ class CallerTrack:
     def place(
         self, arrivals: _Samples, messages: list[bytes], until: float
     ) -> tuple[int, list[Grid]]:
-        """Give their place to the messages that begin before ``until``.
+        """Give their place to the messages that begin before ``until``, or just after.
 
         Left out is what there is no place for: audio that came after its place was
         taken, or more of it than there was time to say it in.
@@ -67,7 +67,8 @@ class CallerTrack:
         # zero[i] where the stream's first sample is if message i is in its place.
         at = np.concatenate(([0], np.cumsum(lengths)))
         zero = _latest_zeros(arrivals, at[1:])
-        count = int(np.searchsorted(zero + at[:-1], until))
+        # With those that may have to be laid end to end with one that begins before it.
+        count = int(np.searchsorted(zero + at[:-1], until + TOLERANCE_SAMPLES, "right"))
         stream = b"".join(messages[:count])
         grids: list[Grid] = []
         first = 0
