@@ -360,6 +360,14 @@ def test_the_transcript_folder_is_created_for_its_owner_alone(tmp_path: Path) ->
     assert list(folder.iterdir()) == []
 
 
+def test_a_recording_needs_a_folder(tmp_path: Path) -> None:
+    (fault,) = faults(STS_RECORD_AUDIO="on")
+    assert fault == "STS_RECORD_AUDIO=on needs a folder: set STS_RECORD_DIR"
+    settings, _ = read(STS_RECORD_AUDIO="on", STS_RECORD_DIR=str(tmp_path))
+    assert settings.record_audio
+    assert not read()[0].record_audio
+
+
 def test_a_transcript_folder_that_cannot_be_written_is_a_fault(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()

@@ -96,10 +96,17 @@ def test_what_the_service_says_is_above_what_avr_core_says() -> None:
 def test_a_call_has_its_own_settings_and_the_container_s_where_it_says_nothing() -> (
     None
 ):
-    container = Settings(api_key="key", voice="ash", transcript_dir=Path("/kept"))
+    container = Settings(
+        api_key="key",
+        voice="ash",
+        transcript_dir=Path("/kept"),
+        record_dir=Path("/kept"),
+        record_audio=True,
+    )
     own = CallConfig(language="it", max_tokens=400, record=False).applied(container)
     assert (own.voice, own.language, own.max_tokens) == ("ash", "it", 400)
-    assert own.transcript_dir is None
+    assert own.transcript_dir is own.record_dir is None
+    assert not own.record_audio
     assert CallConfig().applied(container) is container
 
 

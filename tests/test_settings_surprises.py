@@ -79,6 +79,14 @@ def test_what_works_as_it_says_is_no_surprise(environ: dict[str, str]) -> None:
             {"STS_FALLBACK_EXTENSION": "100", "AMI_URL": "avr-ami"},
             ("STS_FALLBACK_EXTENSION",),
         ),
+        (
+            {
+                "STS_RECORD_DIR": ".",
+                "STS_RECORD_AUDIO": "on",
+                "STS_RECORD_TEXT": "off",
+            },
+            ("STS_RECORD_TEXT=off", "STS_RECORD_AUDIO=on"),
+        ),
     ],
 )
 def test_what_will_surprise_is_one_line(

@@ -19,6 +19,7 @@ from trio_sts.settings import Settings, transcriber
 from trio_sts.wire.realtime.session import SessionConfig
 
 from .callfile import CallFile, file_stem
+from .recording_file import RecordingFile
 from .records import Records
 from .summary import summary
 from .transcript import TranscriptFile
@@ -44,6 +45,7 @@ class CallRecord:
     number: str = field(repr=False)
     uuid: str
     _call_file: CallFile | None = None
+    _recording: RecordingFile | None = None
     _transcript: TranscriptFile = field(factory=TranscriptFile)
 
     @property
@@ -51,8 +53,14 @@ class CallRecord:
         """Where the call file is, if there is one."""
         return None if self._call_file is None else self._call_file.path
 
+    @property
+    def recording(self) -> Path | None:
+        """Where the recording is, if there is one."""
+        return None if self._recording is None else self._recording.path
+
     def conversation(self) -> Conversation:
         """The call's conversation, whose ear is listened to as far as that is kept."""
+        self._recording = self.records.recording(self.started_at)
         file = self._call_file = self.records.call_file(
             self.rules, self.started_at, self.number, self.uuid
         )
@@ -70,8 +78,11 @@ class CallRecord:
         """The call begins, under this id: open its files."""
         self.uuid = uuid
         folder = self.settings.record_dir
+        stem = file_stem(uuid, self.number)
         if self._call_file is not None and folder is not None:
-            self._call_file.begin(folder, uuid, file_stem(uuid, self.number))
+            self._call_file.begin(folder, uuid, stem)
+        if self._recording is not None and folder is not None:
+            self._recording.begin(folder, uuid, stem)
         self._transcript = TranscriptFile.open(self.settings.transcript_dir, uuid)
         self._transcript.write("begun", {"call_id": uuid})
 
@@ -85,6 +96,8 @@ class CallRecord:
         """The core was given an input at this time, and asks for these commands."""
         if self._call_file is not None:
             self._call_file.add(input_, now, commands)
+        if self._recording is not None:
+            self._recording.took(input_, now, commands)
 
     def note(self, kind: str, **fields: Any) -> None:
         """Something happened that the core does not see; strings in it are no words."""
@@ -101,6 +114,9 @@ class CallRecord:
         if self._call_file is not None:
             self._call_file.discard()
             self._call_file = None
+        if self._recording is not None:
+            self._recording.discard()
+            self._recording = None
 
     def close(self, ending: EndCall, counters: Counters) -> dict[str, Any]:
         """The call is over: the last entries are written, and the files closed.
@@ -125,4 +141,6 @@ class CallRecord:
             self._transcript.close()
             if self._call_file is not None:
                 self._call_file.close(fields, now)
+            if self._recording is not None:
+                self._recording.finish(now)
         return fields

@@ -76,9 +76,7 @@ class Recording:
         until_s = now - SETTLING_S
         if self._heard_at is not None and self._heard_at < until_s:
             until_s = max(self._heard_at, now - STALL_S)
-        until = self._position(until_s)
-        if until <= self._taken:
-            return iter(())
+        until = max(self._position(until_s), self._taken)
         self._settle(until)
         return self._pieces(until)
 

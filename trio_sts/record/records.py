@@ -12,7 +12,9 @@ from trio_sts.settings import Settings
 from .callfile import FLUSH_AFTER_S, CallFile
 from .masking import Masker
 from .passes import NotedDetector
-from .writer import Writer
+from .recording import Recording
+from .recording_file import MOST_WAITING_BYTES, RecordingFile
+from .writer import MOST_BYTES, Writer
 
 # A call whose passes go on writes its lines by itself, before this.
 _SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.1
@@ -33,9 +35,14 @@ class Records:
     """
 
     settings: Settings
-    writer: Writer = field(factory=Writer)
+    writer: Writer = field()
     _waiting: set[CallFile] = field(factory=set[CallFile])
     _some: trio.Event = field(factory=trio.Event)
+
+    @writer.default
+    def _new_writer(self) -> Writer:
+        more_bytes = MOST_WAITING_BYTES if self.settings.record_audio else 0
+        return Writer(most_bytes=MOST_BYTES + more_bytes)
 
     def call_file(
         self, rules: Rules, started_at: float, number: str, fallback_uuid: str
@@ -58,6 +65,12 @@ class Records:
             fallback_uuid,
             self._wait,
         )
+
+    def recording(self, started_at: float) -> RecordingFile | None:
+        """The recording of such a call; None if none is made."""
+        if self.settings.record_dir is None or not self.settings.record_audio:
+            return None
+        return RecordingFile(Recording(started_at), self.writer)
 
     def _wait(self, file: CallFile) -> None:
         self._waiting.add(file)

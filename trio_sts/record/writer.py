@@ -20,7 +20,7 @@ import trio
 from attrs import define, field
 
 # Of all calls together: half a minute of 500 calls.
-_MOST_BYTES: Final = 16 * 1024 * 1024
+MOST_BYTES: Final = 16 * 1024 * 1024
 # Lines of many calls are written in one go; with what a line waits for in its call this
 # makes less than a second.
 GATHER_S: Final = 0.2
@@ -102,7 +102,7 @@ class Writer:
         gather_s: How long it gathers what is to be written.
     """
 
-    most_bytes: int = _MOST_BYTES
+    most_bytes: int = MOST_BYTES
     gather_s: float = GATHER_S
     _jobs: deque[_Job] = field(factory=deque[_Job])
     _waiting_bytes: int = 0
@@ -115,14 +115,19 @@ class Writer:
         """What waits to be written."""
         return self._waiting_bytes
 
-    def write(self, file: RecordFile, piece: bytes) -> bool:
+    def write(self, file: RecordFile, piece: bytes, *, spare_bytes: int = 0) -> bool:
         """Add a piece to a file.
+
+        Args:
+            file: The file.
+            piece: What is added.
+            spare_bytes: So much room is left to others.
 
         Returns:
             False if there is no room for it: the file ends there, and is not to be given
             to this writer any more.
         """
-        if not self._has_room(len(piece)):
+        if not self._has_room(len(piece) + spare_bytes):
             self._put(file, lambda: file.fail("the disk is too slow"))
             return False
         return self._put(file, lambda: file.write(piece), len(piece))

@@ -209,6 +209,8 @@ def _completed(settings: Settings, found: _Findings) -> Settings:
         fault = "" if folder is None else check(folder)
         if fault:
             found.faults.append(f"{_named(_SPECS[name], folder, found)} {fault}")
+    if settings.record_audio and settings.record_dir is None:
+        found.faults.append("STS_RECORD_AUDIO=on needs a folder: set STS_RECORD_DIR")
     return evolve(settings, model=model, tools_dir=tools_dir)
 
 

@@ -74,7 +74,7 @@ class CallConfig:
             if (value := getattr(self, name)) is not None
         }
         if self.record is False:
-            own |= {"transcript_dir": None, "record_dir": None}
+            own |= {"transcript_dir": None, "record_dir": None, "record_audio": False}
         return evolve(settings, **own) if own else settings
 
 

@@ -20,7 +20,17 @@ _FEW_TOKENS = 300
 
 def surprises(settings: Settings, today: date) -> tuple[str, ...]:
     """One line for each: what will happen, and what to set instead."""
-    rules = (_model, _transcriber, _voice, _answers, _turns, _prompt, _mcp, _endings)
+    rules = (
+        _model,
+        _transcriber,
+        _voice,
+        _answers,
+        _turns,
+        _prompt,
+        _mcp,
+        _endings,
+        _records,
+    )
     return tuple(line for rule in rules for line in rule(settings, today))
 
 
@@ -115,6 +125,11 @@ def _mcp(settings: Settings, _: date) -> Iterator[str]:
 def _endings(settings: Settings, _: date) -> Iterator[str]:
     if settings.fallback_extension is not None and settings.ami_url is None:
         yield "STS_FALLBACK_EXTENSION is not used: nobody can transfer without AMI_URL"
+
+
+def _records(settings: Settings, _: date) -> Iterator[str]:
+    if settings.record_audio and not settings.record_text:
+        yield "STS_RECORD_TEXT=off masks no voice: STS_RECORD_AUDIO=on keeps all that is said"
 
 
 def _a_model() -> str:

@@ -60,3 +60,12 @@ class Records:
             "off masks them. Digits that were pressed are masked always.",
         ),
     )
+    record_audio: bool = field(
+        default=False,
+        metadata=about(
+            "STS_RECORD_AUDIO",
+            switch(),
+            "Record each call as a WAV file beside its call file: the caller left, the "
+            "agent as heard right. It needs STS_RECORD_DIR.",
+        ),
+    )
