@@ -185,7 +185,7 @@ def test_messages_that_arrive_byte_by_byte_are_taken_whole() -> None:
     assert took == said
 
 
-def test_others_have_a_turn_after_64_tiny_messages() -> None:
+def test_others_have_a_turn_after_16_tiny_messages() -> None:
     took: list[bytes] = []
     demux = _opened(took)
     demux.feed(frame(0x81, b"", masked=False) * 200)
@@ -196,10 +196,10 @@ def test_others_have_a_turn_after_64_tiny_messages() -> None:
         assert demux.divide() == b""
         turns.append(len(took) - before)
 
-    assert turns == [64, 64, 64, 8]
+    assert turns == [16] * 12 + [8]
 
 
-def test_audio_that_arrives_together_is_handed_over_together_64_at_once() -> None:
+def test_audio_that_arrives_together_is_handed_over_together_16_at_once() -> None:
     demux = _opened([])
     calls: list[list[bytes]] = []
     demux.on_texts = calls.append
@@ -209,7 +209,20 @@ def test_audio_that_arrives_together_is_handed_over_together_64_at_once() -> Non
     while demux.holds:
         assert demux.divide() == b""
 
-    assert calls == [audio[:64], audio[64:128], audio[128:192], audio[192:]]
+    assert calls == [audio[at : at + 16] for at in range(0, 200, 16)]
+
+
+def test_others_have_a_turn_after_64_frames_that_are_passed_on() -> None:
+    demux = _opened([])
+    ping = frame(0x89, b"", masked=False)
+    demux.feed(ping * 200)
+
+    passed: list[bytes] = []
+    while demux.holds:
+        passed.append(demux.divide())
+
+    # The last one that was looked at goes with the next.
+    assert passed == [ping * 63, ping * 64, ping * 64, ping * 9]
 
 
 def test_what_a_callback_raises_costs_only_its_own_message() -> None:

@@ -29,6 +29,9 @@ from .link import Link
 MAX_MESSAGE_BYTES = 64 * 1024
 # Control messages to the caller: a call has a few in a minute, mostly transcripts.
 _MAX_CONTROLS = 256
+# A message of 20 ms fits in. A peer that sends hundreds of tiny ones, pings or pieces at
+# once has them parsed by the library a few at a time, with other calls in between.
+_RECEIVE_BYTES = 512
 # Audio that arrived together is joined until it is 100 ms.
 _TOGETHER_BYTES = 1_600
 
@@ -92,6 +95,7 @@ class CallerLeg(CallerSide):
             # A peer that stops reading is given up before more audio than this waits.
             max_audio_ms=stall_s * 1000,
             max_controls=_MAX_CONTROLS,
+            receive_bytes=_RECEIVE_BYTES,
         )
         link = await accept_link(
             nursery, stream, codec=_CODEC, bounds=bounds, fast=fast

@@ -35,8 +35,9 @@ from .frames import (
 _CONTROLS: Final = (PING, PONG)
 _CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
 _UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
-# A peer that sends thousands of tiny messages at once must not hold up other calls.
-_TAKEN_AT_ONCE: Final = 64
+# A peer that sends thousands of tiny messages, or pings, at once must not hold up others.
+_TAKEN_AT_ONCE: Final = 16
+_PASSED_AT_ONCE: Final = 64
 
 # The same rule as h11, which reads the handshake for trio-websocket.
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
@@ -217,15 +218,21 @@ class Demux:
     def _walk(self) -> bytes:
         """Go on to where more must arrive or others go first; what to pass on by then."""
         start = self._at
-        taken = 0
-        while self._at < len(self._held) and taken < _TAKEN_AT_ONCE:
+        taken = passed = 0
+        while (
+            self._at < len(self._held)
+            and taken < _TAKEN_AT_ONCE
+            and passed < _PASSED_AT_ONCE
+        ):
             if self._passes_all:
                 self._at = len(self._held)
             elif self._passing:
                 step = min(self._passing, len(self._held) - self._at)
                 self._passing -= step
                 self._at += step
-            elif not self._judge():
+            elif self._judge():
+                passed += 1
+            else:
                 if self._at > start or not self.holds or self.on_texts is None:
                     break
                 header, payload = self._frame
