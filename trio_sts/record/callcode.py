@@ -57,6 +57,7 @@ _PLAIN: Final = frozenset(
         "type",
     }
 )
+_TYPED: Final = "input_text"
 _COUNTED: Final = ("seconds", "input_tokens", "output_tokens")
 
 
@@ -103,6 +104,20 @@ def _objects(masker: Masker, value: Any) -> Any:
     if isinstance(value, tuple):
         return [written(masker, each) for each in value]
     return written(masker, value)
+
+
+def _content(masker: Masker, value: tuple[items.ContentPart, ...]) -> list[Json]:
+    """What we have typed comes back, keys too: it is known from the command already."""
+    return [
+        {
+            "is": "ContentPart",
+            "type": each.type,
+            "text": masker.private(each.text or ""),
+        }
+        if each.type == _TYPED
+        else written(masker, each)
+        for each in value
+    ]
 
 
 def _nothing(_: Masker, __: object) -> None:
@@ -204,6 +219,7 @@ _SPECIAL: Final[Mapping[tuple[type, str], _Write]] = {
     (inputs.ToolFinished, "output"): lambda masker, value: masker.output(value),
     (items.ErrorDetail, "message"): lambda masker, value: masker.message(value),
     (items.Item, "arguments"): _arguments,
+    (items.Item, "content"): _content,
     (items.Item, "output"): lambda masker, value: masker.output(value),
     (items.Item, "error"): _item_error,
     (items.Response, "metadata"): _nothing,
@@ -307,7 +323,9 @@ def written(masker: Masker, value: Any) -> Any:
         content = getattr(value, each.name)
         if content is None or content == each.default:
             continue
-        told[each.name] = each.write(masker, content)
+        kept = each.write(masker, content)
+        if kept is not None:
+            told[each.name] = kept
     return told
 
 

@@ -26,7 +26,7 @@ from trio_sts.wire.realtime.session import SessionConfig
 
 from .callcode import written_rules
 from .masking import Masker, masked_name
-from .passes import NotedDetector, Passes
+from .passes import COLUMNS, NotedDetector, Passes
 from .session_line import written_session
 from .writer import GATHER_S, RecordFile, Writer
 
@@ -35,7 +35,7 @@ SUFFIX: Final = ".call"
 # With what the writer waits, a pass is in the file within a second.
 FLUSH_AFTER_S: Final = 0.9 - GATHER_S
 # A caller who floods: their passes are many and small.
-_MOST_PASSES: Final = 1_000
+_MOST_COLUMNS: Final = 1_000 * COLUMNS
 
 
 def file_stem(uuid: str, number: str) -> str:
@@ -109,11 +109,12 @@ class CallFile:
         """One pass."""
         if self._is_over:
             return
-        self._passes.add(input_, now, commands)
-        if now - self._waits_since >= FLUSH_AFTER_S or len(self._passes) > _MOST_PASSES:
+        passes, since = self._passes, self._waits_since
+        passes.add(input_, now, commands)
+        if now - since >= FLUSH_AFTER_S or len(passes.columns) > _MOST_COLUMNS:
             self.flush()
             self._keep_bound()
-        elif self._waits_since > now:
+        elif since > now:
             self._wait(now)
 
     def note(self, kind: str, now: float, fields: Mapping[str, Any]) -> None:
@@ -139,7 +140,7 @@ class CallFile:
 
     def _keep_bound(self) -> None:
         """Who has not begun a call, and sends a lot, is worth no file."""
-        if len(self._passes) > _MOST_PASSES:
+        if len(self._passes.columns) > _MOST_COLUMNS:
             self._drop()
 
     def close(self, summary: Mapping[str, Any], now: float) -> None:

@@ -10,6 +10,7 @@ A character is masked by one that takes as many bytes of UTF-8; white space stay
 import json
 import re
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Final, Self
 
 from attrs import define, field
@@ -35,7 +36,7 @@ _PRESSED_KEYS: Final = 256
 _NULL: Final = "null"
 # Fewer characters name nobody.
 _LEAST_NUMBER: Final = 3
-_CHANGED_TEXTS: Final = 64
+_DECIDED_TEXTS: Final = 256
 # Matches nothing that is written in a masked text.
 NO_PATTERN: Final = "!"
 
@@ -146,8 +147,11 @@ class Masker:
     patterns: tuple[str, ...] = ()
     _from_file: bool = False
     _pressed: str = field(default="", repr=False)
-    # Arguments and outputs in which keys were masked: they come again as commands.
-    _changed: dict[str, str] = field(factory=dict[str, str], repr=False)
+    # Arguments and outputs with digits, by their hash, and what was made of them; None if
+    # nothing was: they come again, as commands too, and are to be what they were.
+    _decided: dict[bytes, str | None] = field(
+        factory=dict[bytes, str | None], repr=False
+    )
 
     @classmethod
     def of_call(cls, *, keeps_text: bool, number: str, secrets: Iterable[str]) -> Self:
@@ -201,7 +205,8 @@ class Masker:
         if kept != plain and may_transfer(kept, self.patterns) != may_transfer(
             plain, self.patterns
         ):
-            kept = self._changed[plain] = masked_arguments(plain, self.patterns)
+            kept = masked_arguments(plain, self.patterns)
+            self._decided[_key(plain)] = kept
         return kept
 
     def digit(self, digit: str) -> str:
@@ -213,22 +218,30 @@ class Masker:
         """`arguments` or `output` of a command: masked as when it came."""
         if self.keeps_text:
             plain = self.plain(text)
-            return self._changed.get(plain, plain)
+            if self._decided and _DIGITS.search(plain):
+                return self._decided.get(_key(plain)) or plain
+            return plain
         return self.arguments(text) if kind == "arguments" else masked(text)
 
     def _without_keys(self, text: str) -> str:
         """Digits in a row that the caller has pressed in a row are masked."""
-        if not self._pressed or self._from_file:
+        if self._from_file or not _DIGITS.search(text):
             return text
+        key = _key(text)
+        if key not in self._decided:
+            kept = _DIGITS.sub(self._without_pressed, text)
+            if len(self._decided) >= _DECIDED_TEXTS:
+                del self._decided[next(iter(self._decided))]
+            self._decided[key] = None if kept == text else kept
+        return self._decided[key] or text
+
+    def _without_pressed(self, match: re.Match[str]) -> str:
         pressed = self._pressed.replace("#", "")
-        kept = _DIGITS.sub(
-            lambda match: "1" * len(match[0]) if match[0] in pressed else match[0], text
-        )
-        if kept != text:
-            if len(self._changed) >= _CHANGED_TEXTS:
-                del self._changed[next(iter(self._changed))]
-            self._changed[text] = kept
-        return kept
+        return "1" * len(match[0]) if match[0] in pressed else match[0]
+
+
+def _key(text: str) -> bytes:
+    return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def masked_name(uuid: str, number: str) -> str:

@@ -8,8 +8,9 @@ So a pass costs next to nothing while it happens, and a line is made of a second
 
 - ``t``: the time of each, as the core was given it;
 - ``in``: what came: so many bytes of caller audio; null for the clock; so many bytes of the
-  agent's audio as a negative number, of the part that the last ``AudioDelta`` was of, or a
-  list of them and of how many of them, at the end, are silence; else an object of `trio_sts.record.callcode`;
+  agent's audio as a negative number, or a list of them and of how many of them, at the end,
+  are silence; a text, for more of the agent's words; both of the part that the last
+  ``AudioDelta`` or ``TranscriptDelta`` in full was of; else an object of `trio_sts.record.callcode`;
 - ``out``: what was asked for: 0 for nothing; so many bytes of audio to the model, or as a
   negative number to the caller; else a list of those, and of objects;
 - ``vad``: for each 20 ms of caller audio that our own ear has judged, whether it is speech;
@@ -28,14 +29,16 @@ from trio_sts.audio.voice_activity import VoiceActivityDetector
 from trio_sts.conversation.commands import Command, ToCaller, ToModel
 from trio_sts.conversation.inputs import Input, Tick
 from trio_sts.wire import avr
-from trio_sts.wire.realtime.events import AudioDelta
+from trio_sts.wire.realtime.events import AudioDelta, TranscriptDelta
 from trio_sts.wire.realtime.requests import AppendAudio
 
 from .callcode import audio_length, read_audio, read_input, written
 from .masking import Masker
 
 _DIGEST_BYTES: Final = 8
-_COLUMNS: Final = 3
+# Of each pass.
+COLUMNS: Final = 3
+_IN_PARTS: Final = frozenset({AudioDelta, TranscriptDelta})
 _TABLE: Final = bytes.maketrans(b"\0\1", b"01")
 
 
@@ -118,51 +121,64 @@ class Passes:
 
     Attributes:
         masker: Makes what is written of texts.
-        began_at: The time of the first of them; infinity if there is none.
+        columns: Time, input and commands of each, one after the other.
     """
 
     masker: Masker = field(repr=False)
-    began_at: float = float("inf")
-    # Time, input and commands of each, one after the other.
-    _columns: list[Any] = field(factory=list[Any], repr=False)
+    columns: list[Any] = field(factory=list[Any], repr=False)
     _part: tuple[str, str, int] | None = None
     _digest: Digest = field(factory=Digest)
 
     def __len__(self) -> int:
-        return len(self._columns) // _COLUMNS
+        return len(self.columns) // COLUMNS
 
     def add(self, input_: Input, now: float, commands: Sequence[Command]) -> None:
-        """One pass: nothing is kept of its audio."""
+        """One pass: nothing is kept of its audio.
+
+        Nearly all of them are caller audio that goes on to the model, or the clock's.
+        """
         kind = type(input_)
         if kind is avr.CallerAudio:
             told: Any = len(input_.pcm)  # type: ignore[union-attr] # its type was asked
         elif kind is Tick:
             told = None
-        elif kind is AudioDelta:
-            told = self._delta(input_)  # type: ignore[arg-type] # its type was asked
+        elif kind in _IN_PARTS:
+            told = self._in_part(input_)  # type: ignore[arg-type] # its type was asked
         else:
             told = written(self.masker, input_)
-        if not self._columns:
-            self.began_at = now
-        self._columns += now, told, written_commands(self.masker, commands)
+        if not commands:
+            out: Any = 0
+        elif (
+            len(commands) == 1
+            and type(command := commands[0]) is ToModel
+            and type(event := command.event) is AppendAudio
+        ):
+            out = len(event.audio)
+        else:
+            out = written_commands(self.masker, commands)
+        self.columns += now, told, out
 
-    def _delta(self, delta: AudioDelta) -> Any:
+    def _in_part(self, delta: AudioDelta | TranscriptDelta) -> Any:
         part = delta.response_id, delta.item_id, delta.content_index
-        if part == self._part and delta.audio:
-            length = audio_length(delta.audio)
-            return -length if isinstance(length, int) else length
-        self._part = part
-        return written(self.masker, delta)
+        if part != self._part:
+            self._part = part
+            return written(self.masker, delta)
+        if isinstance(delta, TranscriptDelta):
+            return self.masker.text(delta.delta)
+        length = audio_length(delta.audio)
+        if isinstance(length, int) and length:
+            return -length
+        return length if isinstance(length, list) else written(self.masker, delta)
 
     def take(self, vad: str, due_at: float, due_rule: str) -> bytes:
         """The line of all passes since the last one, without its end."""
-        columns, self._columns, self.began_at = self._columns, [], float("inf")
-        out = orjson.dumps(columns[2::_COLUMNS])
+        columns, self.columns = self.columns, []
+        out = orjson.dumps(columns[2::COLUMNS])
         due = written_due(due_at, due_rule)
         return orjson.dumps(
             {
-                "t": columns[::_COLUMNS],
-                "in": columns[1::_COLUMNS],
+                "t": columns[::COLUMNS],
+                "in": columns[1::COLUMNS],
                 "out": orjson.Fragment(out),
                 "vad": vad,
                 "due": orjson.Fragment(due),
@@ -172,15 +188,14 @@ class Passes:
 
     def drop(self) -> None:
         """Keep none of them."""
-        self._columns.clear()
-        self.began_at = float("inf")
+        self.columns.clear()
 
 
 @define
 class Unfolded:
     """Reads the column ``in`` back, line by line."""
 
-    _part: AudioDelta | None = None
+    _part: AudioDelta | TranscriptDelta | None = None
 
     def inputs(self, column: Sequence[Any]) -> Iterator[Input]:
         """The inputs; audio as silence of the same length.
@@ -196,15 +211,17 @@ class Unfolded:
             return Tick()
         if isinstance(told, int) and told >= 0:
             return avr.CallerAudio(bytes(told))
-        if isinstance(told, int | list):
+        if isinstance(told, int | list | str):
             part = self._part
             if part is None:
-                why = "audio of no item"
+                why = "a delta of no item"
                 raise ValueError(why)
             item, index = part.item_id, part.content_index
+            if isinstance(told, str):
+                return TranscriptDelta(part.response_id, item, told, index)
             audio = read_audio(-told if isinstance(told, int) else told)
             return AudioDelta(part.response_id, item, audio, index)
         found = read_input(told)
-        if isinstance(found, AudioDelta):
+        if isinstance(found, AudioDelta | TranscriptDelta):
             self._part = found
         return found

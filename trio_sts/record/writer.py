@@ -149,7 +149,7 @@ class Writer:
             await trio.to_thread.run_sync(self._thread.join, abandon_on_cancel=True)
 
     def _has_room(self, size: int) -> bool:
-        return self._waiting_bytes + size <= self.most_bytes
+        return self._waiting_bytes + size + _JOB_BYTES <= self.most_bytes
 
     def _put(self, file: RecordFile, job: Callable[[], None], size: int = 0) -> bool:
         size += _JOB_BYTES
