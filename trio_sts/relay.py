@@ -94,6 +94,10 @@ class Recorder(Protocol):
         """The core was given an input at this time, and asks for these commands."""
         ...
 
+    def crashed(self, input_: Input, now: float, error: Exception) -> None:
+        """The core was given an input at this time, and has failed."""
+        ...
+
     def entry(self, kind: str, fields: dict[str, Any]) -> None:
         """Keep one entry of the call's transcript."""
         ...
@@ -200,7 +204,11 @@ class Relay:
     def take(self, input_: Input) -> None:
         """Give the core an input, record the pass, and do what it asks for, in order."""
         now = trio.current_time()
-        commands = self.core.take(input_, now)
+        try:
+            commands = self.core.take(input_, now)
+        except Exception as exc:
+            self.record.crashed(input_, now, exc)
+            raise
         self.record.took(input_, now, commands)
         for command in commands:
             if isinstance(command, ToModel):

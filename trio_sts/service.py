@@ -39,7 +39,7 @@ _COLLECT_AFTER = (1_000, 5, 1_000)
 _LATE_S = 0.010
 _LEAD_MS_PER_LATE_S = 20_000
 # What waits for the disk at a stop has so long.
-_RECORDS_S = 1.0
+_RECORDS_S = 0.5
 
 _log = structlog.get_logger()
 

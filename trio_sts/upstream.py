@@ -57,11 +57,15 @@ class _Legs(Dials):
 
     @override
     async def connect(self, endpoint: Endpoint) -> ModelLeg:
-        began_at, result = trio.current_time(), "failed"
+        began_at, result = trio.current_time(), "given up"
         try:
             # Kept at once: a call that ends meanwhile closes it with the caller leg.
             kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
             result = "connected"
+        except* ModelError as group:
+            failure = _first(group)
+            result = failure.code or failure.reason_for_caller
+            raise
         finally:
             took_s = trio.current_time() - began_at
             self.record.note("dial", result=result, took_s=took_s)

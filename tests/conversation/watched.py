@@ -23,6 +23,7 @@ STEPS = (
     requests.CreateResponse,
     requests.CancelResponse,
     commands.Reconnect,
+    commands.UseSpare,
     commands.EndCall,
     commands.LeaveModel,
     avr.AgentAudio,

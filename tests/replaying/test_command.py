@@ -8,7 +8,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.planted import FAULTS
+from trio_sts.conversation.reactions import EVENTS
 from trio_sts.replaying.command import replay
+from trio_sts.wire.realtime.events import SpeechStopped
 
 from .files import lines_of, staged, talk, write
 
@@ -136,6 +138,21 @@ def test_another_program_is_told_the_first_command_that_differs(
     assert "before that:" in result.output
     told = orjson.loads(said(path, "--json").output)
     assert "dead air" in told["difference"]["recorded"]
+
+
+def test_a_program_that_fails_at_an_input_is_told_to(
+    lines: list[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path / "a.call", lines)
+
+    def fail(*_: object) -> None:
+        raise KeyError("no such thing")
+
+    monkeypatch.setitem(EVENTS, SpeechStopped, (fail,))
+    result = said(path)
+    assert result.exit_code == 1
+    assert "call     this program fails here: KeyError" in result.output
+    assert '{"is":"Crash","error":"KeyError"}' in result.output
 
 
 def test_a_changed_digest_is_noticed(lines: list[bytes], tmp_path: Path) -> None:

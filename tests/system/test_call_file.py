@@ -5,11 +5,15 @@ import stat
 from pathlib import Path
 
 import orjson
+import pytest
 from trio.testing import MockClock
 
+from trio_sts.conversation.reactions import EVENTS
 from trio_sts.replaying.verify import verify
+from trio_sts.wire import avr
 
 from .desk import answer, at_desk
+from .kit import Crashed
 
 
 def _text(path: Path) -> bytes:
@@ -37,3 +41,27 @@ async def test_a_call_leaves_a_file_that_replays(
     assert verdict.same
     assert verdict.is_whole
     assert verdict.passes > 10
+
+
+async def test_the_input_at_which_the_core_has_failed_is_in_the_file(
+    swift_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("no such thing")
+
+    async def crash() -> None:
+        async with at_desk(STS_RECORD_DIR=str(folder)) as desk:
+            await desk.greet()
+            await desk.core.press("1")
+            assert await desk.core.wait_closed() == 1011
+
+    folder = tmp_path / "calls"
+    monkeypatch.setitem(EVENTS, avr.DtmfDigit, (fail,))
+    with pytest.raises(Crashed):
+        await crash()
+    monkeypatch.undo()
+    (path,) = folder.iterdir()
+    verdict = verify(path)
+    assert verdict.is_whole
+    assert verdict.difference is not None
+    assert verdict.difference.recorded == [{"is": "Crash", "error": "KeyError"}]

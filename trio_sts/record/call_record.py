@@ -18,6 +18,7 @@ from trio_sts.conversation.session import Conversation
 from trio_sts.settings import Settings, transcriber
 from trio_sts.wire.realtime.session import SessionConfig
 
+from .callcode import Crash
 from .callfile import CallFile, file_stem
 from .recording_file import RecordingFile
 from .records import Records
@@ -98,6 +99,11 @@ class CallRecord:
             self._call_file.add(input_, now, commands)
         if self._recording is not None:
             self._recording.took(input_, now, commands)
+
+    def crashed(self, input_: Input, now: float, error: Exception) -> None:
+        """The core has failed at an input: who replays the call sees it fail there."""
+        if self._call_file is not None:
+            self._call_file.add(input_, now, [Crash(type(error).__name__)])
 
     def note(self, kind: str, **fields: Any) -> None:
         """Something happened that the core does not see; strings in it are no words."""

@@ -61,6 +61,16 @@ _TYPED: Final = "input_text"
 _COUNTED: Final = ("seconds", "input_tokens", "output_tokens")
 
 
+@frozen
+class Crash:
+    """In the place of commands: the core has failed at an input.
+
+    ``error`` is the class of what was raised.
+    """
+
+    error: str
+
+
 def _plain(masker: Masker, value: str) -> str:
     return masker.plain(value)
 
@@ -210,6 +220,7 @@ _SPECIAL: Final[Mapping[tuple[type, str], _Write]] = {
     (commands.Begin, "provider_config"): _nothing,
     (commands.Note, "fields"): _fields_of_note,
     (commands.Record, "fields"): _fields_of_record,
+    (Crash, "error"): _plain,
     (commands.RunTool, "arguments"): _given_arguments,
     (events.ArgumentsDone, "arguments"): _arguments,
     (events.AudioDelta, "audio"): _audio,
@@ -295,6 +306,7 @@ def _classes() -> dict[str, type]:
     )
     named = {each for union in unions for each in get_args(union)} - {BadMessage}
     parts = {
+        Crash,
         items.ContentPart,
         items.ErrorDetail,
         items.Item,

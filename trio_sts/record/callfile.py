@@ -24,7 +24,7 @@ from trio_sts.conversation.inputs import Input
 from trio_sts.conversation.session import Conversation
 from trio_sts.wire.realtime.session import SessionConfig
 
-from .callcode import written_rules
+from .callcode import Crash, written_rules
 from .masking import Masker, masked_name
 from .passes import COLUMNS, NotedDetector, Passes
 from .session_line import written_session
@@ -105,7 +105,9 @@ class CallFile:
         elif not self._is_over:
             self._add_line({"session": told, "at": now}, now)
 
-    def add(self, input_: Input, now: float, commands: Sequence[Command]) -> None:
+    def add(
+        self, input_: Input, now: float, commands: Sequence[Command | Crash]
+    ) -> None:
         """One pass."""
         if self._is_over:
             return

@@ -12,7 +12,8 @@ So a pass costs next to nothing while it happens, and a line is made of a second
   are silence; a text, for more of the agent's words; both of the part that the last
   ``AudioDelta`` or ``TranscriptDelta`` in full was of; else an object of `trio_sts.record.callcode`;
 - ``out``: what was asked for: 0 for nothing; so many bytes of audio to the model, or as a
-  negative number to the caller; else a list of those, and of objects;
+  negative number to the caller; else a list of those, and of objects; a `Crash` where the
+  core has failed;
 - ``vad``: for each 20 ms of caller audio that our own ear has judged, whether it is speech;
 - ``due``: when the clock is to come next after these passes, and which rule it is for;
 - ``digest``: of every ``out`` and ``due`` of the call so far.
@@ -32,7 +33,7 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime.events import AudioDelta, TranscriptDelta
 from trio_sts.wire.realtime.requests import AppendAudio
 
-from .callcode import audio_length, read_audio, read_input, written
+from .callcode import Crash, audio_length, read_audio, read_input, written
 from .masking import Masker
 
 _DIGEST_BYTES: Final = 8
@@ -88,7 +89,7 @@ class Digest:
         return told
 
 
-def written_commands(masker: Masker, commands: Sequence[Command]) -> Any:
+def written_commands(masker: Masker, commands: Sequence[Command | Crash]) -> Any:
     """What a pass asks for, as it stands in the column ``out``."""
     if not commands:
         return 0
@@ -104,7 +105,7 @@ def written_due(due_at: float, due_rule: str) -> bytes:
     return orjson.dumps([due_at, due_rule])
 
 
-def _audio_bytes(command: Command) -> int:
+def _audio_bytes(command: Command | Crash) -> int:
     """Bytes of audio to the model; negative to the caller; 0 if it is none."""
     if type(command) is ToModel:
         event = command.event
@@ -132,7 +133,9 @@ class Passes:
     def __len__(self) -> int:
         return len(self.columns) // COLUMNS
 
-    def add(self, input_: Input, now: float, commands: Sequence[Command]) -> None:
+    def add(
+        self, input_: Input, now: float, commands: Sequence[Command | Crash]
+    ) -> None:
         """One pass: nothing is kept of its audio.
 
         Nearly all of them are caller audio that goes on to the model, or the clock's.

@@ -88,9 +88,10 @@ class Records:
                 due = oldest + _SWEEP_AFTER_S if oldest <= now else now
                 due = max(due, now + _SHORTEST_SLEEP_S)
                 await trio.sleep_until(due)
-                self._sweep(due, trio.current_time())
+                self.look(due, trio.current_time())
 
-    def _sweep(self, due: float, now: float) -> None:
+    def look(self, due: float, now: float) -> None:
+        """Flush what has waited long enough; it was to be looked at at ``due``."""
         lag_s = now - due
         for file in [*self._waiting]:
             if file.is_over or file.waits_since > now:

@@ -102,6 +102,8 @@ def run(path: Path) -> Replayed:
             tell_input(timeline, each.input)
             for command in each.commands:
                 tell_command(timeline, command)
+            if each.failure:
+                timeline.add("call", f"this program fails here: {each.failure}")
             timeline.end_pass(each.at)
         else:
             timeline.noted(each)

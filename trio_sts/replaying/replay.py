@@ -14,6 +14,7 @@ from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input, ModelReady
 from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.session import Conversation
+from trio_sts.record.callcode import Crash
 from trio_sts.record.masking import Masker
 from trio_sts.record.passes import Digest, Unfolded, written_commands, written_due
 
@@ -59,6 +60,7 @@ class Pass:
         due: The rule whose time had come before it; empty if none's had.
         late_s: How long that was before; a clock that is asked for comes within
             milliseconds, so a rule that waits longer was not due in the call itself.
+        failure: What the core has raised; empty if it has not failed.
     """
 
     at: float
@@ -68,6 +70,7 @@ class Pass:
     recorded: Any
     due: str = ""
     late_s: float = 0.0
+    failure: str = ""
 
     @property
     def same(self) -> bool:
@@ -119,13 +122,21 @@ class Replay:
                 return
             late_s = max(now - self.core.deadline, 0.0)
             due = self.core.due_rule if self.core.deadline <= now else ""
-            commands = self.core.take(input_, now)
+            commands, crash = self._take(input_, now)
             if isinstance(input_, ModelReady):
                 self._masker.patterns = input_.permitted.transfer_to
-            out = written_commands(self._masker, commands)
+            out = written_commands(self._masker, [*commands, *crash])
             asked.append(out)
-            yield Pass(now, input_, commands, out, then, due, late_s)
+            failure = crash[0].error if crash else ""
+            yield Pass(now, input_, commands, out, then, due, late_s, failure)
         awaited = written_due(self.core.deadline, self.core.due_rule)
         self.waits = orjson.loads(awaited)
         if self._digest.after(orjson.dumps(asked), awaited) != line["digest"]:
             self.differs = True
+
+    def _take(self, input_: Input, now: float) -> tuple[list[Command], list[Crash]]:
+        try:
+            return self.core.take(input_, now), []
+        # A fault of the program is one of the things that are looked for.
+        except Exception as exc:  # noqa: BLE001
+            return [], [Crash(type(exc).__name__)]
