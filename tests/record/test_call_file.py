@@ -31,7 +31,7 @@ class Kept(Writer):
     removed: int = 0
 
     @override
-    def write(self, file: RecordFile, piece: bytes) -> bool:
+    def write(self, file: RecordFile, piece: bytes, *, spare_bytes: int = 0) -> bool:
         if self.has_room:
             self.pieces.append((trio.current_time(), piece))
         return self.has_room

@@ -21,15 +21,15 @@ _CALLS = 2
 _FRAME_S = 0.02
 
 
-async def _talk(core: FakeCore) -> None:
-    """Frames all the time, and a key now and then."""
+async def _talk(core: FakeCore, keys: str = "") -> None:
+    """Frames all the time, and keys every two seconds."""
     number = 0
     with suppress(ConnectionClosed, OSError):
         while True:
             await core.say(bytes(320))
             number += 1
-            if number % 40 == 0:
-                await core.press("5")
+            if number % 100 == 0:
+                await core.press(keys)
             await trio.sleep(_FRAME_S)
 
 
@@ -38,7 +38,7 @@ async def _hold(service: Running, name: str, begins_after_s: float) -> None:
     with suppress(ConnectionClosed, OSError):
         async with calling(service.url) as core:
             await core.init(name)
-            await _talk(core)
+            await _talk(core, "5#")
 
 
 async def _until(is_so: Callable[[], bool]) -> None:
