@@ -10,7 +10,8 @@ from trio_sts.conversation.commands import Command
 from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input
 from trio_sts.conversation.session import Conversation
-from trio_sts.record.callcode import read_rules, written_rules
+from trio_sts.record.decode import read_rules
+from trio_sts.record.encode import written_rules
 from trio_sts.record.masking import Masker
 from trio_sts.record.passes import NotedDetector, Passes
 from trio_sts.replaying.replay import Pass, Replay

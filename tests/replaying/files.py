@@ -9,7 +9,7 @@ import orjson
 from tests.conversation.recorded import Recorded
 from tests.conversation.stage import QUIET, Stage
 from trio_sts.conversation.config import Rules
-from trio_sts.record.callcode import written_rules
+from trio_sts.record.encode import written_rules
 
 END = {"end": {"outcome": "caller hung up", "close_code": 1000}}
 

@@ -18,8 +18,8 @@ from trio_sts.conversation.session import Conversation
 from trio_sts.settings import Settings, transcriber
 from trio_sts.wire.realtime.session import SessionConfig
 
-from .callcode import Crash
 from .callfile import CallFile, file_stem
+from .encode import Crash
 from .recording_file import RecordingFile
 from .records import Records
 from .summary import summary

@@ -24,8 +24,8 @@ from trio_sts.conversation.inputs import Input
 from trio_sts.conversation.session import Conversation
 from trio_sts.wire.realtime.session import SessionConfig
 
-from .callcode import Crash, written_rules
-from .masking import Masker, masked_name
+from .encode import Crash, written_rules
+from .masking import Masker, Value, masked_name, own, own_value
 from .passes import COLUMNS, NotedDetector, Passes
 from .session_line import written_session
 from .writer import GATHER_S, RecordFile, Writer
@@ -69,7 +69,7 @@ class CallFile:
     _uuid: str = ""
     _opened: datetime = field(factory=lambda: datetime.now(UTC))
     _passes: Passes = field(init=False, repr=False)
-    _session: dict[str, Any] | None = field(default=None, repr=False)
+    _session: Value = field(default=None, repr=False)
     _has_begun: bool = False
     _is_over: bool = False
     # What is not given to the writer yet, and since when; passes come after the lines.
@@ -123,7 +123,7 @@ class CallFile:
         """What the core does not see; its strings are names, and no words."""
         if not self._is_over:
             told = {k: _told(self.masker, v) for k, v in fields.items()}
-            self._add_line({"note": kind, "at": now, **told}, now)
+            self._add_line({"note": own(kind), "at": now, **told}, now)
 
     def flush(self) -> None:
         """Give what there is to the writer; kept until the call has begun."""
@@ -178,7 +178,7 @@ class CallFile:
             vad = self.detector.take()
             self._lines.append(self._passes.take(vad, core.deadline, core.due_rule))
 
-    def _add_line(self, told: Mapping[str, Any], now: float) -> None:
+    def _add_line(self, told: dict[str, Value], now: float) -> None:
         # What has happened before it stands before it.
         self._add_passes()
         self._lines.append(orjson.dumps(told))
@@ -191,11 +191,11 @@ class CallFile:
             self._on_waiting(self)
 
     def _first_line(self) -> bytes:
-        told = {
+        told: dict[str, Value] = {
             "format": FORMAT,
-            "program": __version__,
+            "program": own(__version__),
             "call": self.masker.plain(self._uuid),
-            "opened": self._opened.isoformat(timespec="milliseconds"),
+            "opened": own(self._opened.isoformat(timespec="milliseconds")),
             "started_at": self.started_at,
             "fallback_uuid": self.masker.plain(self._fallback_uuid),
             "text": self.masker.keeps_text,
@@ -206,5 +206,5 @@ class CallFile:
         return orjson.dumps(told)
 
 
-def _told(masker: Masker, value: Any) -> Any:
-    return masker.plain(value) if isinstance(value, str) else value
+def _told(masker: Masker, value: Any) -> Value:
+    return masker.plain(value) if isinstance(value, str) else own_value(value)

@@ -9,15 +9,20 @@ A character is masked by one that takes as many bytes of UTF-8; white space stay
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import blake2b
-from typing import Final, Self
+from typing import Final, NewType, Self, Union, cast
 
 from attrs import define, field
 
 from trio_sts.conversation.parts.failures import spans_read
 from trio_sts.dialplan import EXTENSION, may_transfer
 from trio_sts.wire.json_object import is_object
+
+# A text that may be written. `Masker` makes them, and a call file takes no other strings.
+Masked = NewType("Masked", str)
+# What a line of a file consists of. No `Sequence` and no `Mapping`: a string is one too.
+Value = Union[Masked, int, float, bool, list["Value"], dict[str, "Value"], None]  # noqa: UP007 # it names itself
 
 # One for each length in UTF-8.
 _MASKS: Final = ("", "x", "§", "…", "🔒")
@@ -41,23 +46,40 @@ _DECIDED_TEXTS: Final = 256
 NO_PATTERN: Final = "!"
 
 
-def masked(text: str) -> str:
+def own(word: str) -> Masked:
+    """A word of this program: the name of a class, a rule, a setting."""
+    return Masked(word)
+
+
+def own_value(value: object) -> Value:
+    """A setting's value, or a figure: its strings are choices, models and voices."""
+    if isinstance(value, Mapping):
+        named = cast("Mapping[str, object]", value)
+        return {key: own_value(each) for key, each in named.items()}
+    if isinstance(value, list | tuple):
+        return [own_value(each) for each in cast("list[object]", value)]
+    if isinstance(value, bool | int | float) or value is None:
+        return value
+    return own(str(value))
+
+
+def masked(text: str) -> Masked:
     """A text of the same length, in characters and in bytes, with the same gaps."""
     text = _ASCII.sub("x", text)
-    return text if text.isascii() else _OTHER.sub(_wide, text)
+    return Masked(text if text.isascii() else _OTHER.sub(_wide, text))
 
 
-def masked_message(text: str) -> str:
+def masked_message(text: str) -> Masked:
     """An error's words: what the core reads out of them stays."""
     parts: list[str] = []
     at = 0
     for begin, end in spans_read(text):
         parts += [_masked_words(text[at:begin]), text[begin:end]]
         at = end
-    return "".join([*parts, _masked_words(text[at:])])
+    return Masked("".join([*parts, _masked_words(text[at:])]))
 
 
-def masked_arguments(text: str, patterns: tuple[str, ...]) -> str:
+def masked_arguments(text: str, patterns: tuple[str, ...]) -> Masked:
     """A tool's arguments: the shape of the JSON stays, and whether they may be acted on.
 
     Args:
@@ -68,7 +90,7 @@ def masked_arguments(text: str, patterns: tuple[str, ...]) -> str:
     """
     if not (is_object(text) or _is_loose_object(text)):
         return masked(text)
-    return _masked_json(text, keep=not may_transfer(text, patterns))
+    return Masked(_masked_json(text, keep=not may_transfer(text, patterns)))
 
 
 def _is_loose_object(text: str) -> bool:
@@ -149,8 +171,8 @@ class Masker:
     _pressed: str = field(default="", repr=False)
     # Arguments and outputs with digits, by their hash, and what was made of them; None if
     # nothing was: they come again, as commands too, and are to be what they were.
-    _decided: dict[bytes, str | None] = field(
-        factory=dict[bytes, str | None], repr=False
+    _decided: dict[bytes, Masked | None] = field(
+        factory=dict[bytes, Masked | None], repr=False
     )
 
     @classmethod
@@ -173,30 +195,30 @@ class Masker:
         """For a call that is replayed: what was masked once is masked."""
         return cls(keeps_text, (), from_file=True)
 
-    def plain(self, text: str) -> str:
+    def plain(self, text: str) -> Masked:
         """An id, a type, a name: what the operator or an endpoint calls something."""
         for secret in self._secrets:
             if secret in text:
                 text = text.replace(secret, masked(secret))
-        return text
+        return Masked(text)
 
-    def text(self, text: str) -> str:
+    def text(self, text: str) -> Masked:
         """Words, a prompt, a tool's output."""
         return self.plain(text) if self.keeps_text else masked(text)
 
-    def message(self, text: str) -> str:
+    def message(self, text: str) -> Masked:
         """What an error says."""
         return self.plain(text) if self.keeps_text else masked_message(text)
 
-    def private(self, text: str) -> str:
+    def private(self, text: str) -> Masked:
         """What names digits that the caller pressed."""
         return masked(text)
 
-    def output(self, text: str) -> str:
+    def output(self, text: str) -> Masked:
         """What a tool has answered."""
         return self._without_keys(self.plain(text)) if self.keeps_text else masked(text)
 
-    def arguments(self, text: str) -> str:
+    def arguments(self, text: str) -> Masked:
         """A tool's arguments, in JSON."""
         if not self.keeps_text:
             return masked_arguments(text, self.patterns)
@@ -209,12 +231,12 @@ class Masker:
             self._decided[_key(plain)] = kept
         return kept
 
-    def digit(self, digit: str) -> str:
+    def digit(self, digit: str) -> Masked:
         """A key: ``#`` ends a message, all others are the same to the core."""
         self._pressed = (self._pressed + digit)[-_PRESSED_KEYS:]
-        return "#" if digit == "#" else "0"
+        return Masked("#" if digit == "#" else "0")
 
-    def given(self, kind: str, text: str) -> str:
+    def given(self, kind: str, text: str) -> Masked:
         """`arguments` or `output` of a command: masked as when it came."""
         if self.keeps_text:
             plain = self.plain(text)
@@ -223,13 +245,13 @@ class Masker:
             return plain
         return self.arguments(text) if kind == "arguments" else masked(text)
 
-    def _without_keys(self, text: str) -> str:
+    def _without_keys(self, text: Masked) -> Masked:
         """Digits in a row that the caller has pressed in a row are masked."""
         if self._from_file or not _DIGITS.search(text):
             return text
         key = _key(text)
         if key not in self._decided:
-            kept = _DIGITS.sub(self._without_pressed, text)
+            kept = Masked(_DIGITS.sub(self._without_pressed, text))
             if len(self._decided) >= _DECIDED_TEXTS:
                 del self._decided[next(iter(self._decided))]
             self._decided[key] = None if kept == text else kept

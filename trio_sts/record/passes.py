@@ -10,7 +10,7 @@ So a pass costs next to nothing while it happens, and a line is made of a second
 - ``in``: what came: so many bytes of caller audio; null for the clock; so many bytes of the
   agent's audio as a negative number, or a list of them and of how many of them, at the end,
   are silence; a text, for more of the agent's words; both of the part that the last
-  ``AudioDelta`` or ``TranscriptDelta`` in full was of; else an object of `trio_sts.record.callcode`;
+  ``AudioDelta`` or ``TranscriptDelta`` in full was of; else an object of `trio_sts.record.encode`;
 - ``out``: what was asked for: 0 for nothing; so many bytes of audio to the model, or as a
   negative number to the caller; else a list of those, and of objects; a `Crash` where the
   core has failed;
@@ -33,8 +33,9 @@ from trio_sts.wire import avr
 from trio_sts.wire.realtime.events import AudioDelta, TranscriptDelta
 from trio_sts.wire.realtime.requests import AppendAudio
 
-from .callcode import Crash, audio_length, read_audio, read_input, written
-from .masking import Masker
+from .decode import read_audio, read_input
+from .encode import Crash, audio_length, written
+from .masking import Masker, Value
 
 _DIGEST_BYTES: Final = 8
 # Of each pass.
@@ -89,7 +90,7 @@ class Digest:
         return told
 
 
-def written_commands(masker: Masker, commands: Sequence[Command | Crash]) -> Any:
+def written_commands(masker: Masker, commands: Sequence[Command | Crash]) -> Value:
     """What a pass asks for, as it stands in the column ``out``."""
     if not commands:
         return 0
@@ -126,7 +127,7 @@ class Passes:
     """
 
     masker: Masker = field(repr=False)
-    columns: list[Any] = field(factory=list[Any], repr=False)
+    columns: list[Value] = field(factory=list[Value], repr=False)
     _part: tuple[str, str, int] | None = None
     _digest: Digest = field(factory=Digest)
 
@@ -142,7 +143,7 @@ class Passes:
         """
         kind = type(input_)
         if kind is avr.CallerAudio:
-            told: Any = len(input_.pcm)  # type: ignore[union-attr] # its type was asked
+            told: Value = len(input_.pcm)  # type: ignore[union-attr] # its type was asked
         elif kind is Tick:
             told = None
         elif kind in _IN_PARTS:
@@ -150,7 +151,7 @@ class Passes:
         else:
             told = written(self.masker, input_)
         if not commands:
-            out: Any = 0
+            out: Value = 0
         elif (
             len(commands) == 1
             and type(command := commands[0]) is ToModel
@@ -161,7 +162,7 @@ class Passes:
             out = written_commands(self.masker, commands)
         self.columns += now, told, out
 
-    def _in_part(self, delta: AudioDelta | TranscriptDelta) -> Any:
+    def _in_part(self, delta: AudioDelta | TranscriptDelta) -> Value:
         part = delta.response_id, delta.item_id, delta.content_index
         if part != self._part:
             self._part = part

@@ -1,13 +1,12 @@
 """What a session was asked for, as a call file tells it."""
 
 from hashlib import sha256
-from typing import Any
 
 from attrs import asdict
 
 from trio_sts.wire.realtime.session import SessionConfig
 
-from .masking import Masker
+from .masking import Masker, Value, own, own_value
 
 # Of an operator's own, or of the call's: texts.
 _TEXTS = frozenset({"instructions", "transcription_keywords", "instead"})
@@ -16,21 +15,21 @@ _LISTS = frozenset({"tools", "mcp_servers"})
 
 def written_session(
     masker: Masker, session: SessionConfig, model: str
-) -> dict[str, Any]:
+) -> dict[str, Value]:
     """The session as asked for; tools and servers by name.
 
     Instructions go as their SHA-256 where texts are not kept, so that it can still be told
     whether two calls had the same.
     """
-    told: dict[str, Any] = {
-        name: value
+    told: dict[str, Value] = {
+        name: own_value(value)
         for name, value in asdict(session).items()
         if name not in _TEXTS | _LISTS and value is not None
     }
-    names = [masker.plain(tool.name) for tool in session.tools]
+    names: list[Value] = [masker.plain(tool.name) for tool in session.tools]
     labels = [str(each.get("server_label", "")) for each in session.mcp_servers]
     return {
-        "model": model,
+        "model": masker.plain(model),
         "instructions": _instructions(masker, session.instructions),
         **told,
         "tools": names,
@@ -41,7 +40,7 @@ def written_session(
     }
 
 
-def _instructions(masker: Masker, text: str) -> Any:
+def _instructions(masker: Masker, text: str) -> Value:
     if masker.keeps_text:
         return masker.text(text)
-    return {"sha256": sha256(text.encode()).hexdigest(), "chars": len(text)}
+    return {"sha256": own(sha256(text.encode()).hexdigest()), "chars": len(text)}

@@ -10,8 +10,8 @@ from attrs import define, field, frozen
 
 from trio_sts.conversation.config import Rules
 from trio_sts.errors import StsError
-from trio_sts.record.callcode import read_rules
 from trio_sts.record.callfile import FORMAT
+from trio_sts.record.decode import read_rules
 
 _READ_BYTES: Final = 64 * 1024
 _GZIP: Final = 16 + zlib.MAX_WBITS

@@ -14,7 +14,7 @@ from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input, ModelReady
 from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.session import Conversation
-from trio_sts.record.callcode import Crash
+from trio_sts.record.encode import Crash
 from trio_sts.record.masking import Masker
 from trio_sts.record.passes import Digest, Unfolded, written_commands, written_due
 

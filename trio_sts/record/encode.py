@@ -1,4 +1,4 @@
-"""The inputs and commands of the core as JSON, masked on the way, and inputs back again.
+"""The inputs and commands of the core as JSON, masked on the way.
 
 An object is written with its class as ``is`` and its fields; what is its default is left
 out, bytes are written as how many there are. A field that holds a string is a text, and
@@ -14,16 +14,15 @@ from attrs import NOTHING, Attribute, fields, frozen, has
 
 from trio_sts.conversation import commands, inputs
 from trio_sts.conversation.config import Permitted, Rules
-from trio_sts.conversation.inputs import Input
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events, items, requests
 
-from .masking import NO_PATTERN, Masker
+from .masking import NO_PATTERN, Masked, Masker, Value, own
 
-Json = dict[str, Any]
-_Write = Callable[[Masker, Any], Any]
+Json = dict[str, Value]
+_Write = Callable[[Masker, Any], Value]
 
 INFINITE: Final = "inf"
 # More than a resampler keeps.
@@ -71,17 +70,17 @@ class Crash:
     error: str
 
 
-def _plain(masker: Masker, value: str) -> str:
+def _plain(masker: Masker, value: str) -> Masked:
     return masker.plain(value)
 
 
-def _text(masker: Masker, value: str) -> str:
+def _text(masker: Masker, value: str) -> Masked:
     return masker.text(value)
 
 
-def _number(_: Masker, value: Any) -> Any:
+def _number(_: Masker, value: float | None) -> Value:
     if value in (float("inf"), float("-inf")):
-        return INFINITE if value > 0 else f"-{INFINITE}"
+        return own(INFINITE if value == float("inf") else f"-{INFINITE}")
     return value
 
 
@@ -89,7 +88,7 @@ def _length(_: Masker, value: bytes) -> int:
     return len(value)
 
 
-def audio_length(audio: bytes) -> int | list[int]:
+def audio_length(audio: bytes) -> int | list[Value]:
     """How many bytes of agent audio, and how many of silence they end with, if any.
 
     A resampler has nothing to add to an item that ends in silence.
@@ -100,28 +99,22 @@ def audio_length(audio: bytes) -> int | list[int]:
     return [len(audio), len(end) - len(end.rstrip(b"\0"))]
 
 
-def read_audio(told: int | list[int]) -> bytes:
-    """`audio_length` back: some sound, and silence where that was."""
-    length, silent = told if isinstance(told, list) else (told, 0)
-    return b"\1" * (length - silent) + bytes(silent)
-
-
-def _audio(_: Masker, value: bytes) -> int | list[int]:
+def _audio(_: Masker, value: bytes) -> Value:
     return audio_length(value)
 
 
-def _objects(masker: Masker, value: Any) -> Any:
+def _objects(masker: Masker, value: Any) -> Value:
     if isinstance(value, tuple):
         return [written(masker, each) for each in value]
     return written(masker, value)
 
 
-def _content(masker: Masker, value: tuple[items.ContentPart, ...]) -> list[Json]:
+def _content(masker: Masker, value: tuple[items.ContentPart, ...]) -> Value:
     """What we have typed comes back, keys too: it is known from the command already."""
     return [
         {
-            "is": "ContentPart",
-            "type": each.type,
+            "is": own("ContentPart"),
+            "type": own(_TYPED),
             "text": masker.private(each.text or ""),
         }
         if each.type == _TYPED
@@ -134,7 +127,7 @@ def _nothing(_: Masker, __: object) -> None:
     return None
 
 
-def _uuid(masker: Masker, value: object) -> str | None:
+def _uuid(masker: Masker, value: object) -> Masked | None:
     """One that cannot be used may be anything."""
     return masker.plain(str(value)) if is_usable_uuid(value) else None
 
@@ -145,7 +138,7 @@ def _usage(_: Masker, value: Mapping[str, Any]) -> Json:
     return {k: v for k, v in found.items() if isinstance(v, int | float)}
 
 
-def _item_error(masker: Masker, value: Mapping[str, Any] | str) -> Any:
+def _item_error(masker: Masker, value: Mapping[str, Any] | str) -> Value:
     if isinstance(value, str):
         return masker.message(value)
     kind = value.get("type")
@@ -154,36 +147,36 @@ def _item_error(masker: Masker, value: Mapping[str, Any] | str) -> Any:
     return {"type": told} if value else {}
 
 
-def _names(masker: Masker, value: Collection[str]) -> list[str]:
-    return sorted(masker.plain(each) for each in value)
+def _names(masker: Masker, value: Collection[str]) -> Value:
+    return [masker.plain(each) for each in sorted(value)]
 
 
-def _patterns(masker: Masker, value: tuple[str, ...]) -> list[str]:
+def _patterns(masker: Masker, value: tuple[str, ...]) -> Value:
     """Masked arguments are judged by one pattern of their own."""
     if not masker.keeps_text:
-        return [NO_PATTERN] if value else []
-    return [*value]
+        return [own(NO_PATTERN)] if value else []
+    return [masker.plain(each) for each in value]
 
 
-def _permitted(masker: Masker, value: Permitted) -> Any:
+def _permitted(masker: Masker, value: Permitted) -> Value:
     """From here on arguments are judged by these."""
     masker.patterns = value.transfer_to
     return written(masker, value)
 
 
-def _arguments(masker: Masker, value: str) -> str:
+def _arguments(masker: Masker, value: str) -> Masked:
     return masker.arguments(value)
 
 
-def _given_arguments(masker: Masker, value: str) -> str:
+def _given_arguments(masker: Masker, value: str) -> Masked:
     return masker.given("arguments", value)
 
 
-def _given_output(masker: Masker, value: str) -> str:
+def _given_output(masker: Masker, value: str) -> Masked:
     return masker.given("output", value)
 
 
-def _free(masker: Masker, value: Any) -> Any:
+def _free(masker: Masker, value: Any) -> Value:
     """Of the core's own making: notes."""
     if isinstance(value, str):
         return masker.plain(value)
@@ -267,7 +260,7 @@ def _writer(owner: type, name: str, hint: Any) -> _Write:
     special = _SPECIAL.get((owner, name))
     if special is not None:
         return special
-    kinds = _members(hint)
+    kinds = members(hint)
     if bytes in kinds:
         return _length
     if any(has(kind) for kind in kinds):
@@ -277,12 +270,12 @@ def _writer(owner: type, name: str, hint: Any) -> _Write:
     return _plain if name in _PLAIN else _text
 
 
-def _members(hint: Any) -> set[Any]:
+def members(hint: Any) -> set[Any]:
     """The classes that a hint is made of; those in a tuple too."""
     if isinstance(hint, UnionType) or get_origin(hint) is not None:
         found: set[Any] = set()
         for each in get_args(hint):
-            found |= _members(each)
+            found |= members(each)
         return found
     return {hint} if isinstance(hint, type) else {type(hint)}
 
@@ -318,19 +311,22 @@ def _classes() -> dict[str, type]:
     return {each.__name__: each for each in named | parts}
 
 
-_CLASSES: Final = _classes()
-_INPUTS: Final = {each.__name__ for each in get_args(inputs.Input)}
-_FIELDS: Final = {each: _written_fields(each) for each in _CLASSES.values()}
+CLASSES: Final = _classes()
+_FIELDS: Final = {each: _written_fields(each) for each in CLASSES.values()}
 
 
-def written(masker: Masker, value: Any) -> Any:
+def written(masker: Masker, value: Any) -> Value:
     """An input or a command, or a part of one, as it may stand in a file."""
     kind = type(value)
     if kind is BadMessage:
-        return {"is": "BadMessage", "text": masker.text(str(value))}
+        return {"is": own("BadMessage"), "text": masker.text(str(value))}
     if kind is requests.CreateMessage and value.private:
-        return {"is": "CreateMessage", "text": masker.private(value.text), "private": 1}
-    told: Json = {"is": kind.__name__}
+        return {
+            "is": own("CreateMessage"),
+            "text": masker.private(value.text),
+            "private": True,
+        }
+    told: Json = {"is": own(kind.__name__)}
     for each in _FIELDS[kind]:
         content = getattr(value, each.name)
         if content is None or content == each.default:
@@ -350,68 +346,15 @@ def written_rules(rules: Rules) -> Json:
     return told
 
 
-def _number_in(value: Any) -> Any:
+def _number_in(value: Any) -> Value:
+    """Of the operator's settings: numbers, names of tools, an extension."""
     if isinstance(value, Mapping):
-        return dict(cast("Mapping[str, Any]", value))
-    return [*value] if isinstance(value, tuple) else _as_number(value)
-
-
-def _as_number(value: Any) -> Any:
-    return INFINITE if value == float("inf") else value
-
-
-def read_rules(told: Mapping[str, Any]) -> Rules:
-    """`written_rules` back; silence as long as the sound was.
-
-    Raises:
-        ValueError: A value is none of that rule's.
-    """
-    given: Json = {}
-    hints = get_type_hints(Rules)
-    for each in fields(Rules):
-        if each.name in told:
-            given[each.name] = _read(hints[each.name], told[each.name])
-    return Rules(**given)
-
-
-def read_input(told: Mapping[str, Any]) -> Input:
-    """`written` back, for inputs.
-
-    Raises:
-        ValueError: It is none that this version knows.
-    """
-    if told.get("is") not in _INPUTS:
-        why = f"{str(told.get('is'))[:60]!r} is no input that this version knows"
-        raise ValueError(why)
-    found: Input = _read_object(told)
-    return found
-
-
-def _read_object(told: Mapping[str, Any]) -> Any:
-    name = told.get("is")
-    if name == "BadMessage":
-        return BadMessage(str(told.get("text", "")))
-    cls = _CLASSES.get(str(name))
-    if cls is None:
-        why = f"{str(name)[:60]!r} is nothing that this version knows"
-        raise ValueError(why)
-    hints = get_type_hints(cls)
-    given = {key: _read(hints[key], each) for key, each in told.items() if key in hints}
-    try:
-        return cls(**given)
-    except TypeError as exc:
-        raise ValueError(str(exc)) from exc
-
-
-def _read(hint: Any, value: Any) -> Any:
-    if isinstance(value, dict) and "is" in value:
-        return _read_object(cast("Mapping[str, Any]", value))
-    kinds = _members(hint)
-    if bytes in kinds and isinstance(value, int | list):
-        return read_audio(value)
-    if isinstance(value, list):
-        listed = [_read(object, each) for each in value]
-        return frozenset(listed) if get_origin(hint) is Collection else tuple(listed)
-    if value == INFINITE and float in kinds:
-        return float(value)
-    return value
+        named = cast("Mapping[str, str]", value)
+        return {key: own(each) for key, each in named.items()}
+    if isinstance(value, tuple):
+        return [own(each) for each in cast("tuple[str, ...]", value)]
+    if isinstance(value, str):
+        return own(value)
+    infinite = value == float("inf")
+    number: float | None = value
+    return own(INFINITE) if infinite else number
