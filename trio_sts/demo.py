@@ -6,8 +6,9 @@ recorded; the other falls silent, and goes on when asked. What is checked at the
 what the callers heard and what the model remembers, not that the programs ran.
 """
 
+import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rich.console import Console
 from trio_sts.embedded import Endpoint, SpeechMissing, serve_model
 from trio_sts.embedded.items import Item
 from trio_sts.embedded.speech.voice import speak
+from trio_sts.errors import SettingsError
 from trio_sts.logs import configure
 from trio_sts.phone.ami import AmiStandIn
 from trio_sts.phone.core import place_call
@@ -82,6 +84,7 @@ def demo(*, record: Path) -> None:
     The caller asks, once for what only a tool knows, talks over a long answer with
     another question, and says goodbye. Meanwhile a second caller falls silent.
     The exit code is 0 only if the conversation really took place.
+    With STS_RECORD_DIR the service keeps both calls as it would keep any.
     """
     configure("warning", "console")
     console = Console()
@@ -90,9 +93,9 @@ def demo(*, record: Path) -> None:
     try:
         with shown as view:
             scene = trio.run(_play, record, view)
-    except* SpeechMissing as group:
+    except* (SpeechMissing, SettingsError) as group:
         raise click.ClickException(str(group.exceptions[0])) from group
-    assert scene is not None  # noqa: S101 - nothing but SpeechMissing gets by above
+    assert scene is not None  # noqa: S101 - nothing but those two gets by above
     failures = 0
     console.print()
     for holds, what in _verdicts(scene):
@@ -116,6 +119,7 @@ async def _play(record: Path, view: View) -> _Scene:
             "TOOLS_DIR": str(_TOOLS_DIR),
             "OPENAI_SPEED": str(_SPEED),
             "STS_SILENCE_PROMPT_S": str(_SILENCE_PROMPT_S),
+            **_kept(os.environ),
         }
         settings, _ = load(environ, None, strict=True)
         settings = evolve(settings, host="127.0.0.1", port=0)
@@ -146,6 +150,11 @@ async def _play(record: Path, view: View) -> _Scene:
                 )
             nursery.cancel_scope.cancel(reason="the demo is over")
     return _Scene(report, silent[0], model, ami)
+
+
+def _kept(environ: Mapping[str, str]) -> dict[str, str]:
+    """What the operator wants to be kept of the calls; nothing else is taken."""
+    return {name: environ[name] for name in environ if name.startswith("STS_RECORD_")}
 
 
 def _scripts() -> tuple[Script, Script]:

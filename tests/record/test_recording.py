@@ -177,6 +177,25 @@ def test_a_pause_is_as_long_as_it_was() -> None:
     ]
 
 
+def test_how_late_the_first_one_after_a_stall_is_is_told_by_those_behind_it() -> None:
+    recording = Recording(0.0)
+    pieces: list[bytes] = []
+    for n in range(200):
+        at = n * _FRAME_S
+        # The process is held up for a second; two messages get through in between.
+        late = 2.5 if n in (101, 102) else 3.0
+        at = late if 2.0 < at < 3.0 else at
+        if n == 102:
+            pieces += recording.take(2.5)
+        if n == 103:
+            # The agent goes on.
+            pieces += recording.take(2.9)
+        recording.caller(at, _tone(n % 2 + 1))
+    pieces += recording.finish(4.0)
+    samples, _ = _sides(pieces)
+    assert [at for _, at, _ in _runs(samples)] == [*range(0, 32_000, 160)]
+
+
 @pytest.mark.parametrize("stall_s", [0.05, 0.5, 3.0, 4.9])
 def test_what_a_stall_held_up_is_where_it_was_said(stall_s: float) -> None:
     begins = 2.0
@@ -310,6 +329,6 @@ def test_what_is_kept_is_bounded() -> None:
         assert now - given / SAMPLE_RATE_HZ <= STALL_S + 1e-3
         # Nothing comes from the caller after 10 s, and the agent goes on.
         if n < 500:
-            assert now - given / SAMPLE_RATE_HZ <= SETTLING_S + 1e-3
+            assert now - given / SAMPLE_RATE_HZ <= SETTLING_S + _FRAME_S + 1e-3
             recording.caller(now, _tone(1))
         recording.agent(now, _tone(2))

@@ -18,8 +18,8 @@ from .recording_agent import AgentTrack
 from .recording_caller import CallerTrack, Grid
 from .recording_wav import CHANNELS
 
-# So long a message waits for those behind it, which tell how late it is.
-SETTLING_S: Final = 0.2
+# So much comes behind a message before it gets its place: it tells how late it was.
+SETTLING_S: Final = 0.5
 # While nothing comes from the caller, so long it may still come late. It bounds what is
 # kept of the agent's audio meanwhile: 80 kB.
 STALL_S: Final = 5.0
@@ -45,9 +45,13 @@ class Recording:
     # What waits for its place, and when it came.
     _arrivals: list[float] = field(factory=list[float], repr=False)
     _messages: list[bytes] = field(factory=list[bytes], repr=False)
-    _heard_at: float | None = None
+    # When audio last came.
+    _heard_at: float = field(init=False)
     # Up to here everything was handed out.
     _taken: int = 0
+
+    def __attrs_post_init__(self) -> None:
+        self._heard_at = self.started_at
 
     def caller(self, at: float, pcm: bytes) -> None:
         """Audio of the caller's has arrived: whole samples of PCM16LE, 8 kHz."""
@@ -73,9 +77,7 @@ class Recording:
         Returns:
             Pieces of mu-law, two bytes for each 1/8000 s: the caller's, the agent's.
         """
-        until_s = now - SETTLING_S
-        if self._heard_at is not None and self._heard_at < until_s:
-            until_s = max(self._heard_at, now - STALL_S)
+        until_s = max(self._heard_at - SETTLING_S, now - STALL_S)
         until = max(self._position(until_s), self._taken)
         self._settle(until)
         return self._pieces(until)
