@@ -105,13 +105,17 @@ def test_what_the_core_reads_in_an_error_stays(message: str, code: str | None) -
 
 def masker(*, keeps_text: bool = True, number: str = "") -> Masker:
     return Masker.of_call(
-        keeps_text=keeps_text, number=number, secrets=("sk-key", "tok")
+        keeps_text=keeps_text, number=number, secrets=("sk-key", "a-token", "any")
     )
 
 
 def test_the_key_and_the_token_are_never_written() -> None:
-    assert masker().text("it is sk-key and tok") == "it is xxxxxx and xxx"
+    assert masker().text("it is sk-key and a-token") == "it is xxxxxx and xxxxxxx"
     assert masker().plain("id-sk-key") == "id-xxxxxx"
+
+
+def test_a_key_that_is_a_word_costs_no_words() -> None:
+    assert masker().text("any company") == "any company"
 
 
 @pytest.mark.parametrize("number", ["+4930123456", "004930123456", "4930123456"])

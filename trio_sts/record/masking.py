@@ -17,6 +17,7 @@ from attrs import define, field
 
 from trio_sts.conversation.parts.failures import spans_read
 from trio_sts.dialplan import EXTENSION, may_transfer
+from trio_sts.settings.masking import MIN_SECRET_CHARS
 from trio_sts.wire.json_object import is_object
 
 # A text that may be written. `Masker` makes them, and a call file takes no other strings.
@@ -183,9 +184,10 @@ class Masker:
             keeps_text: As the operator wants it.
             number: The caller's; without texts it is written nowhere.
             secrets: The key and the token: no peer should repeat them, and if one does
-                they are not written all the same.
+                they are not written all the same. A short one, as a local endpoint
+                takes any, is a word like others.
         """
-        named = {each for each in secrets if each}
+        named = {each for each in secrets if len(each) >= MIN_SECRET_CHARS}
         if not keeps_text:
             named |= {*_ways_to_write(number)}
         return cls(keeps_text, tuple(sorted(named, key=len, reverse=True)))

@@ -11,7 +11,7 @@ MASK = "***"
 SHOWN_CHARS = 60
 
 # Shorter ones are words like any other, and masking them would hide what is wrong.
-_MIN_SECRET_CHARS = 6
+MIN_SECRET_CHARS = 6
 
 _KEY_LIKE = re.compile(r"\bsk-[A-Za-z0-9_-]{8,}")
 # In a setting that is no secret, also other vendors' keys and what looks like chance.
@@ -78,7 +78,7 @@ def mask_mcp_server(server: Mapping[str, Any]) -> dict[str, Any]:
 def mask_secrets(text: str, secrets: Iterable[str]) -> str:
     """Hide the known secrets, and whatever looks like a model key, inside any text."""
     for secret in secrets:
-        if len(secret) >= _MIN_SECRET_CHARS:
+        if len(secret) >= MIN_SECRET_CHARS:
             text = text.replace(secret, MASK)
     return _KEY_LIKE.sub(f"sk-{MASK}", text)
 
