@@ -165,7 +165,7 @@ MACHINE = (
 
 
 @pytest.fixture(autouse=True)
-def _calls_replay() -> Generator[None]:  # pyright: ignore[reportUnusedFunction] # in the place of the folder's
+def _calls_replay() -> Generator[None]:
     """Those of a planted fault are others without it."""
     Recorded.calls.clear()
     yield

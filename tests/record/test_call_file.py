@@ -4,6 +4,7 @@ from pathlib import Path
 
 import orjson
 import trio
+import trio.lowlevel
 from attrs import define, field
 from trio.testing import MockClock
 from typing_extensions import override
@@ -79,8 +80,8 @@ async def test_a_call_that_goes_on_writes_its_lines_within_a_second(
         await trio.sleep(0.02)
     told_at = [at for at, _ in writer.pieces]
     assert len(told_at) == 2
-    assert told_at[0] < 0.8
-    assert told_at[1] - told_at[0] < 0.8
+    assert told_at[0] < 0.9
+    assert told_at[1] - told_at[0] < 0.9
     assert writer.lines[0]["format"] == 1
 
 
@@ -93,11 +94,11 @@ async def test_what_comes_alone_is_written_within_a_second_as_well(
         nursery.start_soon(records.run)
         await trio.sleep(5)
         take(file)
-        await trio.sleep(0.9)
+        await trio.sleep(0.95)
         assert len(writer.lines) == 2
         await trio.sleep(600)
         file.note("dial", trio.current_time(), {"result": "connected"})
-        await trio.sleep(0.9)
+        await trio.sleep(0.95)
         assert writer.lines[-1]["note"] == "dial"
         nursery.cancel_scope.cancel()
 
@@ -123,6 +124,7 @@ async def test_the_last_line_is_the_summary_and_nothing_follows(
 ) -> None:
     writer = Kept()
     _, file = opened(writer)
+    await trio.lowlevel.checkpoint()
     take(file)
     take(file, Finish())
     file.close({"outcome": "caller hung up"}, trio.current_time())
@@ -166,6 +168,7 @@ async def test_who_floods_without_a_call_is_kept_nothing_of(
 ) -> None:
     writer = Kept()
     _, file = opened(writer, begun=False)
+    await trio.lowlevel.checkpoint()
     for _ in range(2_000):
         take(file)
     assert file.is_over

@@ -5,7 +5,7 @@ import gzip
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -83,7 +83,7 @@ async def test_a_disk_that_hangs_does_not_hold_up_the_end(tmp_path: Path) -> Non
 
 
 @contextmanager
-def full_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def full_after(writes: int, monkeypatch: pytest.MonkeyPatch) -> Generator[None]:
     """The disk takes so many writes whole, of the next one a part, and then none."""
     real = os.write
     left = writes

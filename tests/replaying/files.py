@@ -17,7 +17,8 @@ END = {"end": {"outcome": "caller hung up", "close_code": 1000}}
 def staged(**rules: Any) -> Stage:
     """A call that is ready for the caller, recorded from its first moment."""
     Recorded.calls.clear()
-    stage = Stage(Rules(**{"greeting": False, **QUIET, **rules}))
+    given: dict[str, Any] = {"greeting": False, **QUIET, **rules}
+    stage = Stage(Rules(**given))
     stage.init()
     stage.model_ready()
     return stage

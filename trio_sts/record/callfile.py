@@ -33,7 +33,7 @@ from .writer import GATHER_S, RecordFile, Writer
 FORMAT: Final = 1
 SUFFIX: Final = ".call"
 # With what the writer waits, a pass is in the file within a second.
-FLUSH_AFTER_S: Final = 0.9 - GATHER_S
+FLUSH_AFTER_S: Final = 0.95 - GATHER_S
 # A caller who floods: their passes are many and small.
 _MOST_COLUMNS: Final = 1_000 * COLUMNS
 

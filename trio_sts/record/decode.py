@@ -64,15 +64,16 @@ def _read_object(told: Mapping[str, Any]) -> Any:
         raise ValueError(str(exc)) from exc
 
 
-def _read(hint: Any, value: Any) -> Any:
+def _read(hint: Any, value: object) -> Any:
     if isinstance(value, dict) and "is" in value:
         return _read_object(cast("Mapping[str, Any]", value))
     kinds = members(hint)
     if bytes in kinds and isinstance(value, int | list):
-        return read_audio(value)
+        return read_audio(cast("int | list[int]", value))
     if isinstance(value, list):
-        listed = [_read(object, each) for each in value]
+        told = cast("list[object]", value)
+        listed = [_read(object, each) for each in told]
         return frozenset(listed) if get_origin(hint) is Collection else tuple(listed)
     if value == INFINITE and float in kinds:
-        return float(value)
-    return value
+        return float(INFINITE)
+    return cast("Any", value)

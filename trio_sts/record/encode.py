@@ -105,7 +105,7 @@ def _audio(_: Masker, value: bytes) -> Value:
 
 def _objects(masker: Masker, value: Any) -> Value:
     if isinstance(value, tuple):
-        return [written(masker, each) for each in value]
+        return [written(masker, each) for each in cast("tuple[object, ...]", value)]
     return written(masker, value)
 
 
@@ -315,12 +315,12 @@ CLASSES: Final = _classes()
 _FIELDS: Final = {each: _written_fields(each) for each in CLASSES.values()}
 
 
-def written(masker: Masker, value: Any) -> Value:
+def written(masker: Masker, value: object) -> Value:
     """An input or a command, or a part of one, as it may stand in a file."""
     kind = type(value)
-    if kind is BadMessage:
+    if isinstance(value, BadMessage):
         return {"is": own("BadMessage"), "text": masker.text(str(value))}
-    if kind is requests.CreateMessage and value.private:
+    if isinstance(value, requests.CreateMessage) and value.private:
         return {
             "is": own("CreateMessage"),
             "text": masker.private(value.text),

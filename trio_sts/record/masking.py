@@ -168,7 +168,7 @@ class Masker:
     keeps_text: bool
     _secrets: tuple[str, ...] = field(repr=False)
     patterns: tuple[str, ...] = ()
-    _from_file: bool = False
+    _from_file: bool = field(default=False, alias="from_file")
     _pressed: str = field(default="", repr=False)
     # Arguments and outputs with digits, by their hash, and what was made of them; None if
     # nothing was: they come again, as commands too, and are to be what they were.

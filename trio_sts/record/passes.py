@@ -21,7 +21,7 @@ So a pass costs next to nothing while it happens, and a line is made of a second
 
 from collections.abc import Iterator, Sequence
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from attrs import define, field
@@ -223,7 +223,8 @@ class Unfolded:
             item, index = part.item_id, part.content_index
             if isinstance(told, str):
                 return TranscriptDelta(part.response_id, item, told, index)
-            audio = read_audio(-told if isinstance(told, int) else told)
+            length = -told if isinstance(told, int) else cast("list[int]", told)
+            audio = read_audio(length)
             return AudioDelta(part.response_id, item, audio, index)
         found = read_input(told)
         if isinstance(found, AudioDelta | TranscriptDelta):

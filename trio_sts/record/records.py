@@ -4,7 +4,7 @@ from typing import Final
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import Factory, define, field
 
 from trio_sts.conversation.config import Rules
 from trio_sts.settings import Settings
@@ -17,12 +17,17 @@ from .recording_file import MOST_WAITING_BYTES, RecordingFile
 from .writer import MOST_BYTES, Writer
 
 # A call whose passes go on writes its lines by itself, before this.
-_SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.1
-_SHORTEST_SLEEP_S: Final = 0.1
+_SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.05
+_SHORTEST_SLEEP_S: Final = 0.05
 # A frame: what is later than that may be heard.
 _LAG_S: Final = 0.020
 
 _log = structlog.get_logger()
+
+
+def _new_writer(records: "Records") -> Writer:
+    more_bytes = MOST_WAITING_BYTES if records.settings.record_audio else 0
+    return Writer(most_bytes=MOST_BYTES + more_bytes)
 
 
 @define(eq=False)
@@ -35,14 +40,9 @@ class Records:
     """
 
     settings: Settings
-    writer: Writer = field()
+    writer: Writer = field(default=Factory(_new_writer, takes_self=True))
     _waiting: set[CallFile] = field(factory=set[CallFile])
     _some: trio.Event = field(factory=trio.Event)
-
-    @writer.default
-    def _new_writer(self) -> Writer:
-        more_bytes = MOST_WAITING_BYTES if self.settings.record_audio else 0
-        return Writer(most_bytes=MOST_BYTES + more_bytes)
 
     def call_file(
         self, rules: Rules, started_at: float, number: str, fallback_uuid: str

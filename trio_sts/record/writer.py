@@ -23,7 +23,7 @@ from attrs import define, field
 MOST_BYTES: Final = 16 * 1024 * 1024
 # Lines of many calls are written in one go; with what a line waits for in its call this
 # makes less than a second.
-GATHER_S: Final = 0.2
+GATHER_S: Final = 0.1
 # A window of 2 KiB: a larger one costs more to set up than it saves.
 _LEVEL, _WINDOW, _MEMORY = 1, 16 + 11, 4
 # What a job takes beside its bytes.

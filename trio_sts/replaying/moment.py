@@ -1,6 +1,6 @@
 """What the core knows at one moment of a call."""
 
-from typing import Any
+from typing import Any, cast
 
 from attrs import asdict
 
@@ -75,10 +75,11 @@ def as_lines(told: dict[str, Any], indent: str = "") -> list[str]:
     for name, value in told.items():
         shown = name.replace("_", " ")
         if isinstance(value, dict):
-            lines += [f"{indent}{shown}:", *as_lines(value, indent + "  ")]
+            inner = cast("dict[str, Any]", value)
+            lines += [f"{indent}{shown}:", *as_lines(inner, indent + "  ")]
         elif isinstance(value, list):
             lines.append(f"{indent}{shown}:" if value else f"{indent}{shown}: none")
-            for each in value:
+            for each in cast("list[dict[str, object]]", value):
                 facts = ", ".join(f"{k} {_shown(v)}" for k, v in each.items())
                 lines.append(f"{indent}  {facts}")
         else:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 from attrs import asdict, frozen
@@ -97,10 +97,10 @@ def first_differing(found: Difference) -> tuple[str, str]:
     return _json(found.recorded), _json(found.now)
 
 
-def _listed(out: Any) -> list[Any]:
+def _listed(out: object) -> list[object]:
     """A column's entry as a list of commands."""
     if isinstance(out, list):
-        return out
+        return cast("list[object]", out)
     return [out] if out else []
 
 
