@@ -81,8 +81,10 @@ class Recorded:
         """Both ways."""
         for keeps_text in (True, False):
             for each in self.replay(keeps_text=keeps_text):
-                assert each.same, each
-            assert self.same
+                if not each.same:
+                    raise AssertionError(each)
+            if not self.same:
+                raise AssertionError("the clock is awaited for another time")
 
     def differs(self) -> bool:
         """Whether a pass is another one now, or the clock is asked for at another time."""
