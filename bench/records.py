@@ -27,27 +27,28 @@ _CANNOT_MEASURE = 2
 @click.option("--seconds", default=10.0, show_default=True, help="Measured in a run.")
 @click.option("--repeat", default=5, show_default=True, help="Runs.")
 @click.option("--text", default="on", type=click.Choice(["on", "off"]))
-def main(*, calls: int, seconds: float, repeat: int, text: str) -> None:
+@click.option("--audio", default="off", type=click.Choice(["on", "off"]))
+def main(*, calls: int, seconds: float, repeat: int, text: str, audio: str) -> None:
     """The command line."""
     with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
         try:
-            trio.run(
-                partial(
-                    _compare, Path(folder), Load(calls, seconds=seconds), repeat, text
-                )
-            )
+            keep = {"STS_RECORD_TEXT": text, "STS_RECORD_AUDIO": audio}
+            load = Load(calls, seconds=seconds)
+            trio.run(partial(_compare, Path(folder), load, repeat, keep))
         except* CannotMeasure as group:
             click.echo("\n".join(map(str, group.exceptions)), err=True)
             sys.exit(_CANNOT_MEASURE)
 
 
-async def _compare(folder: Path, load: Load, repeat: int, text: str) -> None:
+async def _compare(
+    folder: Path, load: Load, repeat: int, keep: Mapping[str, str]
+) -> None:
     relay_at, load_at = places(urgent=False)
     bench = Bench(await build(folder), folder, relay_at, load_at)
     ratios: list[float] = []
     for number in range(repeat):
         kept = folder / f"records-{number}"
-        with_records = {"STS_RECORD_DIR": str(kept), "STS_RECORD_TEXT": text}
+        with_records = {**keep, "STS_RECORD_DIR": str(kept)}
         found: dict[str, Measured] = {}
         async with trio.open_nursery() as nursery:
             for name, env in (("on", with_records), ("off", {})):
