@@ -27,6 +27,7 @@ from trio_sts import plan
 from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
+from trio_sts.delivery.archive import Archive
 from trio_sts.errors import LegClosed
 from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
@@ -35,12 +36,15 @@ from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarm, Alarms
 from trio_sts.record.call_record import CallRecord
+from trio_sts.record.collecting import Collected
+from trio_sts.record.finished_call import FinishedCall
 from trio_sts.record.records import Records
+from trio_sts.record.summary import log_fields
 from trio_sts.relay import Relay
-from trio_sts.settings import Settings
+from trio_sts.settings import Settings, transcriber
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
-from trio_sts.transcribing import Transcribing
+from trio_sts.transcribing import Transcribing, transcriber_in_use
 from trio_sts.upstream import Upstream
 from trio_sts.wire import avr
 from trio_sts.wire.metadata import clean_metadata
@@ -66,6 +70,7 @@ class Services:
     http: httpx.AsyncClient
     alarms: Alarms
     records: Records
+    archive: Archive = field(factory=Archive)
 
 
 @define(eq=False)
@@ -99,6 +104,7 @@ class Call:
     _brief: Brief | None = field(default=None, repr=False)
     _transcribing: Transcribing = field(factory=Transcribing)
     _record: CallRecord = field(init=False)
+    _collected: Collected = field(init=False)
     _begun: trio.Event = field(factory=trio.Event)
 
     async def run(self, stream: trio.abc.Stream) -> None:
@@ -180,6 +186,8 @@ class Call:
             self.uuid = caller.uuid
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
         self._metadata = clean_metadata(caller.query)
+        keeps_words = self.services.archive.wants_transcripts
+        self._collected = Collected(self._metadata, keeps_words=keeps_words)
         self._caller = caller
         self._record = CallRecord(
             self.services.records,
@@ -188,6 +196,7 @@ class Call:
             self._started_at,
             self._metadata.get("from", ""),
             self.uuid,
+            self._collected,
         )
         core = self._record.conversation()
         self._relay = Relay(core, caller, self, self._record, self._alarm)
@@ -282,10 +291,12 @@ class Call:
         try:
             outcome = await run(command.name, command.arguments, self._tool_context)
         except trio.Cancelled:
-            age_s = round(trio.current_time() - started_at, 1)
-            _log.info("tool cancelled", tool=name, age_s=age_s)
+            age_s = trio.current_time() - started_at
+            _log.info("tool cancelled", tool=name, age_s=round(age_s, 1))
+            self._collected.tool_ran(name, age_s, "cancelled")
             raise
         took_s = trio.current_time() - started_at
+        self._collected.tool_ran(name, took_s, "ok" if outcome.ok else "failed")
         self._record.note("tool", name=name, key=command.call_id, took_s=took_s)
         self._relay.tool_finished(
             command.call_id, outcome.output, ok=outcome.ok, silent=outcome.silent
@@ -306,9 +317,37 @@ class Call:
 
     def _told_of_end(self) -> dict[str, Any]:
         ending = self.ending or _STOPPING
+        fields: dict[str, Any] = {"outcome": ending.outcome, "close_code": ending.code}
         try:
-            return self._record.close(ending, self._relay.core.counters)
+            finished = self._finished(ending)
+            fields = log_fields(finished)
+            self._hand_on(finished)
         # What was counted is not worth a call's last line.
         except Exception:  # noqa: BLE001
             _log.exception("call crashed", at="its summary")
-            return {"outcome": ending.outcome, "close_code": ending.code}
+        self._record.close(ending, fields)
+        return fields
+
+    def _hand_on(self, finished: FinishedCall) -> None:
+        """To the store and the webhook; whoever sent no ``init`` was no call."""
+        told = self._collected
+        if self._begun.is_set() and told.kept:
+            archive = self.services.archive
+            archive.keep(finished, told.transcript, whole=told.whole)
+
+    def _finished(self, ending: EndCall) -> FinishedCall:
+        own, words = self.services.settings, transcriber(self.services.settings)
+        if self._brief is not None:
+            own = self._brief.settings
+            words = transcriber_in_use(self._brief, self.services.refused_fields)
+        return self._collected.finish(
+            self._relay.core.counters,
+            self._relay.core.latencies,
+            ending,
+            uuid=self.uuid,
+            duration_s=trio.current_time() - self._started_at,
+            model=own.model,
+            paid_for=not own.embedded,
+            transcriber=words,
+            files=self._record.files,
+        )

@@ -69,6 +69,16 @@ class Transcribing:
         return {"type": "realtime", "audio": {"input": words}}
 
 
+def transcriber_in_use(brief: Brief, fields: RefusedFields) -> str | None:
+    """What writes down the caller's words by now, after all steps of `Transcribing`."""
+    fallback = brief.session.transcription_fallback
+    if fallback is not None and OptionalField.TRANSCRIBER in fields.known(
+        brief.endpoint
+    ):
+        return fallback
+    return brief.transcriber
+
+
 def _of_words(session: SessionConfig) -> tuple[str, ...]:
     """What the call itself has said of its transcripts."""
     return tuple(

@@ -163,7 +163,7 @@ def test_the_counters_adds_up_tokens_and_latency() -> None:
     stage.answer(1000, "i2", "r2")
     counters = stage.conversation.counters
     assert (counters.input_text_tokens, counters.output_audio_tokens) == (2, 12)
-    assert round(counters.worst_latency_s, 3) == 0.75
+    assert round(stage.conversation.latencies.turn.worst_s, 3) == 0.75
     assert counters.turns == 1
 
 

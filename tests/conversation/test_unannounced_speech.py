@@ -120,7 +120,7 @@ def test_the_worst_latency_counts_the_answer_to_the_last_turn_alone() -> None:
     stage.speech_started()
     stage.speech_stopped()
     stage.advance(1)
-    assert stage.conversation.counters.worst_latency_s == 0
+    assert stage.conversation.latencies.turn.count == 0
 
 
 def test_it_is_told_in_the_log() -> None:

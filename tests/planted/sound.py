@@ -7,9 +7,9 @@ from typing import Any
 from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.parts import hold_sound
 from trio_sts.conversation.parts.caller_speech import CallerSpeech
-from trio_sts.conversation.parts.counters import Counters
 from trio_sts.conversation.parts.history import History
 from trio_sts.conversation.parts.hold_sound import HoldSound
+from trio_sts.conversation.parts.latencies import Latencies
 from trio_sts.conversation.parts.playout import Playout
 from trio_sts.conversation.parts.quarantine import Quarantine
 from trio_sts.conversation.rules import hold_sound as hold_sound_rule
@@ -44,13 +44,10 @@ def _one_part(part: Any, item_id: str, response_id: str, content_index: int = 0)
     return _expect(part, item_id, response_id)
 
 
-def _any_audio_is_the_answer(
-    part: Counters, pcm: bytes, response_id: str, now: float
-) -> None:
-    part.agent_audio_ms += len(pcm) / 16
-    if part._asked_at is not None:
-        part.worst_latency_s = max(part.worst_latency_s, now - part._asked_at)
-        part._asked_at = None
+def _any_audio_is_the_answer(part: Latencies, response_id: str, now: float) -> None:
+    if part._since is not None:
+        part.turn.add(now - part._since)
+        part._since = None
 
 
 def _all_words_are_kept(
@@ -85,7 +82,7 @@ FAULTS = (
     fault("one answer is cut for each arrival", Playout, "overflow", _cut_one),
     fault(
         "the latency without barge-in is that of old audio",
-        Counters,
+        Latencies,
         "agent_audio",
         _any_audio_is_the_answer,
     ),

@@ -1,48 +1,15 @@
 """Every field of the line that a call leaves, with its unit and its digits."""
 
-from trio_sts.conversation.parts.counters import Counters
-from trio_sts.record.summary import summary
-from trio_sts.wire.realtime.items import Usage
+from trio_sts.record.finished_call import Wait
+from trio_sts.record.prices import Cost
+from trio_sts.record.summary import log_fields
 
-USAGE = Usage(
-    input_text_tokens=1_000,
-    input_audio_tokens=2_000,
-    cached_text_tokens=400,
-    cached_audio_tokens=500,
-    output_text_tokens=100,
-    output_audio_tokens=3_000,
-)
+from .kit import finished
 
 
-def test_each_field_has_its_counter_in_its_unit() -> None:
-    counters = Counters(
-        turns=1,
-        barge_ins=2,
-        tools=3,
-        keys=4,
-        unfinished_responses=8,
-        nudges=5,
-        retries=6,
-        reconnects=7,
-        renewals=9,
-        caller_audio_ms=1_234_060,
-        agent_audio_ms=2_345_060,
-        dropped_audio_ms=345.6,
-        worst_latency_s=1.2345,
-    )
-    counters.add_usage(USAGE)
-
-    fields = summary(
-        counters,
-        outcome="hung up",
-        code=1000,
-        duration_s=61.26,
-        model="gpt-realtime-2.1",
-    )
-
-    # What it costs is worked out by hand in `test_summary`.
-    assert fields == {
-        "outcome": "hung up",
+def test_each_field_has_its_figure_in_its_unit() -> None:
+    assert log_fields(finished()) == {
+        "outcome": "hung up by the agent",
         "close_code": 1000,
         "duration_s": 61.3,
         "turns": 1,
@@ -52,9 +19,13 @@ def test_each_field_has_its_counter_in_its_unit() -> None:
         "tokens_in": 3_000,
         "tokens_cached": 900,
         "tokens_out": 3_100,
-        "worst_latency_ms": 1234,
-        "caller_audio_s": 1234.1,
-        "agent_audio_s": 2345.1,
+        "greeting_latency_ms": 700,
+        "turn_latency_median_ms": 810,
+        "turn_latency_worst_ms": 2400,
+        "tool_latency_median_ms": 3000,
+        "tool_latency_worst_ms": 3000,
+        "caller_audio_s": 60.1,
+        "agent_audio_s": 33.3,
         "dropped_audio_ms": 346,
         "unfinished_responses": 8,
         "nudges": 5,
@@ -62,4 +33,19 @@ def test_each_field_has_its_counter_in_its_unit() -> None:
         "reconnects": 7,
         "renewals": 9,
         "cost_usd": 0.2452,
+        "no_price_for": ["our-own"],
     }
+
+
+def test_what_there_was_none_of_is_missing() -> None:
+    call = finished(greeting=Wait(), turn=Wait(), tool=Wait(), cost=Cost())
+    fields = log_fields(call)
+    assert not [name for name in fields if "latency" in name]
+    assert "cost_usd" not in fields
+    assert "no_price_for" not in fields
+
+
+def test_nobody_s_number_is_in_the_log() -> None:
+    told = str(log_fields(finished()))
+    assert "123-456" not in told
+    assert "5001" not in told

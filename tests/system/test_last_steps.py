@@ -8,7 +8,7 @@ from structlog.testing import capture_logs
 
 from tests.peers.core import calling
 from tests.peers.model import scripted_model
-from trio_sts.conversation.session import Conversation
+from trio_sts.relay import Relay
 
 from .service import serving
 
@@ -20,7 +20,7 @@ def _boom(*_: object, **__: object) -> None:
 @pytest.mark.parametrize(
     ("what", "at"),
     [
-        ("trio_sts.nursery.summary", "its summary"),
+        ("trio_sts.nursery.log_fields", "its summary"),
         ("last pass", "its last pass"),
         ("trio_sts.record.transcript.orjson", None),
     ],
@@ -41,7 +41,7 @@ async def test_the_caller_gets_the_code_and_the_log_its_line(
             await core.init()
             session = await model.next_session()
             if what == "last pass":
-                monkeypatch.setattr(Conversation, "finish", _boom)
+                monkeypatch.setattr(Relay, "finish", _boom)
             elif at is None:
                 no_json = SimpleNamespace(dumps=_boom, OPT_APPEND_NEWLINE=0)
                 monkeypatch.setattr(what, no_json)

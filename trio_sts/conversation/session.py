@@ -14,6 +14,7 @@ from .moments import NEVER
 from .parts.counters import Counters
 from .parts.ear import SpeechDetector
 from .parts.history import Entry
+from .parts.latencies import Latencies
 from .reactions import EVENTS, PASS
 from .rules import barge_in, dead_air, hearing, transcripts
 from .state import State, new_state
@@ -70,6 +71,11 @@ class Conversation:
     def counters(self) -> Counters:
         """The call in numbers."""
         return self._state.counters
+
+    @property
+    def latencies(self) -> Latencies:
+        """How long the caller waited for answers."""
+        return self._state.latencies
 
     @property
     def history(self) -> tuple[Entry, ...]:

@@ -19,6 +19,7 @@ from .parts.history import History
 from .parts.hold_sound import HoldSound
 from .parts.intake import Intake
 from .parts.keypad import Keypad
+from .parts.latencies import Latencies
 from .parts.mcp import McpCalls
 from .parts.opening import Opening
 from .parts.owed_turn import OwedTurn
@@ -62,6 +63,7 @@ class State:
     replay: Replay = field(factory=Replay)
     retries: Retries = field(factory=Retries)
     counters: Counters = field(factory=Counters)
+    latencies: Latencies = field(factory=Latencies)
 
 
 def new_state(

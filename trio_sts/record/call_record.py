@@ -13,16 +13,16 @@ from attrs import define, field
 from trio_sts.conversation.commands import Command, EndCall
 from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input
-from trio_sts.conversation.parts.counters import Counters
 from trio_sts.conversation.session import Conversation
-from trio_sts.settings import Settings, transcriber
+from trio_sts.settings import Settings
 from trio_sts.wire.realtime.session import SessionConfig
 
 from .callfile import CallFile, file_stem
+from .collecting import Collected
 from .encode import Crash
+from .finished_call import Files
 from .recording_file import RecordingFile
 from .records import Records
-from .summary import summary
 from .transcript import TranscriptFile
 
 
@@ -37,6 +37,7 @@ class CallRecord:
         started_at: When its caller leg opened, on Trio's clock.
         number: The caller's, as the metadata tells it; may be empty.
         uuid: The call id; the final one from `begin` on.
+        collected: What the call's finished record is made of at the end.
     """
 
     records: Records
@@ -45,6 +46,7 @@ class CallRecord:
     started_at: float
     number: str = field(repr=False)
     uuid: str
+    collected: Collected = field(factory=Collected, repr=False)
     _call_file: CallFile | None = None
     _recording: RecordingFile | None = None
     _transcript: TranscriptFile = field(factory=TranscriptFile)
@@ -82,6 +84,9 @@ class CallRecord:
         stem = file_stem(uuid, self.number)
         if self._call_file is not None and folder is not None:
             self._call_file.begin(folder, uuid, stem)
+            if self.settings.record_text:
+                # By this a caller's files are found when they are to be removed.
+                self.note("numbers", **self.collected.numbers)
         if self._recording is not None and folder is not None:
             self._recording.begin(folder, uuid, stem)
         self._transcript = TranscriptFile.open(self.settings.transcript_dir, uuid)
@@ -113,10 +118,12 @@ class CallRecord:
     def entry(self, kind: str, fields: dict[str, Any]) -> None:
         """Keep one entry of the transcript, if one is kept."""
         self._transcript.write(kind, fields)
+        self.collected.entry(kind, fields)
 
     def discard(self) -> None:
         """Keep nothing of this call after all: what was written is removed."""
         self._transcript.discard()
+        self.collected.discard()
         if self._call_file is not None:
             self._call_file.discard()
             self._call_file = None
@@ -124,29 +131,34 @@ class CallRecord:
             self._recording.discard()
             self._recording = None
 
-    def close(self, ending: EndCall, counters: Counters) -> dict[str, Any]:
+    @property
+    def files(self) -> Files:
+        """What is kept of the call, and where."""
+        paths = {
+            "call": self.call_file,
+            "recording": self.recording,
+            "transcript": self._transcript.path,
+        }
+        return Files(
+            **{
+                name: str(path.absolute())
+                for name, path in paths.items()
+                if path is not None
+            }
+        )
+
+    def close(self, ending: EndCall, fields: dict[str, Any]) -> None:
         """The call is over: the last entries are written, and the files closed.
 
-        Returns:
-            The fields of the call's last line in the log.
+        Args:
+            ending: How it ended.
+            fields: Those of the call's last line in the log.
         """
         ended = {"outcome": ending.outcome, "code": ending.code}
-        fields: dict[str, Any] = ended
         now = trio.current_time()
-        try:
-            fields = summary(
-                counters,
-                outcome=ending.outcome,
-                code=ending.code,
-                duration_s=now - self.started_at,
-                model=self.settings.model,
-                transcriber=transcriber(self.settings),
-            )
-        finally:
-            self._transcript.write("ended", ended)
-            self._transcript.close()
-            if self._call_file is not None:
-                self._call_file.close(fields, now)
-            if self._recording is not None:
-                self._recording.finish(now)
-        return fields
+        self._transcript.write("ended", ended)
+        self._transcript.close()
+        if self._call_file is not None:
+            self._call_file.close(fields, now)
+        if self._recording is not None:
+            self._recording.finish(now)

@@ -46,6 +46,11 @@ class TranscriptFile:
             return cls()
         return cls(os.fdopen(descriptor, "wb", buffering=0), path)
 
+    @property
+    def path(self) -> Path | None:
+        """Where it is, as an absolute path; None if nothing is kept."""
+        return None if self._path is None else self._path.absolute()
+
     def write(self, kind: str, fields: dict[str, Any]) -> None:
         """Add one entry with the time of day, in UTC."""
         if self._file is None:
@@ -76,6 +81,7 @@ class TranscriptFile:
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink()
+            self._path = None
         self.close()
 
     def close(self) -> None:

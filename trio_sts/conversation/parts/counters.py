@@ -14,6 +14,7 @@ _MOST_UNKNOWN_TYPES = 100
 _MOST_COUNTED = 10_000_000
 
 Counter = Literal[
+    "turns",
     "barge_ins",
     "tools",
     "keys",
@@ -29,7 +30,7 @@ Counter = Literal[
 
 @define
 class Counters:
-    """Counters of one call; milliseconds of audio, seconds of latency.
+    """Counters of one call; milliseconds of audio.
 
     Written by: every rule, each what it does.
     """
@@ -49,7 +50,6 @@ class Counters:
     caller_audio_ms: float = 0
     agent_audio_ms: float = 0
     dropped_audio_ms: float = 0
-    worst_latency_s: float = 0
     input_text_tokens: int = 0
     input_audio_tokens: int = 0
     cached_text_tokens: int = 0
@@ -59,9 +59,6 @@ class Counters:
     transcription_s: float = 0
     transcription_input_tokens: int = 0
     transcription_output_tokens: int = 0
-    _asked_at: float | None = field(default=None, repr=False)
-    # Of what the caller asked last; audio of an older one is no answer to it.
-    _answer_id: str | None = field(default=None, repr=False)
     _token_limit_told: bool = field(default=False, repr=False)
     _unknown_types: set[str] = field(factory=set[str], repr=False)
 
@@ -85,23 +82,9 @@ class Counters:
         self.dropped_audio_ms += ms
         return first
 
-    def response_begins(self, response_id: str) -> None:
-        """A response begins: the first after a turn is the answer to it."""
-        if self._asked_at is not None and self._answer_id is None:
-            self._answer_id = response_id
-
-    def agent_audio(self, pcm: bytes, response_id: str, now: float) -> None:
-        """Audio leaves for AVR Core; the first of the answer ends a turn's latency."""
+    def agent_audio(self, pcm: bytes) -> None:
+        """Audio leaves for AVR Core."""
         self.agent_audio_ms += len(pcm) * _MS_PER_BYTE
-        if self._asked_at is not None and response_id == self._answer_id:
-            self.worst_latency_s = max(self.worst_latency_s, now - self._asked_at)
-            self._asked_at = None
-
-    def caller_finished(self, now: float) -> None:
-        """The caller stopped speaking: the latency of this turn starts to count."""
-        self.turns += 1
-        self._asked_at = now
-        self._answer_id = None
 
     def add_usage(self, usage: Usage) -> None:
         """Add the tokens of one response."""

@@ -13,6 +13,7 @@ def model_ready(state: State, event: ModelReady, now: float) -> None:
     if not state.rules.greeting or state.greeting.stage is not Stage.NONE:
         return
     state.greeting.ask()
+    state.latencies.greeting_asked(state.opening.started_at)
     state.sequencer.want(asks.greeting(event.welcome_message))
     state.owed_turn.owe()
     if state.rules.greeting_protected:

@@ -20,7 +20,8 @@ def speech_stopped(state: State, _: events.SpeechStopped, now: float) -> None:
     """The model's VAD hears the end of the caller's turn."""
     state.caller_speech.stopped()
     state.intake.speech_stopped()
-    state.counters.caller_finished(now)
+    state.counters.count("turns")
+    state.latencies.turn_ended(now)
     state.caller_silence.broken(now)
     state.replay.committed("")
 
@@ -92,7 +93,8 @@ def play(state: State, now: float) -> None:
         return
     for batch in playout.feed(now):
         state.out.caller(avr.AgentAudio(batch))
-        state.counters.agent_audio(batch, playout.sent_response_id, now)
+        state.counters.agent_audio(batch)
+        state.latencies.agent_audio(playout.sent_response_id, now)
         if playout.sent_response_id:
             _audible(state)
 

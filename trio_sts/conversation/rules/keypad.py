@@ -39,6 +39,7 @@ def send_keys(state: State, now: float) -> None:
         state.out.model(CreateMessage("user", keys_message(digits), private=True))
         state.out.note("info", "keys pressed", keys="*" * len(digits))
         state.history.keys(digits)
+        state.latencies.turn_ended(now)
         state.sequencer.forget_delay()
         state.sequencer.want()
         state.owed_turn.owe_caller()

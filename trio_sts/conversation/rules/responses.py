@@ -131,7 +131,7 @@ def error(state: State, event: events.ErrorEvent, now: float) -> None:
 def _begin(state: State, response_id: str, now: float) -> None:
     state.sequencer.created(response_id)
     state.owed_turn.sign_of_life()
-    state.counters.response_begins(response_id)
+    state.latencies.response_begins(response_id)
     state.greeting.spoken_by(response_id)
     state.mcp.response_follows()
     if state.keypad.busy and not state.greeting.is_spoken_by(response_id):

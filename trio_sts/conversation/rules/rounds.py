@@ -44,5 +44,7 @@ def want_answer(state: State, now: float) -> None:
         return
     if rounds == MOST_SILENT_ROUNDS:
         state.out.note("warning", _WHY, tools=endless)
+    heard_until = max(state.playout.drained_at, state.opening.started_at)
+    state.latencies.tools_answered(heard_until)
     state.sequencer.want(asks.NO_TOOLS if endless else None)
     state.owed_turn.owe()
