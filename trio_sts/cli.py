@@ -27,6 +27,7 @@ _DOTENV = Path(".env")
 # Commands that live where their work is done: module, attribute.
 _ELSEWHERE: Mapping[str, tuple[str, str]] = {
     "call": ("trio_sts.phone.command", "call"),
+    "calls": ("trio_sts.calls.command", "calls"),
     "demo": ("trio_sts.demo", "demo"),
     "model": ("trio_sts.embedded.command", "model"),
     "replay": ("trio_sts.replaying.command", "replay"),
@@ -90,7 +91,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     reap_as_first_process()
     from trio_sts.logs import configure
     from trio_sts.service import run_service
-    from trio_sts.settings import surprises, tool_environment
+    from trio_sts.settings import secrets_of, surprises, tool_environment
 
     environ = real_environment()
     if embedded:
@@ -99,7 +100,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     configure(
         settings.log_level,
         settings.log_format,
-        secrets=(settings.api_key, settings.token),
+        secrets=secrets_of(settings),
     )
     ordered = _faults(faults, settings) if faults else None
     warnings += surprises(settings, _today())
@@ -140,7 +141,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
 
     from trio_sts import checkup
     from trio_sts.logs import configure
-    from trio_sts.settings import load, tool_environment
+    from trio_sts.settings import load, secrets_of, tool_environment
 
     environ = real_environment()
     try:
@@ -148,7 +149,7 @@ def check(*, is_json: bool, offline: bool, call_uuid: str | None) -> None:
     except SettingsError as exc:
         report = checkup.refusal(exc.faults, starts=_starts(environ))
     else:
-        secrets = (settings.api_key, settings.token)
+        secrets = secrets_of(settings)
         # What tools write while they are loaded is none of the report.
         configure("error", secrets=secrets, file=sys.stderr.buffer)
         report = trio.run(

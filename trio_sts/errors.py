@@ -11,6 +11,7 @@
     ├── ModelError           the model's side
     │   ├── ModelRefused     it said no for good: key, quota, model, format; never retried
     │   └── ModelUnreachable it could not be reached within the budget
+    ├── StoreAway            the operator: the database of calls does not do its work now
     ├── ToolFault            the operator: a tool's file is wrong, so it is not offered
     └── ToolError            a tool could not do its work; the text may go to the model
 """
@@ -91,6 +92,10 @@ class ModelRefused(ModelError):
 
 class ModelUnreachable(ModelError):
     """The model could not be reached, or not set up, within the budget."""
+
+
+class StoreAway(StsError):
+    """The database of calls does not do its work now; the text is for the operator."""
 
 
 class ToolFault(StsError):

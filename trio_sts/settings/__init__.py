@@ -3,6 +3,7 @@
 Nothing here prints or logs; faults and warnings are lines for the caller to show.
 """
 
+from .databases import sqlite_path
 from .endpoint import (
     auth_header,
     endpoint_url,
@@ -20,6 +21,7 @@ from .masking import mask_secrets, mask_url
 from .percall import NO_CONFIG, CallConfig, read_call_config
 from .report import EffectiveRow, Row, describe, effective
 from .schema import Settings
+from .secrets import secrets_of
 from .sounds import Sound
 from .sources import tool_environment
 from .surprises import surprises
@@ -44,6 +46,8 @@ __all__ = [
     "read_prompt",
     "reasoning_sent",
     "retirements",
+    "secrets_of",
+    "sqlite_path",
     "surprises",
     "temperature_sent",
     "tool_environment",

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from .kinds import Unfit, secret
+from .kinds import Kind, Unfit, secret
 
 DEFAULT_TOOLS_DIR = Path("tools")
 
@@ -12,8 +12,10 @@ _KEY_FILE_BYTES = 64 * 1024
 _MAX_PROMPT_BYTES = 256 * 1024
 
 
-def read_key(path: Path) -> tuple[str | None, str]:
+def read_key(path: Path, kind: Kind | None = None) -> tuple[str | None, str]:
     """Read a key from a file, without the line break at its end.
+
+    ``kind`` is what it must be, instead of any key that fits into a header.
 
     Returns:
         The key and an empty text, or None and what is wrong, without the content.
@@ -25,7 +27,7 @@ def read_key(path: Path) -> tuple[str | None, str]:
             content = file.read(_KEY_FILE_BYTES)
     except OSError as exc:
         return None, f"cannot be read: {exc.strerror}"
-    kind = secret()
+    kind = kind or secret()
     try:
         key: str = kind.parse(content.decode("utf-8-sig").strip())
     except (Unfit, UnicodeDecodeError):

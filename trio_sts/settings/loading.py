@@ -12,6 +12,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from trio_sts.errors import SettingsError
 
+from .databases import database_fault, password_of
 from .files import (
     check_record_dir,
     check_transcript_dir,
@@ -47,6 +48,8 @@ class _Findings:
     secrets: list[str]
     faults: list[str] = field(factory=list[str])
     warnings: list[str] = field(factory=list[str])
+    # Variables whose values are not allowed.
+    misfits: set[str] = field(factory=set[str])
 
     def masked(self, lines: list[str]) -> tuple[str, ...]:
         return tuple(mask_secrets(line, self.secrets) for line in lines)
@@ -84,21 +87,26 @@ def load(
     """
     sources = gather(environ, dotenv_path, _SPECS.values())
     given = sources.values
-    secrets = [given[spec.variable] for spec in _keys() if spec.variable in given]
+    secrets = _secrets_in(given)
     found = _Findings(secrets, [*sources.faults], [*sources.warnings])
     found.warnings += _strangers(given)
     settings, misfits = _structure(given)
     for misfit in misfits:
         _judge(misfit, found, strict=strict)
     settings = _with_key(settings, given, found)
+    settings = _with_webhook_secret(settings, found)
     settings = _completed(settings, found)
     if found.faults:
         raise SettingsError(found.masked(found.faults))
     return settings, found.masked(found.warnings)
 
 
-def _keys() -> tuple[Spec, ...]:
-    return _SPECS["api_key"], _SPECS["token"]
+def _secrets_in(given: Mapping[str, str]) -> list[str]:
+    secrets = [
+        given[s.variable] for s in _SPECS.values() if s.secret and s.variable in given
+    ]
+    password = password_of(given.get(_SPECS["calls_db"].variable))
+    return [*secrets, password] if password else secrets
 
 
 def _strangers(given: Mapping[str, str]) -> Iterator[str]:
@@ -144,6 +152,7 @@ def _misfit(exc: Exception, name: str, given: Mapping[str, str]) -> _Misfit:
 
 def _judge(misfit: _Misfit, found: _Findings, *, strict: bool) -> None:
     spec, unfit = misfit.spec, misfit.unfit
+    found.misfits.add(spec.variable)
     line = f"{_named(spec, misfit.value, found)} must be {spec.kind.allowed}"
     if unfit.why:
         line += f": {unfit.why}"
@@ -193,6 +202,30 @@ def _with_key(
     return settings
 
 
+def _with_webhook_secret(settings: Settings, found: _Findings) -> Settings:
+    """Take the webhook's secret from its file, and insist on one where there is a URL."""
+    direct, by_file = _SPECS["webhook_secret"], _SPECS["webhook_secret_file"]
+    file = settings.webhook_secret_file
+    if settings.webhook_secret is not None or direct.variable in found.misfits:
+        if file is not None:
+            told = f"{by_file.variable} is not read: {direct.variable} is set too"
+            found.warnings.append(told)
+        return settings
+    if file is not None:
+        secret, fault = read_key(file, direct.kind)
+        if fault:
+            found.faults.append(f"{_named(by_file, file, found)} {fault}")
+        if secret is not None:
+            found.secrets.append(secret)
+        return evolve(settings, webhook_secret=secret)
+    if settings.webhook_url is not None:
+        found.faults.append(
+            f"{direct.variable} is not set: {_SPECS['webhook_url'].variable} needs it, or "
+            f"{by_file.variable}"
+        )
+    return settings
+
+
 def _completed(settings: Settings, found: _Findings) -> Settings:
     """Apply what depends on more than one variable, or on the disk."""
     model = current_model(settings)
@@ -209,6 +242,9 @@ def _completed(settings: Settings, found: _Findings) -> Settings:
         fault = "" if folder is None else check(folder)
         if fault:
             found.faults.append(f"{_named(_SPECS[name], folder, found)} {fault}")
+    if settings.calls_db is not None and (fault := database_fault(settings.calls_db)):
+        named = _named(_SPECS["calls_db"], settings.calls_db, found)
+        found.faults.append(f"{named} {fault}")
     if settings.record_audio and settings.record_dir is None:
         found.faults.append("STS_RECORD_AUDIO=on needs a folder: set STS_RECORD_DIR")
     return evolve(settings, model=model, tools_dir=tools_dir)

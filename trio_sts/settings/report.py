@@ -6,6 +6,7 @@ from attrs import fields, frozen
 
 from .masking import mask_secrets, mask_value, one_line
 from .schema import Settings
+from .secrets import secrets_of
 from .spec import Spec, spec_of
 
 
@@ -55,7 +56,7 @@ def describe() -> tuple[Row, ...]:
 
 def effective(settings: Settings) -> tuple[EffectiveRow, ...]:
     """Every setting's value on one line, with secrets masked, wherever they stand."""
-    secrets = [secret for secret in (settings.api_key, settings.token) if secret]
+    secrets = secrets_of(settings)
     return tuple(
         EffectiveRow(
             variable=spec.variable,

@@ -3,6 +3,7 @@
 from attrs import frozen
 
 from .groups.agent import Agent
+from .groups.delivery import Delivery
 from .groups.hearing import Hearing
 from .groups.listener import Listener
 from .groups.model import Model
@@ -13,7 +14,7 @@ from .groups.tools import Tools
 
 # attrs takes the fields of the last base first: the order here is the reverse of theirs.
 @frozen(kw_only=True, slots=False)
-class Settings(Records, Tools, Playout, Hearing, Agent, Model, Listener):
+class Settings(Delivery, Records, Tools, Playout, Hearing, Agent, Model, Listener):
     """What an operator may choose, checked and typed; see `trio_sts.settings.load`.
 
     A field's name is the variable's without ``OPENAI_`` or ``STS_``. None means that

@@ -16,7 +16,7 @@ from attrs import field, frozen
 from trio_sts.environment import real_environment
 from trio_sts.errors import SettingsError
 from trio_sts.logs import configure
-from trio_sts.settings import Settings, load, tool_environment
+from trio_sts.settings import Settings, load, secrets_of, tool_environment
 from trio_sts.wire.metadata import clean_metadata
 
 from .listing import list_tools
@@ -55,7 +55,7 @@ class _Setup:
 
         The log goes to standard error, so that it does not mix with an answer.
         """
-        secrets = (self.settings.api_key, self.settings.token)
+        secrets = secrets_of(self.settings)
         configure(
             self.settings.log_level,
             self.settings.log_format or "console",
@@ -211,7 +211,7 @@ def _unknown(registry: Registry, name: str) -> str:
 
 def _quiet_log(settings: Settings) -> None:
     """What files write while they are loaded is none of a list."""
-    secrets = (settings.api_key, settings.token)
+    secrets = secrets_of(settings)
     configure("error", "console", secrets=secrets, file=sys.stderr.buffer)
 
 
