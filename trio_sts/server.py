@@ -38,6 +38,8 @@ _TOLD_BEFORE_S = 1.5
 # So long after it the sockets of callers are shut down under those who still close.
 _CUT_AFTER_S = 0.5
 _CUT_S = 0.2
+# For the last calls, whose ends took all of the drain.
+_HAND_ON_S = 0.2
 # Before `init`: nobody is in that call yet.
 _GAVE_WAY = EndCall(1008, "no init", "No init has come, and others are waiting.")
 
@@ -50,6 +52,7 @@ class Server:
 
     services: Services
     draining: bool = False
+    _hurried: bool = False
     # Those that take a place, and those whose sockets are not closed yet.
     _active: set[Call] = field(factory=set[Call])
     _calls: set[Call] = field(factory=set[Call])
@@ -118,7 +121,20 @@ class Server:
             await self._no_calls()
         if closing.cancelled_caught:
             await self._cut()
+        await self._hand_on(signals, until=drained_at)
         _log.info("stopped")
+
+    async def _hand_on(self, signals: AsyncIterator[int], until: float) -> None:
+        """Give the store and the webhook what is left of the drain, or a moment.
+
+        Another signal ends it; what is not delivered is in files.
+        """
+        at_least = trio.current_time() + _HAND_ON_S
+        with trio.move_on_at(at_least if self._hurried else max(until, at_least)):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_at_signal, signals, nursery.cancel_scope)
+                await self.services.archive.finish()
+                nursery.cancel_scope.cancel(reason="handed on")
 
     async def _cut(self) -> None:
         """Shut the callers' sockets down; who still closes one has nothing to wait for."""
@@ -132,6 +148,7 @@ class Server:
     async def _hurry(self, signals: AsyncIterator[int]) -> None:
         async for _ in signals:
             _log.info("stopping at once", calls=self.calls)
+            self._hurried = True
             self.stop_calls()
 
     def stop_calls(self) -> None:
@@ -215,3 +232,10 @@ class Server:
             call.stop()
         else:
             call.end(_GAVE_WAY)
+
+
+async def _cancel_at_signal(
+    signals: AsyncIterator[int], scope: trio.CancelScope
+) -> None:
+    async for _ in signals:
+        scope.cancel(reason="a second signal")

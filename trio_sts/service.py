@@ -13,6 +13,7 @@ from attrs import define, field
 
 from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
+from trio_sts.delivery.archive import open_archive
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.optional_fields import RefusedFields
@@ -162,6 +163,7 @@ async def open_services(
             environ=environ,
             call_control=settings.call_control_tools,
         ) as registry,
+        open_archive(settings) as archive,
     ):
         # The first of each kind builds the filters, and no call is to wait for that.
         encoder(settings.audio_format)
@@ -183,6 +185,7 @@ async def open_services(
                 http=http,
                 alarms=alarms,
                 records=records,
+                archive=archive,
             )
         finally:
             with trio.move_on_after(_RECORDS_S, shield=True):

@@ -7,7 +7,7 @@ import trio
 from attrs import Factory, define, field
 
 from trio_sts.conversation.config import Rules
-from trio_sts.settings import Settings
+from trio_sts.settings import Settings, secrets_of
 
 from .callfile import FLUSH_AFTER_S, CallFile
 from .masking import Masker
@@ -54,7 +54,7 @@ class Records:
         masker = Masker.of_call(
             keeps_text=settings.record_text,
             number=number,
-            secrets=(settings.api_key or "", settings.token or ""),
+            secrets=secrets_of(settings),
         )
         return CallFile(
             rules,

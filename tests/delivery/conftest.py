@@ -1,0 +1,3 @@
+from tests.callstore.conftest import server
+
+__all__ = ["server"]
