@@ -1,0 +1,1 @@
+"""``trio-sts calls``: what the store knows of the calls that were."""
