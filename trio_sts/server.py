@@ -39,7 +39,7 @@ _TOLD_BEFORE_S = 1.5
 _CUT_AFTER_S = 0.5
 _CUT_S = 0.2
 # For the last calls, whose ends took all of the drain.
-_HAND_ON_S = 0.2
+_HAND_ON_S = 0.1
 # Before `init`: nobody is in that call yet.
 _GAVE_WAY = EndCall(1008, "no init", "No init has come, and others are waiting.")
 

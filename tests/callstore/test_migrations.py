@@ -12,7 +12,7 @@ from trio_sts.callstore.engine import open_database
 from trio_sts.callstore.migrations import STEPS, migrate
 from trio_sts.callstore.rows import row_of
 from trio_sts.callstore.schema import calls
-from trio_sts.callstore.store import CallStore, Wanted, newest_version, version_of
+from trio_sts.callstore.store import CallStore, Wanted, newest_version
 
 # What version 1 knows.
 _LATER = {"caller_key", "called_key"}
@@ -46,7 +46,7 @@ def test_an_older_database_is_brought_up_to_date(
     assert [call.uuid for call in store.of_number("49 30 699")] == ["call-699"]
     store.add([finished(caller="49 30 699")])
     assert len(store.of_number("+4930699")) == 2
-    assert version_of(store) == newest_version()
+    assert store.version() == newest_version()
     store.close()
 
 
@@ -78,7 +78,7 @@ def test_a_newer_schema_is_left_alone_and_written_to(
     older = CallStore.open(url)
     older.add([finished(uuid="call-2")])
     assert len(list(older.find(Wanted()))) == 2
-    assert version_of(older) == 99
+    assert older.version() == 99
     older.close()
 
 

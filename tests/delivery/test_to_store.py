@@ -151,7 +151,7 @@ async def test_a_server_that_hangs_for_a_minute_gets_every_call_once_afterwards(
                 await trio.testing.wait_all_tasks_blocked()
             assert delivered(sender) == 1
             # One thread waits, whatever was given up.
-            assert sender._thread.borrowed_tokens == 1
+            assert sender._thread.borrowed_tokens == 1  # pyright: ignore[reportPrivateUsage]
             proxy.passes.set()
             mock_clock.rate = 10
             await until(lambda: delivered(sender) == 61, within_s=600)
@@ -199,7 +199,7 @@ async def test_a_server_that_refuses_is_told_once_and_tried_again(
         async with sending(wrong) as sender:
             put(sender, finished())
             await trio.sleep(40)
-            sender.store._database.engine.dispose()
+            sender.store._database.engine.dispose()  # pyright: ignore[reportPrivateUsage]
     told = [line for line in lines if line["event"] == "store of calls is away"]
     assert len(told) == 1
     assert "password authentication failed" in told[0]["why"]

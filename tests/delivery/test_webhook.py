@@ -155,7 +155,7 @@ async def test_the_pauses_are_not_the_same_for_all(autojump_clock: MockClock) ->
     assert all(3.75 <= at <= 6.25 for at in second)
 
 
-async def test_each_attempt_has_the_time_at_which_it_is_made() -> None:
+def test_each_attempt_has_the_time_at_which_it_is_made() -> None:
     at = datetime(2026, 11, 25, 10, 30, 5, 900_000, tzinfo=UTC)
     headers = signed_headers("msg_a1", at, b"{}", bytes(range(40)))
     assert headers["webhook-timestamp"] == "1795602605"
@@ -263,10 +263,10 @@ async def listening(
         listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = listeners[0].socket.getsockname()[1]
         if tls is None:
-            nursery.start_soon(trio.serve_listeners, serve, listeners)
+            await nursery.start(trio.serve_listeners, serve, listeners)
         else:
             secured = [trio.SSLListener(each, tls) for each in listeners]
-            nursery.start_soon(trio.serve_listeners, serve, secured)
+            await nursery.start(trio.serve_listeners, serve, secured)
         yield f"{'http' if tls is None else 'https'}://localhost:{port}/calls"
         nursery.cancel_scope.cancel(reason="the test is over")
 
@@ -277,7 +277,7 @@ async def attempt(url: str, trust: ssl.SSLContext | None = None) -> str:
         async with tool_http_client(trust) as http:
             sender = WebhookSender(url, bytes(32), Outbox("webhook", None), http)
             sender.outbox.put("a1", message(finished(), [], whole=True))
-            answer = await sender._attempt(sender.outbox.waiting["a1"])
+            answer = await sender._attempt(sender.outbox.waiting["a1"])  # pyright: ignore[reportPrivateUsage]
     return f"{answer}: {lines[0]['why']}" if lines else answer
 
 
@@ -333,13 +333,13 @@ async def test_what_is_no_answer_is_a_failure_in_few_words() -> None:
 async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
     authority = trustme.CA()
     tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    authority.issue_cert("localhost").configure_cert(tls)
+    authority.issue_cert("localhost").configure_cert(tls)  # pyright: ignore[reportUnknownMemberType]
 
     async def takes(stream: trio.abc.Stream) -> None:
         await stream.send_all(b"HTTP/1.1 204 X\r\n\r\n")
 
     trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    authority.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]
     async with listening(takes, tls) as url:
         assert await attempt(url, trusting) == "taken"
         told = await attempt(url)
@@ -347,7 +347,7 @@ async def test_a_certificate_that_nobody_vouches_for_is_refused() -> None:
         assert "certificate verify failed" in told
 
 
-async def test_a_secret_is_the_bytes_that_its_base64_says() -> None:
+def test_a_secret_is_the_bytes_that_its_base64_says() -> None:
     assert webhook_key(SECRET) == b64decode(SECRET.removeprefix("whsec_"))
 
 

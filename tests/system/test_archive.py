@@ -122,9 +122,9 @@ def count(folder: Path) -> int:
     path = folder / "calls.db"
     if not path.exists():
         return 0
+    connection = sqlite3.connect(path, timeout=0)
     try:
-        with sqlite3.connect(path, timeout=0) as connection:
-            (rows,) = connection.execute("SELECT count(*) FROM calls").fetchone()
+        (rows,) = connection.execute("SELECT count(*) FROM calls").fetchone()
     except sqlite3.OperationalError:
         return 0
     finally:

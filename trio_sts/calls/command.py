@@ -1,7 +1,7 @@
 """``trio-sts calls``: list, show, export and forget."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -182,7 +182,7 @@ def _tell_removed(kept: "Kept", removed: int) -> None:
 
 
 @contextmanager
-def _store_or_none(settings: Settings) -> Iterator[Any]:
+def _store_or_none(settings: Settings) -> Generator[Any]:
     """The store, if calls are kept in one; files are removed without one, too."""
     if settings.calls_db is None:
         yield None
@@ -194,7 +194,7 @@ def _store_or_none(settings: Settings) -> Iterator[Any]:
 @contextmanager
 def _found(
     settings: Settings, wanted: dict[str, Any], *, limit: int | None
-) -> Iterator[Iterable[FinishedCall]]:
+) -> Generator[Iterable[FinishedCall]]:
     from trio_sts.callstore.store import Wanted
 
     since = wanted.pop("since")
@@ -209,7 +209,7 @@ def _found(
 
 
 @contextmanager
-def _store(settings: Settings) -> Iterator[Any]:
+def _store(settings: Settings) -> Generator[Any]:
     # Imported here: `trio-sts --help` shows this room's commands too.
     from trio_sts.callstore.store import CallStore
 

@@ -143,9 +143,11 @@ def _entries(spool: Spool | None) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             body: Any = orjson.loads(path.read_bytes())
         except (OSError, ValueError):
             continue
-        call: Any = body.get("data", body) if isinstance(body, dict) else None
-        if isinstance(call, dict):
-            yield path, cast("dict[str, Any]", call)
+        if isinstance(body, dict):
+            entry = cast("dict[str, Any]", body)
+            call: Any = entry.get("data", entry)
+            if isinstance(call, dict):
+                yield path, cast("dict[str, Any]", call)
 
 
 def _numbers_in(path: Path) -> Mapping[str, Any] | None:

@@ -25,17 +25,18 @@ class Database:
 
     Attributes:
         engine: Connects when it is first used.
+        in_use: The driver's connections that are open.
     """
 
     engine: Engine
-    _in_use: set[Any] = field(factory=set[Any])
+    in_use: set[Any] = field(factory=set[Any])
 
     def cut(self) -> None:
         """Shut the sockets of all connections in use: who waits on one gets an error.
 
         Called from another thread than the one that waits.
         """
-        for connection in tuple(self._in_use):
+        for connection in tuple(self.in_use):
             with (
                 suppress(Exception),
                 socket.socket(fileno=os.dup(connection.pgconn.socket)) as duplicate,
@@ -84,7 +85,7 @@ _POSTGRESQL_ARGS: dict[str, Any] = {
 
 
 def _bound_postgresql(database: Database) -> None:
-    engine, in_use = database.engine, database._in_use  # noqa: SLF001  # its own
+    engine, in_use = database.engine, database.in_use
 
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:

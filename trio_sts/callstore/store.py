@@ -1,6 +1,6 @@
 """What is done with the store: add calls, find them, remove a number's."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Self
@@ -116,6 +116,17 @@ class CallStore:
                 self._forget_log()
         return removed
 
+    def reach(self) -> None:
+        """Ask the database whether it is there; nothing is made in it."""
+        with self._translated(), self._database.engine.connect() as connection:
+            connection.execute(text("SELECT 1"))
+
+    def version(self) -> int:
+        """The version of the schema, once it is brought up to date."""
+        with self._using(), self._database.engine.connect() as connection:
+            version = connection.execute(text("SELECT version FROM trio_sts_schema"))
+            return int(version.scalar_one())
+
     def cut(self) -> None:
         """Let a method that waits for the server fail now; from another thread."""
         self._database.cut()
@@ -158,11 +169,16 @@ class CallStore:
             driver.close()
 
     @contextmanager
-    def _using(self) -> Iterator[None]:
-        try:
+    def _using(self) -> Generator[None]:
+        with self._translated():
             if not self._migrated:
                 migrate(self._database.engine)
                 self._migrated = True
+            yield
+
+    @contextmanager
+    def _translated(self) -> Generator[None]:
+        try:
             yield
         except SQLAlchemyError as exc:
             raise StoreAway(_told(exc)) from exc
@@ -173,13 +189,6 @@ class CallStore:
 def newest_version() -> int:
     """The version of the schema that this program makes."""
     return len(STEPS)
-
-
-def version_of(store: CallStore) -> int:
-    """The version of a store's schema."""
-    with store._using(), store._database.engine.connect() as connection:  # noqa: SLF001
-        version = connection.execute(text("SELECT version FROM trio_sts_schema"))
-        return int(version.scalar_one())
 
 
 def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:

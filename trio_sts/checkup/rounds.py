@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 
+import trio
+
 from trio_sts.audio import engine
+from trio_sts.errors import StoreAway
 from trio_sts.instructions import resolve
 from trio_sts.modelcheck import ask_endpoint
 from trio_sts.modelfacts import facts
@@ -11,6 +14,7 @@ from trio_sts.settings import (
     Settings,
     effective,
     retirements,
+    sqlite_path,
     surprises,
     transcriber,
     transcriber_fallback,
@@ -21,6 +25,8 @@ from trio_sts.tools.ranks import ListedTool
 from trio_sts.tools.tool import BUILT_IN
 
 from .report import Finding, Level, Report
+
+_STORE_S = 8
 
 
 async def examine(
@@ -50,6 +56,7 @@ async def examine(
     ]
     if not offline:
         findings.append(await _endpoint(settings))
+        findings += await _store(settings)
     findings += await _prompt(settings, offline=offline, call_uuid=call_uuid)
     tools, problems = await _tools(settings, environ)
     findings += _lines("tools", "warning", problems)
@@ -88,6 +95,30 @@ async def _endpoint(settings: Settings) -> Finding:
         return Finding("endpoint", "ok", "the built-in model: no key, no network")
     verdict = await ask_endpoint(settings)
     return Finding("endpoint", verdict.level, verdict.told)
+
+
+async def _store(settings: Settings) -> list[Finding]:
+    """A server is asked whether it is there; an SQLite file was looked at already."""
+    if settings.calls_db is None or sqlite_path(settings.calls_db) is not None:
+        return []
+    # Imported here: it takes a third of a second.
+    from trio_sts.callstore.store import CallStore
+
+    store = CallStore.open(settings.calls_db)
+    told = ""
+    with trio.move_on_after(_STORE_S) as scope:
+        try:
+            await trio.to_thread.run_sync(store.reach, abandon_on_cancel=True)
+        except StoreAway as exc:
+            told = str(exc)
+        else:
+            await trio.to_thread.run_sync(store.close, abandon_on_cancel=True)
+    if scope.cancelled_caught:
+        told = f"no answer for {_STORE_S} s"
+    if told:
+        waits = f"calls wait for it in the meantime: {told}"
+        return [Finding("store", "warning", f"the database is away, {waits}")]
+    return [Finding("store", "ok", "the database answers")]
 
 
 async def _prompt(

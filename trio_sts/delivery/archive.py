@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 STORE, WEBHOOK = "calls", "webhook"
 SPOOL = "spool"
 # At the end of the process: what is not in a file yet gets into one.
-_CLOSE_S = 0.4
+_CLOSE_S = 0.2
 
 _log = structlog.get_logger()
 

@@ -12,7 +12,6 @@ from uuid import uuid4
 
 from attrs import evolve, field, frozen
 from cattrs import BaseValidationError, Converter
-from cattrs.gen import make_dict_unstructure_fn, override
 
 from trio_sts.conversation.parts.counters import Counters
 from trio_sts.conversation.parts.latencies import Latencies, Waits
@@ -216,16 +215,6 @@ def _make_converter() -> Converter:
     )
     converter.register_structure_hook(
         datetime, lambda text, _: datetime.fromisoformat(text).astimezone(UTC)
-    )
-    converter.register_unstructure_hook(
-        Cost,
-        make_dict_unstructure_fn(
-            Cost, converter, unpriced=override(unstruct_hook=list)
-        ),
-    )
-    converter.register_unstructure_hook_factory(
-        lambda cls: getattr(cls, "__origin__", None) is tuple,
-        lambda _: lambda items: [converter.unstructure(item) for item in items],
     )
     return converter
 
