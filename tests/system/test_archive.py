@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from tests.delivery.kit import until
 from tests.peers.core import calling
 from tests.peers.model import ScriptedSession, scripted_model
+from trio_sts.calls.forgetting import numbers_in
 from trio_sts.callstore.store import CallStore, Wanted
 from trio_sts.delivery.spool import all_entries
 from trio_sts.record.finished_call import FinishedCall
@@ -159,6 +160,13 @@ async def test_a_call_leaves_a_row_and_is_told_with_what_was_said(
     assert call.cost.usd is not None
     assert call.files.call is not None
     assert call.files.call in everything(tmp_path)
+    # By this the file is found when the number is to be forgotten.
+    noted = numbers_in(Path(call.files.call)) or {}
+    assert (noted["call"], noted["caller"], noted["called"]) == (
+        "call-1",
+        NUMBER,
+        "5001",
+    )
     (told,) = web.told
     assert told["type"] == "call.ended"
     assert told["data"]["id"] == call.id

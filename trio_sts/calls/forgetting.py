@@ -97,7 +97,7 @@ def look_up(
     _look_in_spools(settings, kept)
     call_files = _files(settings.record_dir, _CALL_FILES)
     for path in call_files:
-        noted = _numbers_in(path)
+        noted = numbers_in(path)
         if noted is not None and kept.matches(noted):
             kept.add(str(noted.get("call", "")), "", [str(path)])
     for path in call_files + _files(settings.transcript_dir, _TRANSCRIPTS):
@@ -150,7 +150,7 @@ def _entries(spool: Spool | None) -> Iterator[tuple[Path, Mapping[str, Any]]]:
                 yield path, cast("dict[str, Any]", call)
 
 
-def _numbers_in(path: Path) -> Mapping[str, Any] | None:
+def numbers_in(path: Path) -> Mapping[str, Any] | None:
     """Who called and who was called, as a call file notes it; None if it does not."""
     try:
         with gzip.open(path, "rb") as file:
