@@ -325,7 +325,11 @@ class Call:
         # What was counted is not worth a call's last line.
         except Exception:  # noqa: BLE001
             _log.exception("call crashed", at="its summary")
-        self._record.close(ending, fields)
+        try:
+            self._record.close(ending, fields)
+        # Nor is a file that cannot be ended.
+        except Exception:  # noqa: BLE001
+            _log.exception("call crashed", at="its record")
         return fields
 
     def _hand_on(self, finished: FinishedCall) -> None:
