@@ -52,6 +52,7 @@ def test_databases_that_may_be_named(given: str, read: str) -> None:
         "sqlite:///",
         "sqlite://calls.db",
         "sqlite:///:memory:",
+        "sqlite:///calls.db?mode=ro",
         "mysql://u:hush-hush@db/c",
         "postgresql://u:hush-hush@db:port/c",
         "postgresql",

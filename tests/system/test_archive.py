@@ -295,3 +295,19 @@ async def test_a_stop_delivers_what_is_under_way(tmp_path: Path) -> None:
                 await service.stopped.wait()
             assert count(tmp_path) == 1
             assert len(web.told) == 1
+
+
+async def test_a_second_signal_waits_for_no_receiver(tmp_path: Path) -> None:
+    async with receiver() as web, scripted_model() as model:
+        web.hangs = True
+        given = environment(tmp_path, web, STS_DRAIN_S="60")
+        async with serving(model.base_url, **given) as service:
+            await hold(service, model)
+            await until(lambda: len(web.told) == 1)
+            service.signal()
+            with trio.move_on_after(0.3):
+                await service.stopped.wait()
+            assert not service.stopped.is_set()
+            service.signal()
+            with trio.fail_after(3):
+                await service.stopped.wait()

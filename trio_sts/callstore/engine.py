@@ -90,8 +90,10 @@ def _bound_postgresql(database: Database) -> None:
     @event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
         # For this transaction alone, as a pooler wants it.
-        connection.exec_driver_sql(f"SET LOCAL statement_timeout = {_STATEMENT_MS}")
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_STATEMENT_MS}")
+        connection.exec_driver_sql(
+            f"SET LOCAL statement_timeout = {_STATEMENT_MS}; "
+            f"SET LOCAL lock_timeout = {_STATEMENT_MS}"
+        )
 
     @event.listens_for(engine, "connect")
     def _(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -20,7 +20,8 @@ def database() -> Kind:
         scheme, separator, rest = address.partition("://")
         if scheme == "sqlite" and separator:
             path = rest.removeprefix("/")
-            if not rest.startswith("/") or not path or path == ":memory:":
+            unfit = not path or "?" in path or path == ":memory:"
+            if unfit or not rest.startswith("/"):
                 raise Unfit
             return address
         if scheme not in _POSTGRESQL or not separator or not _is_sound(address):
