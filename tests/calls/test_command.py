@@ -63,7 +63,7 @@ def test_in_a_pipe_the_fields_have_tabs_between_them(desk: Desk) -> None:
         "outcome": "hung up by the agent",
         "turns": "1",
         "worst wait": "3.00 s",
-        "cost": "0.2452+ USD",
+        "USD": "0.2452+",
         "uuid": "call-1",
     }
 

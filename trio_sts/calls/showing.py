@@ -12,9 +12,9 @@ from trio_sts.record.finished_call import FinishedCall, Wait
 
 _COLUMNS = (
     *("begun", "length", "caller", "called", "outcome", "turns"),
-    *("worst wait", "cost", "uuid"),
+    *("worst wait", "USD", "uuid"),
 )
-_FROM_THE_RIGHT = {"length", "turns", "worst wait", "cost"}
+_FROM_THE_RIGHT = {"length", "turns", "worst wait", "USD"}
 
 
 def table(
@@ -34,7 +34,7 @@ def table(
     for name in _COLUMNS:
         right = name in _FROM_THE_RIGHT
         # An id that is cut is of no use.
-        whole = name in {"uuid", "begun"}
+        whole = name in {"uuid", "begun", "USD"}
         drawn.add_column(
             name, justify="right" if right else "left", no_wrap=whole, overflow="fold"
         )
@@ -62,7 +62,7 @@ def details(call: FinishedCall, zone: tzinfo | None) -> Iterator[str]:
         ("answers with tools", _wait(call.tool)),
         ("tokens", ", ".join(f"{_words(k)} {n}" for k, n in tokens.items() if n)),
         ("transcribed", f"{call.transcription_s:g} s" if call.transcription_s else ""),
-        ("cost", _cost(call)),
+        ("cost", f"{_cost(call)} USD" if _cost(call) else ""),
         ("no price for", ", ".join(call.cost.unpriced)),
         ("audio", f"{call.caller_audio_s:g} s heard, {call.agent_audio_s:g} s spoken"),
         ("dropped audio", f"{call.dropped_audio_ms} ms" * bool(call.dropped_audio_ms)),
@@ -111,7 +111,7 @@ def _cost(call: FinishedCall) -> str:
     if call.cost.usd is None:
         return ""
     more = "+" if call.cost.unpriced else ""
-    return f"{call.cost.usd:.4f}{more} USD"
+    return f"{call.cost.usd:.4f}{more}"
 
 
 def _wait(wait: Wait) -> str:
