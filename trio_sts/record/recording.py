@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from attrs import define, field
 
-from trio_sts.audio.framing import SAMPLE_BYTES, SAMPLE_RATE_HZ
+from trio_sts.audio.framing import SAMPLE_RATE_HZ
 from trio_sts.audio.g711 import MU_LAW
 
 from .recording_agent import AgentTrack
@@ -21,7 +21,7 @@ from .recording_wav import CHANNELS
 # So much comes behind a message before it gets its place: it tells how late it was.
 SETTLING_S: Final = 0.5
 # While nothing comes from the caller, so long it may still come late. It bounds what is
-# kept of the agent's audio meanwhile: 80 kB.
+# kept of the agent's audio meanwhile: 40 kB.
 STALL_S: Final = 5.0
 # At most so much is handed out in one piece: 160 kB.
 _PIECE_S: Final = 10
@@ -35,7 +35,7 @@ class Recording:
     Attributes:
         started_at: The recording's first sample, on the conversation's clock, as all
             times are.
-        waiting_bytes: Caller audio that has not got its place yet.
+        waiting_bytes: Caller audio that has not got its place yet, in mu-law.
     """
 
     started_at: float
@@ -55,14 +55,16 @@ class Recording:
 
     def caller(self, at: float, pcm: bytes) -> None:
         """Audio of the caller's has arrived: whole samples of PCM16LE, 8 kHz."""
+        # Half as much to keep as the PCM.
+        codes = MU_LAW.encode(pcm)
         self._heard_at = at
         self._arrivals.append(at)
-        self._messages.append(pcm)
-        self.waiting_bytes += len(pcm)
+        self._messages.append(codes)
+        self.waiting_bytes += len(codes)
 
     def agent(self, at: float, pcm: bytes) -> None:
         """Audio of the agent's is sent to AVR Core: whole samples of PCM16LE, 8 kHz."""
-        self._agent.send(self._position(at), pcm)
+        self._agent.send(self._position(at), MU_LAW.encode(pcm))
 
     def interrupt(self, at: float) -> None:
         """AVR Core is told to throw away what it has not played."""
@@ -114,8 +116,8 @@ class Recording:
         return round((at - self.started_at) * SAMPLE_RATE_HZ)
 
 
-def _interleaved(caller_pcm: bytes, agent_pcm: bytes) -> bytes:
-    codes = np.empty((len(caller_pcm) // SAMPLE_BYTES, CHANNELS), np.uint8)
-    codes[:, 0] = np.frombuffer(MU_LAW.encode(caller_pcm), np.uint8)
-    codes[:, 1] = np.frombuffer(MU_LAW.encode(agent_pcm), np.uint8)
-    return codes.tobytes()
+def _interleaved(caller: bytes, agent: bytes) -> bytes:
+    both = np.empty((len(caller), CHANNELS), np.uint8)
+    both[:, 0] = np.frombuffer(caller, np.uint8)
+    both[:, 1] = np.frombuffer(agent, np.uint8)
+    return both.tobytes()

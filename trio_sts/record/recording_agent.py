@@ -6,31 +6,33 @@ queue, and a frame that is being played is played to its end.
 
 from attrs import define, field
 
-from trio_sts.audio.framing import FRAME_SAMPLES, SAMPLE_BYTES
+from trio_sts.audio.framing import FRAME_SAMPLES
 
-from .recording_caller import Grid
+from .recording_caller import SILENCE, Grid
 
 
 @define(eq=False)
 class AgentTrack:
-    """AVR Core's playback queue; positions are samples on the recording's clock.
+    """AVR Core's playback queue, in mu-law, one byte a sample.
+
+    Positions are samples on the recording's clock.
 
     When AVR Core's 20 ms begin is told by the caller's frames, which it sends by the
     same clock: what is sent to it is played from the next of them on.
     """
 
-    # PCM that was sent, or None for an interruption, and when.
+    # What was sent, or None for an interruption, and when.
     _sent: list[tuple[int, bytes | None]] = field(
         factory=list[tuple[int, bytes | None]], repr=False
     )
-    # PCM that is played, from `_taken` on.
+    # What is played, from `_taken` on.
     _played: bytearray = field(factory=bytearray, repr=False)
     _taken: int = 0
     _phase: int = 0
 
-    def send(self, at: int, pcm: bytes) -> None:
-        """Audio was sent: whole samples of PCM16LE."""
-        self._sent.append((at, pcm))
+    def send(self, at: int, codes: bytes) -> None:
+        """Audio was sent."""
+        self._sent.append((at, codes))
 
     def interrupt(self, at: int) -> None:
         """AVR Core was told to throw away what it has not played."""
@@ -46,7 +48,7 @@ class AgentTrack:
         changes = iter([*grids])
         change = next(changes, None)
         done = 0
-        for at, pcm in self._sent:
+        for at, codes in self._sent:
             if at >= until:
                 break
             done += 1
@@ -54,20 +56,20 @@ class AgentTrack:
                 self._phase = change.phase
                 change = next(changes, None)
             frame_at = at + FRAME_SAMPLES - (at - self._phase) % FRAME_SAMPLES
-            offset = (frame_at - self._taken) * SAMPLE_BYTES
-            if pcm is None:
+            offset = frame_at - self._taken
+            if codes is None:
                 del self._played[offset:]
             else:
-                self._played += bytes(max(offset - len(self._played), 0))
-                self._played += pcm
+                self._played += SILENCE * max(offset - len(self._played), 0)
+                self._played += codes
         if grids:
             self._phase = grids[-1].phase
         del self._sent[:done]
 
     def take(self, until: int) -> bytes:
-        """The PCM up to ``until``; empty if all of it is silence."""
-        size = max(until - self._taken, 0) * SAMPLE_BYTES
-        pcm = bytes(self._played[:size])
+        """What is up to ``until``."""
+        size = max(until - self._taken, 0)
+        codes = bytes(self._played[:size])
         del self._played[:size]
-        self._taken += size // SAMPLE_BYTES
-        return pcm.ljust(size, b"\0")
+        self._taken += size
+        return codes.ljust(size, SILENCE)

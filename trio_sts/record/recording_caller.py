@@ -12,12 +12,16 @@ import numpy as np
 import numpy.typing as npt
 from attrs import define, field, frozen
 
-from trio_sts.audio.framing import FRAME_SAMPLES, SAMPLE_BYTES
+from trio_sts.audio.framing import FRAME_SAMPLES
+from trio_sts.audio.g711 import MU_LAW
 
 # Half a frame, 10 ms. A message this near to the end of the one before it is laid end to
 # end with it, without a click; farther away there is a pause, or AVR Core's clock has
 # run away from ours.
 TOLERANCE_SAMPLES: Final = FRAME_SAMPLES // 2
+
+# One sample of silence.
+SILENCE: Final = MU_LAW.encode(bytes(2))
 
 _Samples = npt.NDArray[np.int64]
 
@@ -32,9 +36,12 @@ class Grid:
 
 @define(eq=False)
 class CallerTrack:
-    """Places audio by its arrival; positions are samples on the recording's clock."""
+    """Places audio by its arrival: mu-law, one byte a sample.
 
-    # PCM that has its place, from `_taken` on.
+    Positions are samples on the recording's clock.
+    """
+
+    # What has its place, from `_taken` on.
     _placed: bytearray = field(factory=bytearray, repr=False)
     _taken: int = 0
     # Whether audio, and not silence, comes before `end`.
@@ -43,7 +50,7 @@ class CallerTrack:
     @property
     def end(self) -> int:
         """Where the audio ends that has its place."""
-        return self._taken + len(self._placed) // SAMPLE_BYTES
+        return self._taken + len(self._placed)
 
     def place(
         self, arrivals: _Samples, messages: list[bytes], until: float
@@ -55,14 +62,14 @@ class CallerTrack:
 
         Args:
             arrivals: When each message came; never earlier than the one before it.
-            messages: Whole samples of PCM16LE, any number of them each.
+            messages: Any number of samples each.
             until: What begins later may turn out to begin earlier by what is to come.
 
         Returns:
             How many messages have got their place, and where AVR Core's frames begin
             from now on, in order.
         """
-        lengths = np.fromiter(map(len, messages), np.int64) // SAMPLE_BYTES
+        lengths = np.fromiter(map(len, messages), np.int64)
         # The samples of all messages are one stream; at[i] is where message i is in it,
         # zero[i] where the stream's first sample is if message i is in its place.
         at = np.concatenate(([0], np.cumsum(lengths)))
@@ -80,26 +87,26 @@ class CallerTrack:
                 laid, skipped = self.end - int(at[first]), 0
             else:
                 laid, skipped = int(zero[first]), max(late, 0)
-                self._placed += bytes(max(-late, 0) * SAMPLE_BYTES)
+                self._placed += SILENCE * max(-late, 0)
                 grids.append(Grid(self.end, start % FRAME_SAMPLES))
             following = np.searchsorted(zero[:count], laid + TOLERANCE_SAMPLES, "right")
             begin, end = int(at[first]) + skipped, int(at[following])
             if begin < end:
-                self._placed += stream[begin * SAMPLE_BYTES : end * SAMPLE_BYTES]
+                self._placed += stream[begin:end]
                 self._unbroken = True
             first = int(following)
         return count, grids
 
     def take(self, until: int) -> bytes:
-        """The PCM up to ``until``: what has no audio by now is silence for good."""
-        size = max(until - self._taken, 0) * SAMPLE_BYTES
-        pcm = bytes(self._placed[:size])
+        """What is up to ``until``: what has no audio by now is silence for good."""
+        size = max(until - self._taken, 0)
+        codes = bytes(self._placed[:size])
         del self._placed[:size]
-        if len(pcm) < size:
+        if len(codes) < size:
             self._unbroken = False
-            pcm = pcm.ljust(size, b"\0")
-        self._taken += size // SAMPLE_BYTES
-        return pcm
+            codes = codes.ljust(size, SILENCE)
+        self._taken += size
+        return codes
 
 
 def _latest_zeros(arrivals: _Samples, ends: _Samples) -> _Samples:

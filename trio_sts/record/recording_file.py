@@ -20,7 +20,7 @@ SUFFIX: Final = ".wav"
 MOST_WAITING_BYTES: Final = 64 * 1024 * 1024
 _EVERY_S: Final = 1.0
 # A caller who floods: 10 s of audio do not wait for the second to be over.
-_FLOOD_BYTES: Final = 160_000
+_FLOOD_BYTES: Final = 80_000
 
 
 @define(eq=False)
