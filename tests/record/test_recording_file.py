@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 from structlog.testing import capture_logs
 from typing_extensions import override
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from trio_sts.audio.g711 import MU_LAW
 from trio_sts.record.recording_wav import wav_head

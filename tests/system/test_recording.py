@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 import trio
 from attrs import frozen
 from trio.testing import MockClock
@@ -62,7 +62,8 @@ def read(folder: Path) -> tuple[Samples, Samples]:
     assert (info.format, info.subtype) == ("WAV", "ULAW")
     samples, rate_hz = soundfile.read(path, dtype="int16")
     assert rate_hz == 8000
-    return samples[:, 0], samples[:, 1]
+    left, right = np.asarray(samples, np.int16).T
+    return left, right
 
 
 def loud(samples: Samples) -> int:

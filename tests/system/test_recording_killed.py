@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 from tests.peers.core import calling
 from tests.peers.model import scripted_model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
+import soundfile  # pyright: ignore[reportMissingTypeStubs]
 
 Samples = npt.NDArray[np.float64]
 
@@ -22,7 +22,8 @@ def read(path: Path) -> tuple[Samples, Samples]:
     """Caller and agent."""
     samples, rate_hz = soundfile.read(path)
     assert rate_hz == 8000
-    return samples[:, 0], samples[:, 1]
+    left, right = np.asarray(samples, np.float64).T
+    return left, right
 
 
 def lag(here: Samples, there: Samples) -> int:
