@@ -10,7 +10,7 @@ from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Input
 from trio_sts.errors import BadMessage
 
-from .encode import CLASSES, INFINITE, members
+from .encode import CLASSES, HUGE, INFINITE, members
 
 _INPUTS: Final = {each.__name__ for each in get_args(inputs.Input)}
 
@@ -76,4 +76,10 @@ def _read(hint: Any, value: object) -> Any:
         return frozenset(listed) if get_origin(hint) is Collection else tuple(listed)
     if value == INFINITE and float in kinds:
         return float(INFINITE)
+    if (
+        str not in kinds
+        and isinstance(value, str)
+        and value.lstrip("-").startswith(HUGE)
+    ):
+        return int(value, 16)
     return cast("Any", value)

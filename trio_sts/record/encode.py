@@ -25,6 +25,8 @@ Json = dict[str, Value]
 _Write = Callable[[Masker, Any], Value]
 
 INFINITE: Final = "inf"
+# An integer of more than 64 bits begins so, or with a minus before it.
+HUGE: Final = "0x"
 # More than a resampler keeps.
 _END_BYTES: Final = 256
 
@@ -78,10 +80,18 @@ def _text(masker: Masker, value: str) -> Masked:
     return masker.text(value)
 
 
-def _number(_: Masker, value: float | None) -> Value:
+def _number(_: Masker, value: Any) -> Value:
     if value in (float("inf"), float("-inf")):
         return own(INFINITE if value == float("inf") else f"-{INFINITE}")
-    return value
+    if isinstance(value, int) and not _is_written(value):
+        return own(hex(value))
+    number: float | None = value
+    return number
+
+
+def _is_written(number: Any) -> bool:
+    """Whether the JSON library writes it; a peer may send a number of any length."""
+    return not isinstance(number, int) or -(2**63) <= number < 2**64
 
 
 def _length(_: Masker, value: bytes) -> int:
@@ -135,7 +145,9 @@ def _uuid(masker: Masker, value: object) -> Masked | None:
 def _usage(_: Masker, value: Mapping[str, Any]) -> Json:
     """Seconds and tokens, as far as they are numbers."""
     found = {name: value.get(name) for name in _COUNTED}
-    return {k: v for k, v in found.items() if isinstance(v, int | float)}
+    return {
+        k: v for k, v in found.items() if isinstance(v, int | float) and _is_written(v)
+    }
 
 
 def _item_error(masker: Masker, value: Mapping[str, Any] | str) -> Value:
