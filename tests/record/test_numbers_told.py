@@ -14,7 +14,7 @@ from trio_sts.wire.realtime.events import (
 )
 from trio_sts.wire.realtime.items import Response, Usage
 
-MASKER = Masker(keeps_text=True, secrets=())
+MASKER = Masker.of_call(keeps_text=True, number="", secrets=())
 NUMBERS = st.integers() | st.integers(2**63 - 2, 2**64 + 2) | st.just(int(1e308))
 
 
