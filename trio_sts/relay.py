@@ -5,7 +5,7 @@ leg never waits, so reading one leg never waits for the other one's socket. What
 was given, and what it asked for, goes to the call's record in the same place: `Relay.take`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final, NoReturn, Protocol
 
@@ -90,8 +90,9 @@ class CallActions(Protocol):
 class Recorder(Protocol):
     """What keeps the call's record, as far as the relay knows it."""
 
-    def took(self, input_: Input, now: float, commands: list[Command]) -> None:
-        """The core was given an input at this time, and asks for these commands."""
+    @property
+    def took(self) -> Callable[[Input, float, list[Command]], None]:
+        """Told that the core was given an input at a time, and asks for commands."""
         ...
 
     def crashed(self, input_: Input, now: float, error: Exception) -> None:

@@ -4,6 +4,7 @@
 that came of it. What the core does not see is told by `CallRecord.note`.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,8 @@ from .finished_call import Files
 from .recording_file import RecordingFile
 from .records import Records
 from .transcript import TranscriptFile
+
+Took = Callable[[Input, float, list[Command]], None]
 
 
 @define(eq=False)
@@ -50,6 +53,9 @@ class CallRecord:
     _call_file: CallFile | None = None
     _recording: RecordingFile | None = None
     _transcript: TranscriptFile = field(factory=TranscriptFile)
+    # The core was given an input at a time, and asks for commands: told a hundred times a
+    # second, so nothing stands between the relay and who keeps that.
+    took: Took = field(default=lambda *_: None, init=False, repr=False)
 
     @property
     def call_file(self) -> Path | None:
@@ -75,6 +81,9 @@ class CallRecord:
         )
         if file is not None:
             file.core = core
+            self.took = file.add
+            if self._recording is not None:
+                self.took = _both(file.add, self._recording.took)
         return core
 
     def begin(self, uuid: str) -> None:
@@ -97,13 +106,6 @@ class CallRecord:
         self.settings = settings
         if self._call_file is not None:
             self._call_file.settled(session, settings.model, trio.current_time())
-
-    def took(self, input_: Input, now: float, commands: list[Command]) -> None:
-        """The core was given an input at this time, and asks for these commands."""
-        if self._call_file is not None:
-            self._call_file.add(input_, now, commands)
-        if self._recording is not None:
-            self._recording.took(input_, now, commands)
 
     def crashed(self, input_: Input, now: float, error: Exception) -> None:
         """The core has failed at an input: who replays the call sees it fail there."""
@@ -162,3 +164,11 @@ class CallRecord:
             self._call_file.close(fields, now)
         if self._recording is not None:
             self._recording.finish(now)
+
+
+def _both(first: Took, second: Took) -> Took:
+    def took(input_: Input, now: float, commands: list[Command]) -> None:
+        first(input_, now, commands)
+        second(input_, now, commands)
+
+    return took

@@ -19,8 +19,9 @@ from .writer import MOST_BYTES, Writer
 # A call whose passes go on writes its lines by itself, before this.
 _SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.05
 _SHORTEST_SLEEP_S: Final = 0.05
-# A frame: what is later than that may be heard.
-_LAG_S: Final = 0.020
+# What is later than two frames may be heard; a late loop has little time to be told so.
+_LAG_S: Final = 0.050
+_LAG_TOLD_EVERY_S: Final = 1.0
 
 _log = structlog.get_logger()
 
@@ -43,6 +44,7 @@ class Records:
     writer: Writer = field(default=Factory(_new_writer, takes_self=True))
     _waiting: set[CallFile] = field(factory=set[CallFile])
     _some: trio.Event = field(factory=trio.Event)
+    _lag_told_at: float = float("-inf")
 
     def call_file(
         self, rules: Rules, started_at: float, number: str, fallback_uuid: str
@@ -93,11 +95,14 @@ class Records:
     def look(self, due: float, now: float) -> None:
         """Flush what has waited long enough; it was to be looked at at ``due``."""
         lag_s = now - due
+        is_late = lag_s > _LAG_S and now >= self._lag_told_at + _LAG_TOLD_EVERY_S
+        if is_late:
+            self._lag_told_at = now
         for file in [*self._waiting]:
             if file.is_over or file.waits_since > now:
                 self._waiting.discard(file)
                 continue
-            if lag_s > _LAG_S:
+            if is_late:
                 file.note("loop lag", now, {"lag_s": round(lag_s, 4)})
             if now - file.waits_since >= FLUSH_AFTER_S:
                 file.flush()

@@ -104,16 +104,19 @@ class Writer:
 
     most_bytes: int = MOST_BYTES
     gather_s: float = GATHER_S
+    # No lock is taken for a job: a deque's ends are safe, each sum is one thread's own, and
+    # the event is set where it is not, which is ten times a second at most.
     _jobs: deque[_Job] = field(factory=deque[_Job])
-    _waiting_bytes: int = 0
-    _changed: threading.Condition = field(factory=threading.Condition)
+    _put_bytes: int = 0
+    _done_bytes: int = 0
+    _some: threading.Event = field(factory=threading.Event)
+    _over: threading.Event = field(factory=threading.Event)
     _thread: threading.Thread | None = None
-    _is_over: bool = False
 
     @property
     def waiting_bytes(self) -> int:
         """What waits to be written."""
-        return self._waiting_bytes
+        return self._put_bytes - self._done_bytes
 
     def write(self, file: RecordFile, piece: bytes, *, spare_bytes: int = 0) -> bool:
         """Add a piece to a file.
@@ -142,45 +145,37 @@ class Writer:
 
     async def aclose(self) -> None:
         """Write what waits; a disk that hangs is left to itself if this is cancelled."""
-        with self._changed:
-            self._is_over = True
-            self._changed.notify()
+        self._over.set()
+        self._some.set()
         if self._thread is not None:
             await trio.to_thread.run_sync(self._thread.join, abandon_on_cancel=True)
 
     def _has_room(self, size: int) -> bool:
-        return self._waiting_bytes + size + _JOB_BYTES <= self.most_bytes
+        return self.waiting_bytes + size + _JOB_BYTES <= self.most_bytes
 
     def _put(self, file: RecordFile, job: Callable[[], None], size: int = 0) -> bool:
         size += _JOB_BYTES
-        # The lock is held for a few instructions, on this side and on the other.
-        with self._changed:
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._run, name="records", daemon=True
-                )
-                self._thread.start()
-            self._jobs.append((file, job, size))
-            self._waiting_bytes += size
-            if len(self._jobs) == 1:
-                self._changed.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(
+                target=self._run, name="records", daemon=True
+            )
+            self._thread.start()
+        self._put_bytes += size
+        self._jobs.append((file, job, size))
+        if not self._some.is_set():
+            self._some.set()
         return True
 
     def _run(self) -> None:
-        while True:
-            with self._changed:
-                while not self._jobs:
-                    if self._is_over:
-                        return
-                    self._changed.wait()
-                if not self._is_over:
-                    self._changed.wait(self.gather_s)
-                jobs = [*self._jobs]
-                self._jobs.clear()
-            for file, job, size in jobs:
+        while self._jobs or not self._over.is_set():
+            self._some.wait()
+            # What comes from here on sets it again.
+            self._some.clear()
+            self._over.wait(self.gather_s)
+            while self._jobs:
+                file, job, size = self._jobs.popleft()
                 _do(file, job)
-                with self._changed:
-                    self._waiting_bytes -= size
+                self._done_bytes += size
 
 
 def _do(file: RecordFile, job: Callable[[], None]) -> None:
