@@ -29,6 +29,10 @@ from .transcript import TranscriptFile
 Took = Callable[[Input, float, list[Command]], None]
 
 
+def _nothing(_: Input, __: float, ___: list[Command]) -> None:
+    """What is not kept."""
+
+
 @define(eq=False)
 class CallRecord:
     """The record of one call; what the operator did not ask for is not kept.
@@ -55,7 +59,7 @@ class CallRecord:
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     # The core was given an input at a time, and asks for commands: told a hundred times a
     # second, so nothing stands between the relay and who keeps that.
-    took: Took = field(default=lambda *_: None, init=False, repr=False)
+    took: Took = field(default=_nothing, init=False, repr=False)
 
     @property
     def call_file(self) -> Path | None:
