@@ -6,7 +6,7 @@ that came of it. What the core does not see is told by `CallRecord.note`.
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 from attrs import define, field
@@ -22,9 +22,11 @@ from .callfile import CallFile, file_stem
 from .collecting import Collected
 from .encode import Crash
 from .finished_call import Files
-from .recording_file import RecordingFile
 from .records import Records
 from .transcript import TranscriptFile
+
+if TYPE_CHECKING:
+    from .recording_file import RecordingFile
 
 Took = Callable[[Input, float, list[Command]], None]
 
@@ -55,7 +57,7 @@ class CallRecord:
     uuid: str
     collected: Collected = field(factory=Collected, repr=False)
     _call_file: CallFile | None = None
-    _recording: RecordingFile | None = None
+    _recording: "RecordingFile | None" = None
     _transcript: TranscriptFile = field(factory=TranscriptFile)
     # The core was given an input at a time, and asks for commands: told a hundred times a
     # second, so nothing stands between the relay and who keeps that.

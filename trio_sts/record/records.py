@@ -1,6 +1,6 @@
 """What the records of all calls share: the writer, and who sees that nothing waits long."""
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 import trio
@@ -12,9 +12,10 @@ from trio_sts.settings import Settings, secrets_of
 from .callfile import FLUSH_AFTER_S, CallFile
 from .masking import Masker
 from .passes import NotedDetector
-from .recording import Recording
-from .recording_file import MOST_WAITING_BYTES, RecordingFile
 from .writer import MOST_BYTES, Writer
+
+if TYPE_CHECKING:
+    from .recording_file import RecordingFile
 
 # A call whose passes go on writes its lines by itself, before this.
 _SWEEP_AFTER_S: Final = FLUSH_AFTER_S + 0.05
@@ -27,8 +28,13 @@ _log = structlog.get_logger()
 
 
 def _new_writer(records: "Records") -> Writer:
-    more_bytes = MOST_WAITING_BYTES if records.settings.record_audio else 0
-    return Writer(most_bytes=MOST_BYTES + more_bytes)
+    if not records.settings.record_audio:
+        return Writer()
+    # Mixing needs numpy, which a service without recordings does without. It is loaded here
+    # so that no call waits for it.
+    from .recording_file import MOST_WAITING_BYTES
+
+    return Writer(most_bytes=MOST_BYTES + MOST_WAITING_BYTES)
 
 
 @define(eq=False)
@@ -68,10 +74,13 @@ class Records:
             self._wait,
         )
 
-    def recording(self, started_at: float) -> RecordingFile | None:
+    def recording(self, started_at: float) -> "RecordingFile | None":
         """The recording of such a call; None if none is made."""
         if self.settings.record_dir is None or not self.settings.record_audio:
             return None
+        from .recording import Recording
+        from .recording_file import RecordingFile
+
         return RecordingFile(Recording(started_at), self.writer)
 
     def _wait(self, file: CallFile) -> None:
