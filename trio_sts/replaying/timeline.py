@@ -13,8 +13,6 @@ from .reading import Line
 from .replay import Pass
 from .silence import LONG_S, Listener, Silence
 
-# These run all the time: how often is told at the end.
-_USUAL_RULES: Final = frozenset({"playout", "intake", "hold sound"})
 # Notes of what the core is told as well.
 _CORE_KNOWS: Final = frozenset({"tool"})
 _TEXT_CHARS: Final = 600
@@ -73,7 +71,6 @@ class Timeline:
     rules: Counter[str] = field(factory=Counter[str])
     now: float = 0.0
     _rule: str = ""
-    _told_before: int = 0
     since: Since = field(factory=Since)
     _listener: Listener = field(factory=Listener)
     is_heard: bool = False
@@ -91,13 +88,9 @@ class Timeline:
         self._rule = passed.due if is_tick else ""
         if self._rule:
             self.rules[self._rule] += 1
-        self._told_before = len(self.entries)
 
     def end_pass(self, at: float) -> None:
         """The pass is over: all of it was told."""
-        is_told = len(self.entries) > self._told_before
-        if self._rule and self._rule not in _USUAL_RULES and not is_told:
-            self.add("clock", "looks, and there is nothing to be done")
         self._rule = ""
         self._listen(at)
 
