@@ -63,8 +63,8 @@ class _Legs(Dials):
             kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
             result = "connected"
         except* ModelError as group:
-            failure = _first(group)
-            result = failure.code or failure.reason_for_caller
+            # No name here for the error, which holds this frame.
+            result = _result(group)
             raise
         finally:
             took_s = trio.current_time() - began_at
@@ -206,6 +206,12 @@ class Upstream:
 def _let_go(kept: _Kept | None) -> None:
     if kept is not None:
         kept.over.set()
+
+
+def _result(group: BaseExceptionGroup[ModelError]) -> str:
+    """Why there is no leg, for the call's record."""
+    error = _first(group)
+    return error.code or error.reason_for_caller
 
 
 def _reason_for_caller(group: BaseExceptionGroup[ModelError]) -> str:
