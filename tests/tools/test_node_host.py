@@ -536,11 +536,14 @@ async def test_the_host_is_gone_even_if_its_tools_block_or_the_service_fails(
     text = module("a", "require('child_process').spawn('sleep', ['100']); while (1);")
     folder = in_folder(tmp_path, {"tools/a.js": text})
 
+    # A database of other tests may run already.
+    before = set(psutil.Process().children(recursive=True))
     started: list[psutil.Process] = []
     with pytest.RaisesGroup(RuntimeError, flatten_subgroups=True):
         async with opened(folder, environ=env(), tool_timeout_s=0.3) as registry:
             await registry.run("a", "{}", a_call())
-            started += psutil.Process().children(recursive=True)
+            now = psutil.Process().children(recursive=True)
+            started += [child for child in now if child not in before]
             assert {"node", "sleep"} <= {child.name() for child in started}
             raise RuntimeError("the service failed")
 
@@ -626,10 +629,11 @@ async def test_a_node_that_does_not_work_costs_its_tools_only(
     node.chmod(0o755)
     folder = in_folder(tmp_path, {"tools/greet.js": GOOD})
     started = trio.current_time()
+    before = set(psutil.Process().children())
 
     async with opened(folder, environ={"PATH": str(node.parent)}) as registry:
         assert set(registry.tools) == {"avr_transfer", "avr_hangup"}
-        children = psutil.Process().children()
+        children = set(psutil.Process().children()) - before
 
     assert trio.current_time() - started < 10
     (problem,) = registry.problems
