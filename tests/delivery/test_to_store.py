@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from pathlib import Path
 
@@ -289,7 +289,8 @@ async def test_many_calls_while_the_store_comes_and_goes_are_there_once(
     mock_clock.rate = 20
     path = tmp_path / "calls.db"
     url = f"sqlite:///{path}"
-    CallStore.open(url).add([finished(uuid="first")])
+    with closing(CallStore.open(url)) as store:
+        store.add([finished(uuid="first")])
     async with sending(url, Spool(tmp_path / "spool" / "calls")) as sender:
         for each in range(30):
             put(sender, finished(uuid=f"call-{each}"))
