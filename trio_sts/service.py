@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     from trio_sts.embedded import Faults
 
 # Objects made and not freed between two passes of the collector, passes over the young
-# between two over the middle-aged, and of those between two over all. A pass costs up
-# to 1 us for each object that it looks at, on a busy machine: the first two look at some
-# 6,000, and at 20,000 where a hundred calls begin while as many end.
-_COLLECT_AFTER = (1_000, 5, 1_000)
+# between two over the middle-aged, and of those between two over all. What a pass looks at
+# may be many times that where a hundred calls begin while as many end; smaller numbers make
+# more passes and shorter ones, and cost the same (`bench.churn`).
+_COLLECT_AFTER = (400, 4, 5_000)
 # Half a frame: audio is fed hundreds of milliseconds ahead.
 _LATE_S = 0.010
 _LEAD_MS_PER_LATE_S = 20_000
