@@ -37,7 +37,7 @@ _CONTINUATIONS: Final = (CONTINUATION, LAST_CONTINUATION)
 _UNFINISHED: Final = (TEXT_BEGINS, BINARY_BEGINS, CONTINUATION)
 # A peer that sends thousands of tiny messages, or pings, at once must not hold up others.
 _TAKEN_AT_ONCE: Final = 16
-_PASSED_AT_ONCE: Final = 64
+_PASSED_AT_ONCE: Final = 4
 
 # The same rule as h11, which reads the handshake for trio-websocket.
 _BLANK_LINE: Final = re.compile(rb"\n\r?\n")
