@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
 import trio
 from structlog.testing import capture_logs
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -43,12 +44,12 @@ async def test_the_host_is_asked_to_end_before_it_is_killed(tmp_path: Path) -> N
 
 
 IGNORES = f"""#!{sys.executable}
-import pathlib, signal, time
-signal.signal(signal.SIGTERM, signal.SIG_IGN)
+import os, pathlib, signal, time
 here = pathlib.Path(__file__).parent
+signal.signal(signal.SIGTERM, lambda *_: (here / "asked").touch())
+(here / "pid").write_text(str(os.getpid()))
 (here / "up").touch()
-time.sleep(5)
-(here / "survived").touch()
+time.sleep(600)
 """
 
 
@@ -62,22 +63,23 @@ async def test_a_host_that_does_not_end_when_asked_is_killed_after_1_s(
 
     async def run() -> None:
         async with node_process(str(node), {"PATH": os.environ["PATH"]}):
-            while True:
-                if (tmp_path / "up").exists():
-                    break
-                await trio.lowlevel.checkpoint()
+            await _exists(tmp_path / "up")
         ended.set()
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(run)
-        while True:
-            if (tmp_path / "up").exists():
-                break
-            await trio.lowlevel.checkpoint()
+        await _exists(tmp_path / "asked")
         await wait_all_tasks_blocked()
         mock_clock.jump(0.99)
         await wait_all_tasks_blocked(0.05)
         assert not ended.is_set()
         mock_clock.jump(0.02)
         await ended.wait()
-    assert not (tmp_path / "survived").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+async def _exists(path: Path) -> None:
+    """Real time passes meanwhile, none of the mock clock's."""
+    while not path.exists():
+        await trio.lowlevel.checkpoint()

@@ -108,6 +108,10 @@ class VoiceActivityDetector:
             pcm = pcm[:-rest_bytes]
         else:
             self._kept.clear()
+        return self.judge(pcm)
+
+    def judge(self, pcm: bytes) -> bytes:
+        """The verdicts on the next whole 100 ms of the stream, as `feed` tells them."""
         return detect_speech(pcm, self._state, spectrum_table())
 
     @property

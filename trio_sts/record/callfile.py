@@ -26,7 +26,7 @@ from trio_sts.wire.realtime.session import SessionConfig
 
 from .encode import Crash, written_rules
 from .masking import Masker, Value, masked_name, own, own_value
-from .passes import COLUMNS, NotedDetector, Passes
+from .passes import NotedDetector, Passes
 from .session_line import written_session
 from .writer import GATHER_S, RecordFile, Writer
 
@@ -34,8 +34,10 @@ FORMAT: Final = 1
 SUFFIX: Final = ".call"
 # With what the writer waits, a pass is in the file within a second.
 FLUSH_AFTER_S: Final = 0.95 - GATHER_S
-# A caller who floods: their passes are many and small.
-_MOST_COLUMNS: Final = 1_000 * COLUMNS
+# The next pass is the first one that waits.
+_AT_ONCE: Final = float("-inf")
+
+Took = Callable[[Input, float, Sequence[Command | Crash]], None]
 
 
 def file_stem(uuid: str, number: str) -> str:
@@ -77,7 +79,7 @@ class CallFile:
     _waits_since: float = float("inf")
 
     def __attrs_post_init__(self) -> None:
-        self._passes = Passes(self.masker)
+        self._passes = Passes(self.masker, self._filled, _AT_ONCE)
 
     @property
     def is_over(self) -> bool:
@@ -105,19 +107,22 @@ class CallFile:
         elif not self._is_over:
             self._add_line({"session": told, "at": now}, now)
 
-    def add(
-        self, input_: Input, now: float, commands: Sequence[Command | Crash]
-    ) -> None:
-        """One pass."""
+    @property
+    def add(self) -> Took:
+        """To be told each pass; ask for it once, for nothing may stand in its way."""
+        return self._passes.add
+
+    def _filled(self, now: float) -> None:
+        """Passes have come, and it is time to see what becomes of them."""
         if self._is_over:
-            return
-        passes, since = self._passes, self._waits_since
-        passes.add(input_, now, commands)
-        if now - since >= FLUSH_AFTER_S or len(passes.columns) > _MOST_COLUMNS:
-            self.flush()
-            self._keep_bound()
-        elif since > now:
+            self._passes.drop()
+        elif self._waits_since > now:
             self._wait(now)
+        else:
+            self.flush()
+            if self._passes.too_many:
+                # Who has not begun a call, and sends a lot, is worth no file.
+                self._drop()
 
     def note(self, kind: str, now: float, fields: Mapping[str, Any]) -> None:
         """What the core does not see; its strings are names, and no words."""
@@ -129,7 +134,7 @@ class CallFile:
         """Give what there is to the writer; kept until the call has begun."""
         if self._is_over or self._file is None:
             return
-        self._waits_since = float("inf")
+        self._waits_for_nothing()
         if not self._has_begun:
             self._has_begun = True
             self._lines.insert(0, self._first_line())
@@ -139,11 +144,6 @@ class CallFile:
             self._lines = []
             if not self._writer.write(self._file, piece):
                 self._drop()
-
-    def _keep_bound(self) -> None:
-        """Who has not begun a call, and sends a lot, is worth no file."""
-        if len(self._passes.columns) > _MOST_COLUMNS:
-            self._drop()
 
     def close(self, summary: Mapping[str, Any], now: float) -> None:
         """The call is over: the last line is its summary."""
@@ -167,7 +167,7 @@ class CallFile:
 
     def _drop(self) -> None:
         self._is_over = True
-        self._waits_since = float("inf")
+        self._waits_for_nothing()
         self._lines = []
         self._passes.drop()
         self.detector.drop()
@@ -185,8 +185,13 @@ class CallFile:
         if self._waits_since > now:
             self._wait(now)
 
+    def _waits_for_nothing(self) -> None:
+        self._waits_since = float("inf")
+        self._passes.full_at = _AT_ONCE
+
     def _wait(self, now: float) -> None:
         self._waits_since = now
+        self._passes.full_at = now + FLUSH_AFTER_S
         if self._file is not None:
             self._on_waiting(self)
 

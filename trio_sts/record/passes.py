@@ -19,7 +19,7 @@ So a pass costs next to nothing while it happens, and a line is made of a second
 - ``digest``: of every ``out`` and ``due`` of the call so far.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Any, Final, cast
 
@@ -39,28 +39,26 @@ from .masking import Masker, Value
 
 _DIGEST_BYTES: Final = 8
 # Of each pass.
-COLUMNS: Final = 3
+_COLUMNS: Final = 3
+# A caller who floods: their passes are many and small.
+_MOST_COLUMNS: Final = 1_000 * _COLUMNS
+# Asked for at each pass: one look-up instead of two.
+_CALLER_AUDIO: Final = avr.CallerAudio
 _IN_PARTS: Final = frozenset({AudioDelta, TranscriptDelta})
 _TABLE: Final = bytes.maketrans(b"\0\1", b"01")
 
 
 @define(eq=False)
-class NotedDetector:
+class NotedDetector(VoiceActivityDetector):
     """The ear's detector, whose verdicts are kept until they are taken."""
 
     keeps: bool = True
-    _detector: VoiceActivityDetector = field(factory=VoiceActivityDetector, repr=False)
     _verdicts: bytearray = field(factory=bytearray, repr=False)
 
-    @property
-    def waiting_ms(self) -> float:
+    def judge(self, pcm: bytes) -> bytes:
         """As the detector's."""
-        return self._detector.waiting_ms
-
-    def feed(self, pcm: bytes) -> bytes:
-        """As the detector's."""
-        verdicts = self._detector.feed(pcm)
-        if verdicts and self.keeps:
+        verdicts = super().judge(pcm)
+        if self.keeps:
             self._verdicts += verdicts
         return verdicts
 
@@ -117,32 +115,46 @@ def _audio_bytes(command: Command | Crash) -> int:
     return 0
 
 
+def _as_it_is(_: float) -> None:
+    """Who takes them looks at them without being told."""
+
+
 @define(eq=False)
 class Passes:
-    """The passes since the last line; one second of them at most is kept.
+    """The passes since the last line: a second of them, or those before a call begins.
 
     Attributes:
         masker: Makes what is written of texts.
         columns: Time, input and commands of each, one after the other.
+        full_at: When they are to be taken; `on_full` is told by each pass at that time or
+            after it.
     """
 
     masker: Masker = field(repr=False)
+    on_full: Callable[[float], None] = field(default=_as_it_is, repr=False)
+    full_at: float = float("inf")
     columns: list[Value] = field(factory=list[Value], repr=False)
     _part: tuple[str, str, int] | None = None
     _digest: Digest = field(factory=Digest)
 
     def __len__(self) -> int:
-        return len(self.columns) // COLUMNS
+        return len(self.columns) // _COLUMNS
+
+    @property
+    def too_many(self) -> bool:
+        """Whether more has come than a call can mean."""
+        return len(self.columns) > _MOST_COLUMNS
 
     def add(
         self, input_: Input, now: float, commands: Sequence[Command | Crash]
     ) -> None:
         """One pass: nothing is kept of its audio.
 
-        Nearly all of them are caller audio that goes on to the model, or the clock's.
+        Nearly all of them are caller audio that goes on to the model, or the clock's with
+        audio for the caller, so these two are told here, without a further call.
         """
         kind = type(input_)
-        if kind is avr.CallerAudio:
+        if kind is _CALLER_AUDIO:
             told: Value = len(input_.pcm)  # type: ignore[union-attr] # its type was asked
         elif kind is Tick:
             told = None
@@ -161,6 +173,8 @@ class Passes:
         else:
             out = written_commands(self.masker, commands)
         self.columns += now, told, out
+        if now >= self.full_at:
+            self.on_full(now)
 
     def _in_part(self, delta: AudioDelta | TranscriptDelta) -> Value:
         part = delta.response_id, delta.item_id, delta.content_index
@@ -176,19 +190,21 @@ class Passes:
 
     def take(self, vad: str, due_at: float, due_rule: str) -> bytes:
         """The line of all passes since the last one, without its end."""
-        columns, self.columns = self.columns, []
-        out = orjson.dumps(columns[2::COLUMNS])
+        columns = self.columns
+        out = orjson.dumps(columns[2::_COLUMNS])
         due = written_due(due_at, due_rule)
-        return orjson.dumps(
+        line = orjson.dumps(
             {
-                "t": columns[::COLUMNS],
-                "in": columns[1::COLUMNS],
+                "t": columns[::_COLUMNS],
+                "in": columns[1::_COLUMNS],
                 "out": orjson.Fragment(out),
                 "vad": vad,
                 "due": orjson.Fragment(due),
                 "digest": self._digest.after(out, due),
             }
         )
+        columns.clear()
+        return line
 
     def drop(self) -> None:
         """Keep none of them."""
