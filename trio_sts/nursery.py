@@ -15,7 +15,7 @@ by its closing handshakes. The first who ends a call picks the close code.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Literal
 from uuid import uuid4
 
 import httpx
@@ -35,6 +35,7 @@ from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarm, Alarms
+from trio_sts.observing.observer import Observed, Observer, Observers, observe
 from trio_sts.record.call_record import CallRecord
 from trio_sts.record.collecting import Collected
 from trio_sts.record.finished_call import FinishedCall
@@ -61,7 +62,10 @@ _log = structlog.get_logger()
 
 @frozen
 class Services:
-    """All that calls share: settings, tools, alarms, records, what endpoints refuse."""
+    """All that calls share: settings, tools, alarms, records, what endpoints refuse.
+
+    ``observers`` look on at each of them.
+    """
 
     settings: Settings
     endpoint: Endpoint
@@ -71,6 +75,7 @@ class Services:
     alarms: Alarms
     records: Records
     archive: Archive = field(factory=Archive)
+    observers: Observers = ()
 
 
 @define(eq=False)
@@ -105,6 +110,7 @@ class Call:
     _transcribing: Transcribing = field(factory=Transcribing)
     _record: CallRecord = field(init=False)
     _collected: Collected = field(init=False)
+    _observer: Observer = field(init=False)
     _begun: trio.Event = field(factory=trio.Event)
 
     async def run(self, stream: trio.abc.Stream) -> None:
@@ -199,7 +205,11 @@ class Call:
             self._collected,
         )
         core = self._record.conversation()
-        self._relay = Relay(core, caller, self, self._record, self._alarm)
+        observed = Observed(self.uuid, self._metadata, self._started_at, core, self.end)
+        self._observer = observe(self.services.observers, observed)
+        self._relay = Relay(
+            core, caller, self, self._record, self._alarm, self._observer
+        )
         return True
 
     def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
@@ -228,7 +238,9 @@ class Call:
 
     def _settle_brief(self, brief: Brief) -> None:
         self._brief = brief
-        self._record.settled(brief.settings, brief.session)
+        now = trio.current_time()
+        self._record.settled(brief.settings, brief.session, now)
+        self._observer.settled(brief.settings, brief.session, now)
 
     def _endpoint(self, brief: Brief | None) -> Endpoint:
         """Where this call's model is, as far as that is known, and who calls."""
@@ -287,20 +299,34 @@ class Call:
         run = self.services.registry.run
         if not command.own:
             run = (await self._get_briefed()).tools.run
-        name = command.name[:_TOOL_NAME_CHARS]
         try:
             outcome = await run(command.name, command.arguments, self._tool_context)
         except trio.Cancelled:
             age_s = trio.current_time() - started_at
+            name = command.name[:_TOOL_NAME_CHARS]
             _log.info("tool cancelled", tool=name, age_s=round(age_s, 1))
-            self._collected.tool_ran(name, age_s, "cancelled")
+            self._tool_over(command, age_s, "cancelled")
             raise
         took_s = trio.current_time() - started_at
-        self._collected.tool_ran(name, took_s, "ok" if outcome.ok else "failed")
-        self._record.note("tool", name=name, key=command.call_id, took_s=took_s)
+        self._tool_over(command, took_s, "ok" if outcome.ok else "failed")
         self._relay.tool_finished(
             command.call_id, outcome.output, ok=outcome.ok, silent=outcome.silent
         )
+
+    def _tool_over(
+        self,
+        command: RunTool,
+        took_s: float,
+        outcome: Literal["ok", "failed", "cancelled"],
+    ) -> None:
+        name = command.name[:_TOOL_NAME_CHARS]
+        self._collected.tool_ran(name, took_s, outcome)
+        fields = {"name": name, "key": command.call_id, "took_s": took_s}
+        if outcome != "cancelled":
+            self._record.note("tool", **fields)
+        known = command.name in self.services.registry.tools
+        fields |= {"outcome": outcome, "known": known}
+        self._observer.noted("tool", fields, trio.current_time())
 
     def transcription_failed(self, turn: int) -> dict[str, Any] | None:
         """A default transcription model that fails early gives way to the next."""
@@ -317,6 +343,7 @@ class Call:
 
     def _told_of_end(self) -> dict[str, Any]:
         ending = self.ending or _STOPPING
+        finished: FinishedCall | None = None
         fields: dict[str, Any] = {"outcome": ending.outcome, "close_code": ending.code}
         try:
             finished = self._finished(ending)
@@ -330,6 +357,7 @@ class Call:
         # Nor is a file that cannot be ended.
         except Exception:  # noqa: BLE001
             _log.exception("call crashed", at="its record")
+        self._observer.ended(finished, ending, trio.current_time())
         return fields
 
     def _hand_on(self, finished: FinishedCall) -> None:

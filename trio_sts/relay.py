@@ -3,6 +3,7 @@
 A pump hands each message to the core and performs what comes back at once: posting to a
 leg never waits, so reading one leg never waits for the other one's socket. What the core
 was given, and what it asked for, goes to the call's record in the same place: `Relay.take`.
+Whoever looks on is told there too, all but the audio.
 """
 
 from collections.abc import Callable, Mapping
@@ -46,6 +47,7 @@ from trio_sts.errors import BadMessage, LegClosed, LegSilent, ModelRefused, Peer
 from trio_sts.legs.dial import hung_up
 from trio_sts.legs.leg import CallerSide, ModelSide
 from trio_sts.loop.alarms import Alarm
+from trio_sts.observing.observer import NOBODY, Observer
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.items import SessionInfo
 from trio_sts.wire.realtime.requests import UpdateSession
@@ -120,6 +122,7 @@ class Relay:
     actions: CallActions
     record: Recorder
     alarm: Alarm
+    observer: Observer = NOBODY
     model: ModelSide | None = None
     spare: ModelSide | None = None
     log: FilteringBoundLogger = field(factory=structlog.get_logger)
@@ -219,6 +222,7 @@ class Relay:
                 self.caller.post(command.message)
             else:
                 self._do(command)
+                self.observer.asked(command, now)
         self.alarm.set(self.core.deadline)
 
     def _do(
@@ -274,7 +278,11 @@ class Relay:
         # still send while it is being closed.
         if model is not self.model:
             return
-        self.take(BadEvent(event) if isinstance(event, BadMessage) else event)
+        if isinstance(event, BadMessage):
+            event = BadEvent(event)
+        self.take(event)
+        if not isinstance(event, events.AudioDelta):
+            self.observer.came(event, trio.current_time())
         if isinstance(event, events.TranscriptionFailed):
             part = self.actions.transcription_failed(self.core.counters.turns)
             if part is not None:

@@ -24,6 +24,7 @@ from trio_sts.errors import ModelError
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.model import ModelLeg, open_model
 from trio_sts.legs.optional_fields import RefusedFields
+from trio_sts.observing.observer import Observer
 from trio_sts.relay import Recorder, Relay
 
 _log = structlog.get_logger()
@@ -47,6 +48,7 @@ class _Legs(Dials):
     sockets: trio.Nursery
     all: set[_Kept]
     record: Recorder
+    observer: Observer
     _kept: _Kept | None = None
 
     @property
@@ -67,8 +69,10 @@ class _Legs(Dials):
             result = _result(group)
             raise
         finally:
-            took_s = trio.current_time() - began_at
-            self.record.note("dial", result=result, took_s=took_s)
+            now = trio.current_time()
+            fields = {"result": result, "took_s": now - began_at}
+            self.record.note("dial", **fields)
+            self.observer.noted("dial", fields, now)
         self._kept = kept
         return kept.leg
 
@@ -189,7 +193,8 @@ class Upstream:
         return evolve(self.endpoint(brief), connect_budget_s=self.reconnect_budget_s)
 
     async def _new_session(self, endpoint: _EndpointFor) -> tuple[_Kept, Opened]:
-        legs = _Legs(self.sockets, self._legs, self.relay.record)
+        relay = self.relay
+        legs = _Legs(self.sockets, self._legs, relay.record, relay.observer)
         try:
             opened = await open_session(legs, self.brief, endpoint, self.refused_fields)
         except Exception:

@@ -107,11 +107,11 @@ class CallRecord:
         self._transcript = TranscriptFile.open(self.settings.transcript_dir, uuid)
         self._transcript.write("begun", {"call_id": uuid})
 
-    def settled(self, settings: Settings, session: SessionConfig) -> None:
+    def settled(self, settings: Settings, session: SessionConfig, now: float) -> None:
         """It is known what holds for this call, and what its session is asked for."""
         self.settings = settings
         if self._call_file is not None:
-            self._call_file.settled(session, settings.model, trio.current_time())
+            self._call_file.settled(session, settings.model, now)
 
     def crashed(self, input_: Input, now: float, error: Exception) -> None:
         """The core has failed at an input: who replays the call sees it fail there."""

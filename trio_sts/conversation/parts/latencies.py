@@ -76,12 +76,19 @@ class Latencies:
         if self._since is not None and len(self._answers) < _MOST_ANSWERS:
             self._answers.add(response_id)
 
-    def agent_audio(self, response_id: str, now: float) -> None:
-        """Audio of a response leaves for AVR Core."""
-        if self._since is not None and response_id in self._answers:
-            waits: Waits = getattr(self, self._kind)
-            waits.add(max(now - self._since, 0))
-            self._since = None
+    def agent_audio(self, response_id: str, now: float) -> tuple[Kind, float] | None:
+        """Audio of a response leaves for AVR Core.
+
+        Returns:
+            The wait that is over with it, of which kind and in seconds; None if none is.
+        """
+        if self._since is None or response_id not in self._answers:
+            return None
+        waits: Waits = getattr(self, self._kind)
+        after_s = max(now - self._since, 0)
+        waits.add(after_s)
+        self._since = None
+        return self._kind, after_s
 
     def _wait(self, since: float, kind: Kind) -> None:
         self._since = since

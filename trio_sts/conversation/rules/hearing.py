@@ -94,7 +94,10 @@ def play(state: State, now: float) -> None:
     for batch in playout.feed(now):
         state.out.caller(avr.AgentAudio(batch))
         state.counters.agent_audio(batch)
-        state.latencies.agent_audio(playout.sent_response_id, now)
+        answered = state.latencies.agent_audio(playout.sent_response_id, now)
+        if answered is not None:
+            kind, after_s = answered
+            state.out.note("debug", "agent begins", kind=kind, after_s=after_s)
         if playout.sent_response_id:
             _audible(state)
 

@@ -1,0 +1,1 @@
+"""Who looks on while calls are held: metrics, traces, the console."""
