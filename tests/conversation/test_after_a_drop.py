@@ -3,7 +3,7 @@
 import pytest
 
 from trio_sts.conversation.commands import Reconnect, RunTool
-from trio_sts.wire.realtime.events import UnknownEvent
+from trio_sts.wire.realtime.events import RateLimitsUpdated
 from trio_sts.wire.realtime.requests import (
     AppendAudio,
     CreateFunctionCall,
@@ -305,7 +305,7 @@ def test_an_event_alone_does_not_say_that_the_caller_was_heard() -> None:
     speak(stage, 2)
     stage.answer(100)
     speak(stage, 2)
-    stage.model(UnknownEvent("rate_limits.updated", ""))
+    stage.model(RateLimitsUpdated())
     stage.talk(2)
     back(stage)
     assert resent_ms(stage) >= 4000

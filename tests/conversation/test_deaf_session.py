@@ -39,7 +39,7 @@ def test_any_event_of_the_model_shows_that_it_hears() -> None:
     stage = quiet()
     speak(stage, 2)
     keep_silent(stage, 3)
-    stage.model(events.UnknownEvent("rate_limits.updated"))
+    stage.model(events.RateLimitsUpdated())
     keep_silent(stage, 20)
     assert stage.creates == 0
     assert stage.all(Reconnect) == []

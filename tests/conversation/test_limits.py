@@ -8,7 +8,7 @@ from trio_sts.conversation.parts.failures import Fatal, Harmless, judge
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.errors import BadMessage
 from trio_sts.wire import avr
-from trio_sts.wire.realtime.events import McpProgress, SessionUpdated, UnknownEvent
+from trio_sts.wire.realtime.events import McpProgress, RateLimitsUpdated, SessionUpdated
 from trio_sts.wire.realtime.items import ErrorDetail, SessionInfo, Usage
 
 from .stage import Stage
@@ -77,7 +77,7 @@ def test_an_unknown_type_is_noted_once() -> None:
 
 def test_an_unknown_model_event_changes_nothing() -> None:
     stage = Stage.ready()
-    stage.model(UnknownEvent("rate_limits.updated"))
+    stage.model(RateLimitsUpdated())
     assert stage.all(object) == []
 
 

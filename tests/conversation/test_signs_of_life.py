@@ -55,7 +55,7 @@ def test_any_event_of_the_active_response_starts_the_clock_anew(
     "other",
     [
         events.UnknownEvent("response.content_part.added", "r0"),
-        events.UnknownEvent("rate_limits.updated"),
+        events.RateLimitsUpdated(),
         events.SpeechStopped(),
         events.TranscriptionCompleted("u1", "words"),
         events.TranscriptDelta("r0", "i0", "old"),

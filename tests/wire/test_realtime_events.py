@@ -25,6 +25,7 @@ from trio_sts.wire.realtime.items import (
     ContentPart,
     ErrorDetail,
     Item,
+    RateLimit,
     Response,
     SessionInfo,
     Usage,
@@ -109,7 +110,7 @@ def test_a_call_with_openai_is_understood() -> None:
         events.ResponseDone(
             Response("resp_1", "completed", output=(ANSWER,), usage=USAGE), USAGE
         ),
-        events.UnknownEvent("rate_limits.updated"),
+        events.RateLimitsUpdated((RateLimit("tokens", 15000000, 1, 0.1),)),
         events.TranscriptionCompleted(
             "item_1", "Hello there.", usage={"type": "duration", "seconds": 2}
         ),
@@ -538,3 +539,28 @@ def test_any_value_in_any_field_gives_an_event_or_a_bad_message(
 
     with contextlib.suppress(BadMessage):
         decode_event(json.dumps(changed))
+
+
+@pytest.mark.parametrize(
+    ("limits", "understood"),
+    [
+        (None, ()),
+        ("odd", ()),
+        ({}, ()),
+        ([None, 7, {}, {"name": 7}, {"name": ""}], ()),
+        (
+            [{"name": "tokens", "limit": "9", "remaining": True, "reset_seconds": []}],
+            (RateLimit("tokens"),),
+        ),
+        (
+            [{"name": "requests", "limit": 0, "remaining": -1}],
+            (RateLimit("requests", 0, -1),),
+        ),
+        ([{"name": "x" * 99}] * 99, (RateLimit("x" * 64),) * 16),
+    ],
+)
+def test_rate_limits_of_any_shape_are_read_as_far_as_they_can_be(
+    limits: object, understood: tuple[RateLimit, ...]
+) -> None:
+    event = one(type="rate_limits.updated", rate_limits=limits)
+    assert event == events.RateLimitsUpdated(understood)

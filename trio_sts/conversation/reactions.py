@@ -106,6 +106,8 @@ _MODEL: Final[Mapping[type, tuple[Reaction, ...]]] = {
     events.McpProgress: (mcp.progress,),
     events.ErrorEvent: (responses.error,),
     events.SessionUpdated: (restoring.session_updated,),
+    # Whoever looks on reads them.
+    events.RateLimitsUpdated: (),
     events.UnknownEvent: (),
 }
 _TOOLS: Final[Mapping[type, tuple[Reaction, ...]]] = {

@@ -315,6 +315,7 @@ def _classes() -> dict[str, type]:
         items.ContentPart,
         items.ErrorDetail,
         items.Item,
+        items.RateLimit,
         items.Response,
         items.SessionInfo,
         items.Usage,

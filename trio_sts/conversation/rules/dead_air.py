@@ -23,6 +23,7 @@ _OF_NO_RESPONSE: Final = (
     events.InputTimeout,
     events.TranscriptionCompleted,
     events.TranscriptionFailed,
+    events.RateLimitsUpdated,
 )
 
 

@@ -40,6 +40,7 @@ _EVENTS: Mapping[str, type[Any]] = {
     "response.output_audio_transcript.done": events.TranscriptDone,
     "response.function_call_arguments.done": events.ArgumentsDone,
     "response.done": events.ResponseDone,
+    "rate_limits.updated": events.RateLimitsUpdated,
 }
 
 # What the beta dialect called the same events; some servers still do.

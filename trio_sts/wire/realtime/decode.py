@@ -17,9 +17,18 @@ from trio_sts.errors import BadMessage
 from trio_sts.wire.json_object import Json, object_or_none
 
 from .formats import input_format, output_format
-from .items import ContentPart, ErrorDetail, Item, Response, SessionInfo, Usage
+from .items import (
+    ContentPart,
+    ErrorDetail,
+    Item,
+    RateLimit,
+    Response,
+    SessionInfo,
+    Usage,
+)
 
 _Items = tuple[Item, ...]
+_Limits = tuple[RateLimit, ...]
 _Parts = tuple[ContentPart, ...]
 
 _E = TypeVar("_E", bound=AttrsInstance)
@@ -176,6 +185,27 @@ def _parts(value: object, _: object = None) -> tuple[ContentPart, ...]:
     return _readable_ones(value, ContentPart)
 
 
+# More than any endpoint has.
+_MOST_LIMITS = 16
+_LIMIT_NAME_CHARS = 64
+
+
+def _limits(value: object, _: object = None) -> tuple[RateLimit, ...]:
+    found = cast("list[object]", value) if isinstance(value, list) else []
+    limits = [object_or_none(each) or {} for each in found[:_MOST_LIMITS]]
+    return tuple(_limit(each) for each in limits if text_or_none(each.get("name")))
+
+
+def _limit(fields: Json) -> RateLimit:
+    return RateLimit(
+        (text_or_none(fields.get("name")) or "")[:_LIMIT_NAME_CHARS],
+        *(
+            _number_or_none(fields.get(name))
+            for name in ("limit", "remaining", "reset_seconds")
+        ),
+    )
+
+
 def _readable_ones(value: object, kind: type[_E]) -> tuple[_E, ...]:
     """The elements of a list that can be read: a faulty one costs itself alone."""
     found: list[_E] = []
@@ -198,6 +228,7 @@ def _hooks() -> Converter:
     for kind, hook in {**scalars, **objects, SessionInfo: _session}.items():
         converter.register_structure_hook(kind, hook)
     generics = {Mapping[str, Any]: _object, _Items: _items, _Parts: _parts}
+    generics |= {_Limits: _limits}
     for kind, hook in generics.items():
         converter.register_structure_hook_func(partial(operator.eq, kind), hook)
     converter.register_structure_hook(Mapping[str, Any] | str | None, _as_is)

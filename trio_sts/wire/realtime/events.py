@@ -5,7 +5,7 @@ from typing import Any
 
 from attrs import field, frozen
 
-from .items import ErrorDetail, Item, Response, SessionInfo, Usage
+from .items import ErrorDetail, Item, RateLimit, Response, SessionInfo, Usage
 
 
 @frozen
@@ -172,6 +172,13 @@ class ResponseDone:
 
 
 @frozen
+class RateLimitsUpdated:
+    """``rate_limits.updated``: what is left of the account's limits; some never send it."""
+
+    rate_limits: tuple[RateLimit, ...] = ()
+
+
+@frozen
 class McpProgress:
     """Any ``mcp_list_tools.*`` or ``response.mcp_call.*`` event, by its full type."""
 
@@ -211,6 +218,7 @@ ServerEvent = (
     | TranscriptDone
     | ArgumentsDone
     | ResponseDone
+    | RateLimitsUpdated
     | McpProgress
     | UnknownEvent
 )

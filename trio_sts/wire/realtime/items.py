@@ -59,6 +59,20 @@ class Usage:
 
 
 @frozen
+class RateLimit:
+    """What is left of one limit of the account's.
+
+    ``name`` is what is limited, ``requests`` or ``tokens``; what the endpoint left out, or
+    sent as something else than a number, is None.
+    """
+
+    name: str
+    limit: float | None = None
+    remaining: float | None = None
+    reset_seconds: float | None = None
+
+
+@frozen
 class Response:
     """A response as ``response.created`` and ``response.done`` show it."""
 
