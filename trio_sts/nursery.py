@@ -35,10 +35,13 @@ from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarm, Alarms
+from trio_sts.metrics.registry import Metrics
+from trio_sts.observing.model_health import ModelHealth
 from trio_sts.observing.observer import Observed, Observer, Observers, observe
 from trio_sts.record.call_record import CallRecord
 from trio_sts.record.collecting import Collected
 from trio_sts.record.finished_call import FinishedCall
+from trio_sts.record.outcomes import is_failure
 from trio_sts.record.records import Records
 from trio_sts.record.summary import log_fields
 from trio_sts.relay import Relay
@@ -64,7 +67,8 @@ _log = structlog.get_logger()
 class Services:
     """All that calls share: settings, tools, alarms, records, what endpoints refuse.
 
-    ``observers`` look on at each of them.
+    ``observers`` look on at each of them; ``metrics`` and ``health`` are what some of
+    those have found, for who asks at the port.
     """
 
     settings: Settings
@@ -76,6 +80,8 @@ class Services:
     records: Records
     archive: Archive = field(factory=Archive)
     observers: Observers = ()
+    metrics: Metrics = field(factory=Metrics)
+    health: ModelHealth = field(factory=ModelHealth)
 
 
 @define(eq=False)
@@ -339,10 +345,13 @@ class Call:
         """Let the model's socket be closed, and write one line to the log."""
         if self._upstream is not None:
             self._upstream.leave()
-        self._relay.log.info("call ended", **self._told_of_end())
-
-    def _told_of_end(self) -> dict[str, Any]:
         ending = self.ending or _STOPPING
+        failed = is_failure(ending.outcome, ending.code)
+        log = self._relay.log
+        tell = log.warning if failed else log.info
+        tell("call ended", **self._told_of_end(ending))
+
+    def _told_of_end(self, ending: EndCall) -> dict[str, Any]:
         finished: FinishedCall | None = None
         fields: dict[str, Any] = {"outcome": ending.outcome, "close_code": ending.code}
         try:
@@ -357,7 +366,10 @@ class Call:
         # Nor is a file that cannot be ended.
         except Exception:  # noqa: BLE001
             _log.exception("call crashed", at="its record")
-        self._observer.ended(finished, ending, trio.current_time())
+        now = trio.current_time()
+        if dropped_ms := self._caller.dropped_ms:
+            self._observer.noted("dropped", {"leg": "caller", "ms": dropped_ms}, now)
+        self._observer.ended(finished, ending, now)
         return fields
 
     def _hand_on(self, finished: FinishedCall) -> None:

@@ -18,6 +18,7 @@ import structlog
 import trio
 from attrs import define, field
 
+from trio_sts import __version__
 from trio_sts.admin.routes import answer
 from trio_sts.conversation.commands import EndCall
 from trio_sts.legs.http_head import (
@@ -28,6 +29,7 @@ from trio_sts.legs.http_head import (
     respond,
 )
 from trio_sts.listening import accept_all, listen
+from trio_sts.metrics.exposition import render
 from trio_sts.nursery import Call, Services
 from trio_sts.tools.problems import public_warnings
 from trio_sts.waiting import WaitingRoom, most_waiting
@@ -40,6 +42,8 @@ _CUT_AFTER_S = 0.5
 _CUT_S = 0.2
 # For the last calls, whose ends took all of the drain.
 _HAND_ON_S = 0.1
+_METRICS = "/metrics"
+_TOKEN_NEEDED = "A valid token is needed.\n"  # noqa: S105  # what a peer is told
 # Before `init`: nobody is in that call yet.
 _GAVE_WAY = EndCall(1008, "no init", "No init has come, and others are waiting.")
 
@@ -99,7 +103,13 @@ class Server:
                 )
             port: int = listeners[0].socket.getsockname()[1]
             model = "built in" if settings.embedded else settings.model
-            _log.info("ready", port=port, host=settings.host, model=model)
+            _log.info(
+                "ready",
+                port=port,
+                host=settings.host,
+                model=model,
+                version=__version__,
+            )
             task_status.started(port)
             await self._wait_and_drain(signals)
             connections.cancel_scope.cancel(reason="the service stops")
@@ -184,7 +194,9 @@ class Server:
         if not head.is_upgrade or self.draining or self.full:
             # It is answered at once; only a call waits for more.
             self._waiting.over(socket)
-        if not head.is_upgrade:
+        if not head.is_upgrade and head.path == _METRICS:
+            await self._tell_metrics(head, stream)
+        elif not head.is_upgrade:
             status, body = answer(
                 head.method,
                 head.path,
@@ -195,16 +207,32 @@ class Server:
             await respond(stream, status, body, method=head.method)
         elif not has_token(head, self.services.settings.token or ""):
             _log.info("refused a caller", why="token")
-            await respond(stream, 401, "A valid token is needed.\n")
+            self.services.metrics.callers_refused.labels("token").inc()
+            await respond(stream, 401, _TOKEN_NEEDED)
         elif self.draining or self.full:
             why = "stopping" if self.draining else "full"
             _log.warning("refused a caller", why=why, calls=self.calls)
+            self.services.metrics.callers_refused.labels(why).inc()
             await respond(stream, 503, f"No more calls: this service is {why}.\n")
         else:
             await self._call(socket, stream)
 
+    async def _tell_metrics(self, head: RequestHead, stream: ReplayStream) -> None:
+        """They tell nobody's words or numbers, but how much is called, and what it costs."""
+        if not has_token(head, self.services.settings.token or ""):
+            await respond(stream, 401, _TOKEN_NEEDED)
+        elif head.method not in {"GET", "HEAD"}:
+            await respond(stream, 405, "Metrics are read with GET.\n")
+        else:
+            accept = head.headers.get("accept", "")
+            body, media_type = await render(self.services.metrics.registry, accept)
+            method = head.method
+            await respond(stream, 200, body, method=method, media_type=media_type)
+
     def _warnings(self) -> Iterator[str]:
         """What does not work, in words that anybody may read."""
+        if (failing := self.services.health.warning) is not None:
+            yield failing
         if self.services.settings.ami_url is None:
             yield "AMI_URL cannot be used: no hangup and no transfer is offered"
         yield from public_warnings(self.services.registry.problems)

@@ -3,7 +3,7 @@
 import gc
 import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.optional_fields import RefusedFields
 from trio_sts.loop.alarms import Alarms
+from trio_sts.loop.lag import Lag
 from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
 from trio_sts.modelcheck import ask_endpoint
@@ -27,6 +28,7 @@ from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
+from trio_sts.watching import open_watch
 
 if TYPE_CHECKING:
     from trio_sts.embedded import Faults
@@ -69,7 +71,8 @@ def run_service(
         _log.warning("installation", problem=warning)
     failures: list[str] = []
     try:
-        trio.run(_serve, settings, environ, faults, instruments=[Pace()])
+        lag = Lag()
+        trio.run(_serve, settings, environ, faults, lag, instruments=[lag, Pace()])
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in _leaves(group)]
     for failure in failures:
@@ -78,7 +81,10 @@ def run_service(
 
 
 async def _serve(
-    settings: Settings, environ: Mapping[str, str], faults: "Faults | None"
+    settings: Settings,
+    environ: Mapping[str, str],
+    faults: "Faults | None",
+    lag: Lag,
 ) -> None:
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -86,7 +92,9 @@ async def _serve(
             watch: _SignalWatch = await starting.start(
                 _stop_on_signal, signals, starting.cancel_scope
             )
-            async with open_services(settings, environ, faults=faults) as services:
+            async with open_services(
+                settings, environ, faults=faults, lag=lag
+            ) as services:
                 await watch.end()
                 tune_collector()
                 async with trio.open_nursery() as nursery:
@@ -150,8 +158,16 @@ async def open_services(
     environ: Mapping[str, str],
     *,
     faults: "Faults | None" = None,
+    lag: Lag | None = None,
 ) -> AsyncGenerator[Services]:
-    """Open what calls share: the tools, the HTTP client, the built-in model if asked."""
+    """Open what calls share: the tools, the HTTP client, the built-in model if asked.
+
+    Args:
+        settings: The settings.
+        environ: What the operator's tools see.
+        faults: How the built-in model misbehaves.
+        lag: Measures the loop that this runs in; None lets one begin to do so here.
+    """
     async with (
         trio.open_nursery() as nursery,
         tool_http_client() as http,
@@ -164,6 +180,7 @@ async def open_services(
             call_control=settings.call_control_tools,
         ) as registry,
         open_archive(settings) as archive,
+        AsyncExitStack() as stack,
     ):
         # The first of each kind builds the filters, and no call is to wait for that.
         encoder(settings.audio_format)
@@ -176,6 +193,8 @@ async def open_services(
         nursery.start_soon(run_reactor)
         records = Records(settings)
         nursery.start_soon(records.run)
+        watch = stack.enter_context(open_watch(settings, archive, records, lag))
+        nursery.start_soon(watch.saturation.run)
         try:
             yield Services(
                 settings=settings,
@@ -186,6 +205,9 @@ async def open_services(
                 alarms=alarms,
                 records=records,
                 archive=archive,
+                observers=watch.observers,
+                metrics=watch.metrics,
+                health=watch.health,
             )
         finally:
             with trio.move_on_after(_RECORDS_S, shield=True):

@@ -38,7 +38,16 @@ class _Kept:
     """A leg, and the event that lets its socket go."""
 
     leg: ModelLeg
+    observer: Observer
     over: trio.Event = field(factory=trio.Event)
+
+    def let_go(self) -> None:
+        """Let its socket be closed."""
+        dropped_ms = self.leg.dropped_ms
+        if dropped_ms and not self.over.is_set():
+            fields = {"leg": "model", "ms": dropped_ms}
+            self.observer.noted("dropped", fields, trio.current_time())
+        self.over.set()
 
 
 @define(eq=False)
@@ -62,7 +71,9 @@ class _Legs(Dials):
         began_at, result = trio.current_time(), "given up"
         try:
             # Kept at once: a call that ends meanwhile closes it with the caller leg.
-            kept: _Kept = await self.sockets.start(_keep, endpoint, self.all)
+            kept: _Kept = await self.sockets.start(
+                _keep, endpoint, self.all, self.observer
+            )
             result = "connected"
         except* ModelError as group:
             # No name here for the error, which holds this frame.
@@ -83,10 +94,14 @@ class _Legs(Dials):
 
 
 async def _keep(
-    endpoint: Endpoint, all_legs: set[_Kept], *, task_status: trio.TaskStatus[_Kept]
+    endpoint: Endpoint,
+    all_legs: set[_Kept],
+    observer: Observer,
+    *,
+    task_status: trio.TaskStatus[_Kept],
 ) -> None:
     async with open_model(endpoint) as leg:
-        kept = _Kept(leg)
+        kept = _Kept(leg, observer)
         all_legs.add(kept)
         task_status.started(kept)
         try:
@@ -152,7 +167,7 @@ class Upstream:
         """Close every leg, and open none any more."""
         self._opening.cancel(reason="the model is left")
         for kept in self._legs:
-            kept.over.set()
+            kept.let_go()
         self._used = self._spare = None
 
     async def aclose(self, code: int) -> None:
@@ -210,7 +225,7 @@ class Upstream:
 
 def _let_go(kept: _Kept | None) -> None:
     if kept is not None:
-        kept.over.set()
+        kept.let_go()
 
 
 def _result(group: BaseExceptionGroup[ModelError]) -> str:

@@ -74,6 +74,11 @@ class MediaLeg(CallerSide):
     def uuid(self) -> str | None:
         return parse_qs(self.query).get("uuid", [None])[0]
 
+    @property
+    @override
+    def dropped_ms(self) -> float:
+        return self._link.outbox.dropped_ms
+
     @override
     async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
         def on_texts(texts: list[bytes]) -> None:

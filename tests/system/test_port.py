@@ -11,11 +11,13 @@ from websockets.exceptions import InvalidStatus
 from tests.peers.core import calling, silence
 from tests.peers.model import ScriptedSession, scripted_model
 from tests.peers.voice import voice
+from trio_sts import __version__
 
 from .kit import goes_on, log, talking
 from .service import Service, serving
 
 TOKEN = "let-me-in&more"
+ALIVE = f"ok\nversion: {__version__}\n"
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: sts\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
@@ -59,7 +61,7 @@ async def answer_once(session: ScriptedSession) -> None:
 
 async def test_health_and_readiness_of_an_idle_service() -> None:
     async with listening() as service:
-        assert await ask(service, "/healthz") == (200, "ok\n")
+        assert await ask(service, "/healthz") == (200, ALIVE)
         assert await ask(service, "/readyz") == (200, "ready\n")
         assert await ask(service, "/healthz?from=probe", "HEAD") == (200, "")
 
@@ -67,7 +69,7 @@ async def test_health_and_readiness_of_an_idle_service() -> None:
 async def test_a_full_service_is_alive_but_not_ready() -> None:
     async with listening(STS_MAX_CALLS="1") as service:
         async with calling(service.url):
-            assert await ask(service, "/healthz") == (200, "ok\n")
+            assert await ask(service, "/healthz") == (200, ALIVE)
             assert await ask(service, "/readyz") == (503, "full\n")
             assert await refused(service.url) == 503
         assert await ask(service, "/readyz") == (200, "ready\n")
@@ -80,7 +82,7 @@ async def test_a_draining_service_is_alive_but_not_ready() -> None:
         await trio.testing.wait_all_tasks_blocked(0.05)
         service.signal()
         await trio.testing.wait_all_tasks_blocked()
-        assert await ask(service, "/healthz") == (200, "ok\n")
+        assert await ask(service, "/healthz") == (200, ALIVE)
         assert await ask(service, "/readyz") == (503, "draining\n")
         assert await refused(service.url) == 503
         await core.hang_up()

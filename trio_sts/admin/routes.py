@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from trio_sts import __version__
+
 _LEGACY_PATH = "/speech-to-speech-stream"
 _LEGACY = (
     "This service speaks WebSocket: set STS_URL to ws://<host>:<port> "
@@ -20,12 +22,12 @@ def answer(
 ) -> tuple[HTTPStatus, str]:
     """The status and body for a request that asks for no WebSocket.
 
-    ``/healthz`` says that the process is alive, ``/readyz`` that it would take one more
+    ``/healthz`` says that the process is alive, and its version; ``/readyz`` that it would take one more
     call; a ready service names its ``warnings``, which are fit for anybody who reaches the
     port. AVR's legacy HTTP transport gets the ``ws://`` form to use.
     """
     if method in {"GET", "HEAD"} and path == "/healthz":
-        return HTTPStatus.OK, "ok\n"
+        return HTTPStatus.OK, f"ok\nversion: {__version__}\n"
     if method in {"GET", "HEAD"} and path == "/readyz":
         if draining:
             return HTTPStatus.SERVICE_UNAVAILABLE, "draining\n"

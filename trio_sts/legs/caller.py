@@ -108,6 +108,12 @@ class CallerLeg(CallerSide):
         """The call id that a routing webhook may have put into the query string."""
         return parse_qs(self.query).get("uuid", [None])[0]
 
+    @property
+    @override
+    def dropped_ms(self) -> float:
+        """Agent audio that was dropped because the peer read too slowly."""
+        return self._link.outbox.dropped_ms
+
     @override
     async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
         """Read until the leg ends; ``handle`` gets each message, or its fault.

@@ -105,6 +105,11 @@ class CallerSide(Protocol):
         """The call id that came with the request, if one did; not to be trusted."""
         ...
 
+    @property
+    def dropped_ms(self) -> float:
+        """Agent audio that was dropped because the peer read too slowly."""
+        ...
+
     async def run(self, handle: Callable[[FromCore | BadMessage], None]) -> NoReturn:
         """Read until the leg ends; ``handle`` gets each message, or its fault.
 

@@ -93,6 +93,11 @@ class ModelLeg(ModelSide):
             self._read_out.set()
             raise
 
+    @property
+    def dropped_ms(self) -> float:
+        """Caller audio that was dropped because the endpoint read too slowly."""
+        return self._link.outbox.dropped_ms
+
     @override
     def post(self, *events: ClientEvent) -> None:
         """Send soon, in order. Beyond 10 s of audio the oldest is dropped."""

@@ -64,7 +64,9 @@ class Observer:
         ``dial``: a connection to the model was tried, with ``result`` ("connected", or why
         not) and ``took_s``. ``tool``: a tool is over, with ``name``, ``key`` (the call's id
         in its `RunTool`), ``took_s``, ``outcome`` ("ok", "failed", "cancelled") and whether
-        there is one of that name (``known``).
+        there is one of that name (``known``). ``dropped``: audio that a ``leg`` ("caller"
+        or "model") could not send in time was dropped, ``ms`` of it in all; told when the
+        leg is left, and if there was any.
         """
 
     def settled(self, settings: Settings, session: SessionConfig, now: float) -> None:

@@ -9,11 +9,12 @@ and no compressor is kept for a call.
 import os
 import threading
 import zlib
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 import trio
@@ -39,6 +40,7 @@ class RecordFile:
     Attributes:
         path: Where it is; it must not exist.
         call_id: For the log.
+        lost: Whether a part of it could not be written.
     """
 
     path: Path
@@ -46,6 +48,7 @@ class RecordFile:
     _descriptor: int = -1
     _failed: bool = False
     _bytes: int = 0
+    lost: bool = field(default=False, init=False)
 
     def write(self, piece: bytes) -> None:
         """Add a piece; what a full disk has taken in part is taken back.
@@ -69,7 +72,7 @@ class RecordFile:
     def fail(self, why: str | None) -> None:
         """No more is written; that is told once."""
         if not self._failed:
-            self._failed = True
+            self._failed = self.lost = True
             _log.warning("record ends here", why=why, call_id=self.call_id)
         self.close()
 
@@ -100,10 +103,14 @@ class Writer:
     Attributes:
         most_bytes: What may wait.
         gather_s: How long it gathers what is to be written.
+        results: How many files were written whole, and how many were not.
     """
 
     most_bytes: int = MOST_BYTES
     gather_s: float = GATHER_S
+    results: Counter[Literal["written", "lost"]] = field(
+        factory=Counter[Literal["written", "lost"]]
+    )
     # No lock is taken for a job: a deque's ends are safe, each sum is one thread's own, and
     # the event is set where it is not, which is ten times a second at most.
     _jobs: deque[_Job] = field(factory=deque[_Job])
@@ -137,7 +144,7 @@ class Writer:
 
     def close(self, file: RecordFile) -> None:
         """No more is written to a file."""
-        self._put(file, file.close)
+        self._put(file, partial(self._close, file))
 
     def remove(self, file: RecordFile) -> None:
         """Keep nothing of a file."""
@@ -149,6 +156,11 @@ class Writer:
         self._some.set()
         if self._thread is not None:
             await trio.to_thread.run_sync(self._thread.join, abandon_on_cancel=True)
+
+    def _close(self, file: RecordFile) -> None:
+        file.close()
+        if not file.lost:
+            self.results["written"] += 1
 
     def _has_room(self, size: int) -> bool:
         return self.waiting_bytes + size + _JOB_BYTES <= self.most_bytes
@@ -174,7 +186,10 @@ class Writer:
             self._over.wait(self.gather_s)
             while self._jobs:
                 file, job, size = self._jobs.popleft()
+                was_lost = file.lost
                 _do(file, job)
+                if file.lost and not was_lost:
+                    self.results["lost"] += 1
                 self._done_bytes += size
 
 

@@ -50,6 +50,10 @@ class Counters:
     caller_audio_ms: float = 0
     agent_audio_ms: float = 0
     dropped_audio_ms: float = 0
+    # The part of it that came while there was no session.
+    dropped_away_ms: float = 0
+    # Of answers that were longer than may wait for the caller.
+    cut_audio_ms: float = 0
     input_text_tokens: int = 0
     input_audio_tokens: int = 0
     cached_text_tokens: int = 0
@@ -76,11 +80,19 @@ class Counters:
         """Audio of the caller's has come."""
         self.caller_audio_ms += len(pcm) * _MS_PER_BYTE
 
-    def dropped_audio(self, ms: float) -> bool:
-        """Caller audio was dropped; whether it is the first of the call."""
+    def dropped_audio(self, ms: float, *, away: bool) -> bool:
+        """Caller audio was dropped; whether it is the first of the call.
+
+        ``away`` says that there was no session to send it to.
+        """
         first = not self.dropped_audio_ms
         self.dropped_audio_ms += ms
+        self.dropped_away_ms += ms if away else 0
         return first
+
+    def cut_audio(self, ms: float) -> None:
+        """Agent audio was thrown away: more waited than may."""
+        self.cut_audio_ms += ms
 
     def agent_audio(self, pcm: bytes) -> None:
         """Audio leaves for AVR Core."""

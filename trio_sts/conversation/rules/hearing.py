@@ -38,8 +38,8 @@ def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
     state.ear.hear(message.pcm, now)
     state.counters.caller_audio(message.pcm)
     dropped_ms = state.intake.add(message.pcm, now)
-    if dropped_ms and state.counters.dropped_audio(dropped_ms):
-        away = not state.connection.ready
+    away = not state.connection.ready
+    if dropped_ms and state.counters.dropped_audio(dropped_ms, away=away):
         why = "the model is away" if away else "too much at once"
         state.out.note("warning", "caller audio dropped", why=why)
 

@@ -230,7 +230,10 @@ def _warn_of_token_limit(state: State) -> None:
 
 
 def _keep_bound(state: State, arriving: str) -> None:
-    for response_id in state.playout.overflow(arriving):
+    before_ms = state.playout.queued_ms
+    cut = state.playout.overflow(arriving)
+    state.counters.cut_audio(before_ms - state.playout.queued_ms)
+    for response_id in cut:
         state.out.note("warning", "answer cut", why="longer than STS_PLAYOUT_MAX_S")
         for track in state.playout.live_of(response_id):
             state.history.freeze(track.item_id)
