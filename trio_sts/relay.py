@@ -278,11 +278,10 @@ class Relay:
         # still send while it is being closed.
         if model is not self.model:
             return
-        if isinstance(event, BadMessage):
-            event = BadEvent(event)
-        self.take(event)
-        if not isinstance(event, events.AudioDelta):
-            self.observer.came(event, trio.current_time())
+        given = BadEvent(event) if isinstance(event, BadMessage) else event
+        self.take(given)
+        if not isinstance(given, events.AudioDelta):
+            self.observer.came(given, trio.current_time())
         if isinstance(event, events.TranscriptionFailed):
             part = self.actions.transcription_failed(self.core.counters.turns)
             if part is not None:

@@ -9,7 +9,7 @@ OTHER: Final = "other"
 UNKNOWN_TOOL: Final = "unknown"
 # The names of tools are the operator's; more than these are a program's, and so many
 # series nobody reads.
-MOST_TOOLS: Final = 200
+MOST_TOOLS: Final = 64
 
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
 STATUSES: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})

@@ -34,7 +34,7 @@ FIRST_AUDIO_S: Final = (
     *(0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 1.0, 1.25, 1.5),
     *(2.0, 3.0, 5.0, 10.0),
 )
-TOOL_S: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0)
+TOOL_S: Final = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 15.0)
 
 # The library's own switch for the process: the time of a series' birth is a series more
 # for each, and no question of ours needs it.
@@ -117,7 +117,7 @@ class Metrics:
         self.registry.register(_Pulled(self.lag, self.records, self.max_calls))
 
     def tool_label(self, name: str) -> str:
-        """The name of a tool as a label: the first 200 names, and all others as one."""
+        """The name of a tool as a label: the first 64 names, and all others as one."""
         if name not in self._tools:
             if len(self._tools) >= MOST_TOOLS:
                 return OTHER
