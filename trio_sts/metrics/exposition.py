@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 from typing_extensions import override
 
 _END = b"# EOF\n"
-# Some 3 µs each: less than a third of what `trio_sts.loop.pace` may sleep.
+# Some 3 us each: less than a third of what `trio_sts.loop.pace` may sleep.
 _AT_ONCE: Final = 100
 
 
