@@ -3,11 +3,12 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from functools import partial
+from typing import get_args
 
 from attrs import frozen
 
 from trio_sts.delivery.archive import Archive
-from trio_sts.delivery.outbox import Outbox
+from trio_sts.delivery.outbox import Outbox, Result
 from trio_sts.loop.lag import Lag, measuring
 from trio_sts.metrics.call import CallMetrics
 from trio_sts.metrics.registry import Metrics, RecordCounts
@@ -15,6 +16,7 @@ from trio_sts.observing.model_health import ModelHealth
 from trio_sts.observing.observer import Observed, Observer
 from trio_sts.observing.saturation import Saturation
 from trio_sts.record.records import Records
+from trio_sts.record.writer import FileResult
 from trio_sts.settings import Settings
 
 _FILE = "file"
@@ -53,7 +55,8 @@ def open_watch(
 def record_counts(archive: Archive, records: Records) -> RecordCounts:
     """What became of the records of calls so far, by sink and result."""
     counts: dict[tuple[str, str], float] = {
-        (_FILE, result): count for result, count in records.writer.results.items()
+        (_FILE, result): records.writer.results[result]
+        for result in get_args(FileResult)
     }
     senders = archive.store, archive.webhook
     for outbox in (sender.outbox for sender in senders if sender is not None):
@@ -62,4 +65,4 @@ def record_counts(archive: Archive, records: Records) -> RecordCounts:
 
 
 def _of(outbox: Outbox) -> dict[tuple[str, str], float]:
-    return {(outbox.sink, result): count for result, count in outbox.results.items()}
+    return {(outbox.sink, each): outbox.results[each] for each in get_args(Result)}

@@ -54,17 +54,17 @@ class Stage:
     def end(self, ending: EndCall = HUNG_UP, now: float = 52.5) -> None:
         self.call.ended(None, ending, now)
 
-    def value(self, name: str, **labels: str) -> float:
+    def value(self, name: str, /, **labels: str) -> float:
         found = self.metrics.registry.get_sample_value(f"trio_sts_{name}", labels)
         return 0.0 if found is None else found
 
     def series(self, name: str) -> dict[tuple[str, ...], float]:
-        """The values of a metric's series, by their labels in order of their names."""
+        """The values of a metric's series but 0, by their labels in order of their names."""
         return {
             tuple(value for _, value in sorted(sample.labels.items())): sample.value
             for metric in self.metrics.registry.collect()
             for sample in metric.samples
-            if sample.name == f"trio_sts_{name}"
+            if sample.name == f"trio_sts_{name}" and sample.value
         }
 
 
@@ -163,9 +163,9 @@ def test_rate_limits_are_a_ratio_and_what_makes_none_is_left_out() -> None:
     assert stage.series("rate_limit_remaining_ratio") == {
         ("tokens",): 0.25,
         ("requests",): 1,
-        ("input_tokens",): 0,
         ("other",): 0.25,
     }
+    assert stage.value("rate_limit_remaining_ratio", name="input_tokens") == 0
 
 
 def test_tokens_are_counted_once_as_they_come() -> None:

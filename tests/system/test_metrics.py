@@ -40,13 +40,14 @@ class Scraped(dict[str, float]):
     """Every sample: its name and the values of its labels, in order of their names."""
 
     def of(self, name: str) -> dict[str, float]:
-        """The series of a metric, by the values of their labels."""
+        """The series of a metric, by the values of their labels; none that is 0 by them."""
         start = f"trio_sts_{name}"
-        return {
+        found = {
             key.removeprefix(start).strip(): value
             for key, value in self.items()
             if key.split(" ", 1)[0] == start
         }
+        return {key: value for key, value in found.items() if value or not key}
 
 
 async def scrape(service: Service) -> Scraped:
@@ -259,7 +260,10 @@ async def test_refused_callers_are_no_calls() -> None:
     assert 'trio_sts_callers_refused_total{why="token"} 2.0' in body
     assert 'trio_sts_callers_refused_total{why="full"} 1.0' in body
     assert "trio_sts_calls_active 1.0" in body
-    assert "\ntrio_sts_calls_total{" not in body
+    counts = [
+        line for line in body.splitlines() if line.startswith("trio_sts_calls_total")
+    ]
+    assert all(line.endswith("} 0.0") for line in counts)
 
 
 async def test_the_page_is_read_and_nothing_else() -> None:

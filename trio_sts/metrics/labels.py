@@ -1,9 +1,10 @@
 """The values that labels may have: each list has an end, whatever peers send."""
 
-from typing import Final
+from typing import Final, Literal
 
+from trio_sts.conversation.parts.owed_turn import Remedy
 from trio_sts.legs.dial import TOO_SLOW
-from trio_sts.record.outcomes import OUTCOMES
+from trio_sts.record.outcomes import INTENDED, MODEL_FAILURES, OUTCOMES
 
 OTHER: Final = "other"
 UNKNOWN_TOOL: Final = "unknown"
@@ -11,6 +12,19 @@ UNKNOWN_TOOL: Final = "unknown"
 # series nobody reads.
 MOST_TOOLS: Final = 64
 
+# How calls end, and the code that goes with it as a rule.
+USUAL_CODES: Final = (
+    *((outcome, 1011) for outcome in sorted(MODEL_FAILURES | {"crashed"})),
+    *(
+        (outcome, 1000)
+        for outcome in sorted(INTENDED - {"service stopping", "no init"})
+    ),
+    ("caller gone", 1000),
+    ("service stopping", 1001),
+    ("no init", 1008),
+    ("too many bad messages", 1008),
+    ("caller does not read", 1008),
+)
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
 STATUSES: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
 # Of the Realtime API: errors of events and of responses, and of what is around it.
@@ -55,6 +69,24 @@ REASONS: Final = ERROR_CODES | {
     "max_output_tokens",
     "turn_detected",
 }
+KINDS_OF_WAITS: Final = ("greeting", "turn", "tool")
+DEAD_AIR_STEPS: Final = tuple(step.name.lower() for step in Remedy)
+# The leg on which audio was to go out, and why it was dropped: there was no session; the
+# caller sent more than real time allows; the peer reads too slowly; an answer was longer
+# than may wait.
+DROPS: Final = (
+    ("model", "away"),
+    ("model", "too much"),
+    ("model", "stalled"),
+    ("caller", "stalled"),
+    ("caller", "too long"),
+)
+# Why a session is replaced in mid-call.
+Why = Literal["lost", "expired", "silent", "renewal"]
+TOKEN_KINDS: Final = (
+    *("input_audio", "input_text", "input_cached"),
+    *("output_audio", "output_text", "transcription"),
+)
 LIMITS: Final = frozenset({"requests", "tokens", "input_tokens", "output_tokens"})
 # An event of the model's that cannot be understood.
 MALFORMED: Final = "malformed"

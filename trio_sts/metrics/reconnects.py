@@ -1,6 +1,6 @@
 """Why a session was to be replaced in mid-call, and whether that has worked."""
 
-from typing import Final, Literal
+from typing import Final
 
 from attrs import define, field
 
@@ -9,9 +9,9 @@ from trio_sts.conversation.parts.counters import Counters
 from trio_sts.conversation.parts.failures import SESSION_EXPIRED
 from trio_sts.wire.realtime.items import ErrorDetail
 
+from .labels import Why
 from .registry import Metrics
 
-Why = Literal["lost", "expired", "silent", "renewal"]
 _OTHER_SESSION: Final = "other_session"
 
 

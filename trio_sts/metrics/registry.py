@@ -4,7 +4,7 @@ The labels stand in ``docs/operations.md``; every one of them is bounded, see `l
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, cast
+from typing import Final, cast, get_args
 
 from attrs import define, field
 from prometheus_client import (
@@ -27,7 +27,16 @@ from typing_extensions import override
 from trio_sts import __version__
 from trio_sts.loop.lag import BOUNDS_S, Lag
 
-from .labels import MOST_TOOLS, OTHER
+from .labels import (
+    DEAD_AIR_STEPS,
+    DROPS,
+    KINDS_OF_WAITS,
+    MOST_TOOLS,
+    OTHER,
+    TOKEN_KINDS,
+    USUAL_CODES,
+    Why,
+)
 
 CALL_S: Final = (5, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)
 FIRST_AUDIO_S: Final = (
@@ -111,6 +120,7 @@ class Metrics:
     def __attrs_post_init__(self) -> None:
         self._make_metrics_of_calls()
         self._make_metrics_of_the_model()
+        self._begin_at_zero()
         Info("trio_sts", "The program.", registry=self.registry).info(
             {"version": __version__}
         )
@@ -186,6 +196,26 @@ class Metrics:
         self.model_failing = self._gauge(
             "model_failing", "1 while calls fail in a row because of the model."
         )
+
+    def _begin_at_zero(self) -> None:
+        """A series that begins with its first event shows no increase by it."""
+        for outcome, code in USUAL_CODES:
+            self.calls.labels(outcome, str(code))
+        for why in ("full", "stopping", "token"):
+            self.callers_refused.labels(why)
+        for kind in KINDS_OF_WAITS:
+            self.first_audio_s.labels(kind)
+        for step in DEAD_AIR_STEPS:
+            self.dead_air.labels(step)
+        for leg, why in DROPS:
+            self.audio_dropped_s.labels(leg, why)
+        for kind in TOKEN_KINDS:
+            self.tokens.labels(kind)
+        self.model_connects.labels("connected")
+        for why in get_args(Why):
+            self.model_reconnects.labels(why, "restored")
+            self.model_reconnects.labels(why, "failed")
+        self.responses.labels("completed", "")
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"trio_sts_{name}", about, labels, registry=self.registry)

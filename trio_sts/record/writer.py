@@ -30,6 +30,8 @@ _LEVEL, _WINDOW, _MEMORY = 1, 16 + 11, 4
 # What a job takes beside its bytes.
 _JOB_BYTES: Final = 512
 
+FileResult = Literal["written", "lost"]
+
 _log = structlog.get_logger()
 
 
@@ -108,9 +110,7 @@ class Writer:
 
     most_bytes: int = MOST_BYTES
     gather_s: float = GATHER_S
-    results: Counter[Literal["written", "lost"]] = field(
-        factory=Counter[Literal["written", "lost"]]
-    )
+    results: Counter[FileResult] = field(factory=Counter[FileResult])
     # No lock is taken for a job: a deque's ends are safe, each sum is one thread's own, and
     # the event is set where it is not, which is ten times a second at most.
     _jobs: deque[_Job] = field(factory=deque[_Job])
