@@ -21,7 +21,7 @@ from trio_sts.log_writer import LogWriter
 from trio_sts.settings import mask_secrets
 
 # Their lines below warning hold request lines, headers and frames.
-QUIET = ("httpx", "httpcore", "trio-websocket", "wsproto")
+QUIET = ("httpx", "httpcore", "trio-websocket", "wsproto", "urllib3")
 
 # Deeper values than any of ours are shown by their repr.
 _MAX_DEPTH = 6

@@ -46,6 +46,7 @@ from trio_sts.record.records import Records
 from trio_sts.record.summary import log_fields
 from trio_sts.relay import Relay
 from trio_sts.settings import Settings, transcriber
+from trio_sts.tools.http_client import added_headers
 from trio_sts.tools.registry import Registry
 from trio_sts.tools.tool import CallContext
 from trio_sts.transcribing import Transcribing, transcriber_in_use
@@ -259,6 +260,7 @@ class Call:
         """What is this call's own, found once."""
         if self._brief is None:
             services = self.services
+            added_headers.set(self._observer.headers())
             found = await resolve(
                 services.settings,
                 self.uuid,
@@ -301,6 +303,7 @@ class Call:
 
     async def _run_tool(self, command: RunTool) -> None:
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
+        added_headers.set(self._observer.headers(command.call_id))
         started_at = trio.current_time()
         run = self.services.registry.run
         if not command.own:

@@ -28,6 +28,7 @@ from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
+from trio_sts.tracing.opening import open_tracing
 from trio_sts.watching import open_watch
 
 if TYPE_CHECKING:
@@ -194,6 +195,7 @@ async def open_services(
         records = Records(settings)
         nursery.start_soon(records.run)
         watch = stack.enter_context(open_watch(settings, archive, records, lag))
+        traces = await stack.enter_async_context(open_tracing(environ))
         nursery.start_soon(watch.saturation.run)
         try:
             yield Services(
@@ -205,7 +207,7 @@ async def open_services(
                 alarms=alarms,
                 records=records,
                 archive=archive,
-                observers=watch.observers,
+                observers=(*watch.observers, *traces),
                 metrics=watch.metrics,
                 health=watch.health,
             )

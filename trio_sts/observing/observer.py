@@ -72,6 +72,14 @@ class Observer:
     def settled(self, settings: Settings, session: SessionConfig, now: float) -> None:
         """It is known what holds for this call, and what its session is asked for."""
 
+    def headers(self, tool: str | None = None) -> Mapping[str, str]:  # noqa: ARG002
+        """What HTTP requests of this call are to carry, beside their own headers.
+
+        Args:
+            tool: The id of the `RunTool` that they are made for; None for any other.
+        """
+        return {}
+
     def ended(self, finished: FinishedCall | None, ending: EndCall, now: float) -> None:
         """The call is over; told once, the last of all.
 
@@ -147,6 +155,14 @@ class _Several(Observer):
         for each in self.guarded:
             with each:
                 each.observer.settled(settings, session, now)
+
+    @override
+    def headers(self, tool: str | None = None) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for each in self.guarded:
+            with each:
+                found.update(each.observer.headers(tool))
+        return found
 
     @override
     def ended(self, finished: FinishedCall | None, ending: EndCall, now: float) -> None:

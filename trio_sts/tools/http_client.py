@@ -1,12 +1,18 @@
 """HTTP clients that calls share, and through which they share nothing else."""
 
 import ssl
+from collections.abc import Mapping
+from contextvars import ContextVar
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx
 
 # Of all calls together; each call has a few of them at once, see `TOOLS_AT_ONCE`.
 _LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=32)
+
+
+# Of the task that makes a request: what it carries beside its own headers.
+added_headers: ContextVar[Mapping[str, str]] = ContextVar("added_headers", default={})  # noqa: B039
 
 
 def tool_http_client(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
@@ -23,4 +29,10 @@ def tool_http_client(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
         cookies=nothing,
         headers={"user-agent": "trio-sts"},
         limits=_LIMITS,
+        event_hooks={"request": [_add_headers]},
     )
+
+
+async def _add_headers(request: httpx.Request) -> None:  # httpx awaits it
+    for name, value in added_headers.get().items():
+        request.headers.setdefault(name, value)
