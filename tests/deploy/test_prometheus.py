@@ -10,6 +10,7 @@ from tests.peers.model import scripted_model
 from tests.system.service import serving
 from tests.system.test_metrics import LOOKUP, speaking, with_a_tool_and_a_barge_in
 
+from . import operations
 from .prometheus import DEPLOY, RULES, program, scraping
 
 BOARD = DEPLOY / "grafana" / "dashboard.json"
@@ -97,7 +98,8 @@ async def test_every_query_of_the_rules_and_the_board_has_data(tmp_path: Path) -
             await prometheus.until("increase(trio_sts_calls_total[1m]) > 0")
             alerts = await prometheus.alerts()
             assert len(alerts) >= 15
-            for name, expression in (alerts | queries()).items():
+            asked = {text: text for text in operations.queries()}
+            for name, expression in (alerts | queries() | asked).items():
                 assert not re.search(r"\) [<>] [\d.]+$", expression), name
                 assert await prometheus.query(expression), (name, expression)
             assert await prometheus.query("trio_sts_calls_active == 1")

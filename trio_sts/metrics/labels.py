@@ -13,17 +13,17 @@ UNKNOWN_TOOL: Final = "unknown"
 MOST_TOOLS: Final = 64
 
 # How calls end, and the code that goes with it as a rule.
-USUAL_CODES: Final = (
-    *((outcome, 1011) for outcome in sorted(MODEL_FAILURES | {"crashed"})),
+USUAL_ENDS: Final = (
+    *((outcome, "1011") for outcome in sorted(MODEL_FAILURES | {"crashed"})),
     *(
-        (outcome, 1000)
+        (outcome, "1000")
         for outcome in sorted(INTENDED - {"service stopping", "no init"})
     ),
-    ("caller gone", 1000),
-    ("service stopping", 1001),
-    ("no init", 1008),
-    ("too many bad messages", 1008),
-    ("caller does not read", 1008),
+    ("caller gone", "1000"),
+    ("service stopping", "1001"),
+    ("no init", "1008"),
+    ("too many bad messages", "1008"),
+    ("caller does not read", "1008"),
 )
 CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
 STATUSES: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
@@ -61,6 +61,12 @@ ERROR_CODES: Final = frozenset(
         "unknown_parameter",
         "unsupported_content_type",
     }
+)
+ERRORS_TO_EXPECT: Final = (
+    "insufficient_quota",
+    "rate_limit_exceeded",
+    "server_error",
+    "session_expired",
 )
 # Why a response is not completed; a failed one has a code.
 REASONS: Final = ERROR_CODES | {

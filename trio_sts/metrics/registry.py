@@ -4,6 +4,7 @@ The labels stand in ``docs/operations.md``; every one of them is bounded, see `l
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Final, cast, get_args
 
 from attrs import define, field
@@ -30,11 +31,12 @@ from trio_sts.loop.lag import BOUNDS_S, Lag
 from .labels import (
     DEAD_AIR_STEPS,
     DROPS,
+    ERRORS_TO_EXPECT,
     KINDS_OF_WAITS,
     MOST_TOOLS,
     OTHER,
     TOKEN_KINDS,
-    USUAL_CODES,
+    USUAL_ENDS,
     Why,
 )
 
@@ -199,23 +201,21 @@ class Metrics:
 
     def _begin_at_zero(self) -> None:
         """A series that begins with its first event shows no increase by it."""
-        for outcome, code in USUAL_CODES:
-            self.calls.labels(outcome, str(code))
-        for why in ("full", "stopping", "token"):
-            self.callers_refused.labels(why)
-        for kind in KINDS_OF_WAITS:
-            self.first_audio_s.labels(kind)
-        for step in DEAD_AIR_STEPS:
-            self.dead_air.labels(step)
-        for leg, why in DROPS:
-            self.audio_dropped_s.labels(leg, why)
-        for kind in TOKEN_KINDS:
-            self.tokens.labels(kind)
-        self.model_connects.labels("connected")
-        for why in get_args(Why):
-            self.model_reconnects.labels(why, "restored")
-            self.model_reconnects.labels(why, "failed")
-        self.responses.labels("completed", "")
+        known: dict[Counter | Histogram, Iterable[tuple[str, ...]]] = {
+            self.calls: USUAL_ENDS,
+            self.callers_refused: (("full",), ("stopping",), ("token",)),
+            self.first_audio_s: zip(KINDS_OF_WAITS),
+            self.dead_air: zip(DEAD_AIR_STEPS),
+            self.audio_dropped_s: DROPS,
+            self.tokens: zip(TOKEN_KINDS),
+            self.responses: (("completed", ""),),
+            self.model_connects: (("connected",),),
+            self.model_errors: zip(ERRORS_TO_EXPECT),
+            self.model_reconnects: product(get_args(Why), ("restored", "failed")),
+        }
+        for metric, series in known.items():
+            for labels in series:
+                metric.labels(*labels)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(f"trio_sts_{name}", about, labels, registry=self.registry)

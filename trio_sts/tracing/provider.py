@@ -2,9 +2,9 @@
 
 import logging
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Final, Self
+from typing import Final, Self, cast
 
 from attrs import frozen
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -66,7 +66,8 @@ class Tracing:
 
     def give_up(self) -> None:
         """What is not sent yet is lost; who sends tries no more. Returns at once."""
-        self._exporter.shutdown()
+        # Some of its versions have no types here.
+        cast("Callable[[], None]", self._exporter.shutdown)()
 
 
 def _is_named(environ: Mapping[str, str]) -> bool:

@@ -26,8 +26,8 @@ class Listener:
         metadata=about(
             "STS_TOKEN",
             secret(),
-            "A shared secret that the caller leg must present, as `Authorization: Bearer …` "
-            "or as `?token=…`.",
+            "A shared secret that the caller leg and who reads `/metrics` must present, as "
+            "`Authorization: Bearer …` or as `?token=…`.",
             secret=True,
             no_words=True,
         ),
