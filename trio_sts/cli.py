@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from trio_sts.settings import Settings
 
 _FAULTY_SETTINGS = 2
+_CONSOLE_PORT = 6090
 _DOTENV = Path(".env")
 # Commands that live where their work is done: module, attribute.
 _ELSEWHERE: Mapping[str, tuple[str, str]] = {
@@ -82,7 +83,13 @@ def _speak(text: str) -> bytes:
     help="The built-in model misbehaves as `trio-sts model --help` lists; "
     "only with --embedded.",
 )
-def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
+@click.option(
+    "--console",
+    is_flag=True,
+    help="Open the console in a browser's reach: on this machine alone, on port "
+    f"{_CONSOLE_PORT}, unless STS_ADMIN_PORT and STS_ADMIN_HOST say otherwise.",
+)
+def serve(*, embedded: bool, faults: tuple[str, ...], console: bool) -> None:
     """Run the service until SIGTERM or SIGINT.
 
     The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
@@ -97,6 +104,10 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     if embedded:
         environ["STS_EMBEDDED"] = "on"
     settings, warnings = _load(environ, strict=False)
+    if console and settings.admin_port is None:
+        # Read once more: what a console needs is looked at as well.
+        environ["STS_ADMIN_PORT"] = str(_CONSOLE_PORT)
+        settings, warnings = _load(environ, strict=False)
     configure(
         settings.log_level,
         settings.log_format,
@@ -105,7 +116,8 @@ def serve(*, embedded: bool, faults: tuple[str, ...]) -> None:
     ordered = _faults(faults, settings) if faults else None
     warnings += surprises(settings, _today())
     seen = tool_environment(environ, _DOTENV)
-    sys.exit(run_service(settings, warnings, seen, faults=ordered))
+    say = click.echo if console else None
+    sys.exit(run_service(settings, warnings, seen, faults=ordered, say=say))
 
 
 def _faults(orders: tuple[str, ...], settings: "Settings") -> "Faults":

@@ -19,7 +19,7 @@ _WARN_EVERY_S = 10.0
 _WHY = {
     errno.EADDRINUSE: "another program listens there already",
     errno.EACCES: "this user may not listen there; ports below 1024 are for root",
-    errno.EADDRNOTAVAIL: "HOST is no address of this machine",
+    errno.EADDRNOTAVAIL: "{host} is no address of this machine",
 }
 
 
@@ -30,10 +30,17 @@ class CannotListen(StsError):
     """The port cannot be bound; the text names it and says what to change."""
 
 
-async def listen(host: str, port: int) -> list[trio.SocketListener]:
+async def listen(
+    host: str, port: int, names: tuple[str, str] = ("PORT", "HOST")
+) -> list[trio.SocketListener]:
     """Bind the port at every address that the host stands for.
 
     ``::`` is every address of either family, as in Node.js, and IPv6 alone is not.
+
+    Args:
+        host: The interface.
+        port: The port; 0 takes a free one.
+        names: The settings that they come from.
 
     Raises:
         CannotListen: With the port and the host in its text.
@@ -43,7 +50,7 @@ async def listen(host: str, port: int) -> list[trio.SocketListener]:
             return [await _both_families(port)]
         return await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
     except OSError as exc:
-        raise CannotListen(_told(exc, host, port)) from exc
+        raise CannotListen(_told(exc, host, port, names)) from exc
 
 
 async def accept_all(
@@ -96,9 +103,10 @@ async def _both_families(port: int) -> trio.SocketListener:
     return trio.SocketListener(sock)
 
 
-def _told(exc: OSError, host: str, port: int) -> str:
-    at = f"PORT={port} at HOST={host} cannot be listened on"
+def _told(exc: OSError, host: str, port: int, names: tuple[str, str]) -> str:
+    port_name, host_name = names
+    at = f"{port_name}={port} at {host_name}={host} cannot be listened on"
     if isinstance(exc, socket.gaierror):
-        return f"{at}: HOST is a name that leads to no address"
-    known = _WHY.get(exc.errno or 0)
+        return f"{at}: {host_name} is a name that leads to no address"
+    known = _WHY.get(exc.errno or 0, "").format(host=host_name)
     return f"{at}: {known or exc.strerror or 'no reason was given'}"

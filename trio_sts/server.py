@@ -52,10 +52,17 @@ _log = structlog.get_logger()
 
 @define(eq=False)
 class Server:
-    """The calls of a process, and whether new ones are let in."""
+    """The calls of a process, and whether new ones are let in.
+
+    Attributes:
+        services: What they share.
+        draining: Whether new ones are refused, because the service stops.
+        port: Where it listens; 0 before it does.
+    """
 
     services: Services
     draining: bool = False
+    port: int = 0
     _hurried: bool = False
     # Those that take a place, and those whose sockets are not closed yet.
     _active: set[Call] = field(factory=set[Call])
@@ -102,6 +109,7 @@ class Server:
                     self._waiting.make_room,
                 )
             port: int = listeners[0].socket.getsockname()[1]
+            self.port = port
             model = "built in" if settings.embedded else settings.model
             _log.info(
                 "ready",

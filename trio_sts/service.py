@@ -2,7 +2,7 @@
 
 import gc
 import signal
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -23,6 +23,7 @@ from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
 from trio_sts.modelcheck import ask_endpoint
 from trio_sts.nursery import Services
+from trio_sts.observing.observer import Observers
 from trio_sts.record.records import Records
 from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
@@ -32,6 +33,7 @@ from trio_sts.tracing.opening import open_tracing
 from trio_sts.watching import open_watch
 
 if TYPE_CHECKING:
+    from trio_sts.console.opening import Console
     from trio_sts.embedded import Faults
 
 # Objects made and not freed between two passes of the collector, passes over the young
@@ -54,6 +56,7 @@ def run_service(
     environ: Mapping[str, str],
     *,
     faults: "Faults | None" = None,
+    say: Callable[[str], None] | None = None,
 ) -> int:
     """Run until a signal.
 
@@ -62,6 +65,7 @@ def run_service(
         warnings: What was found out about them.
         environ: What the operator's tools see.
         faults: How the built-in model misbehaves.
+        say: Is told in a sentence where the console is, if there is one.
 
     Returns:
         The exit code: 0 after a stop, 1 if the service could not start.
@@ -73,7 +77,8 @@ def run_service(
     failures: list[str] = []
     try:
         lag = Lag()
-        trio.run(_serve, settings, environ, faults, lag, instruments=[lag, Pace()])
+        instruments = [lag, Pace()]
+        trio.run(_serve, settings, environ, faults, lag, say, instruments=instruments)
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in _leaves(group)]
     for failure in failures:
@@ -86,6 +91,7 @@ async def _serve(
     environ: Mapping[str, str],
     faults: "Faults | None",
     lag: Lag,
+    say: Callable[[str], None] | None,
 ) -> None:
     # From here on no signal may kill the process before the calls are closed.
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -93,15 +99,45 @@ async def _serve(
             watch: _SignalWatch = await starting.start(
                 _stop_on_signal, signals, starting.cancel_scope
             )
+            console = new_console(settings)
+            observers = () if console is None else (console.board.observe,)
             async with open_services(
-                settings, environ, faults=faults, lag=lag
+                settings, environ, faults=faults, lag=lag, observers=observers
             ) as services:
                 await watch.end()
                 tune_collector()
-                async with trio.open_nursery() as nursery:
+                server = Server(services)
+                async with (
+                    _shown_in(console, server, say),
+                    trio.open_nursery() as nursery,
+                ):
                     nursery.start_soon(_ask_for_the_key, settings)
-                    await Server(services).serve(signals)
+                    await server.serve(signals)
                     nursery.cancel_scope.cancel(reason="the service stops")
+
+
+def new_console(settings: Settings) -> "Console | None":
+    """The console, if there is to be one: its board looks on at the calls."""
+    if settings.admin_port is None:
+        return None
+    # Imported here: a service without one needs no web server.
+    from trio_sts.console.opening import Console
+
+    return Console(settings)
+
+
+@asynccontextmanager
+async def _shown_in(
+    console: "Console | None", server: Server, say: Callable[[str], None] | None
+) -> AsyncGenerator[None]:
+    """Keep the console open, if there is one."""
+    if console is None:
+        yield
+        return
+    async with console.open(server.services, lambda: server.port):
+        if say is not None:
+            say(f"The console is at {console.url}")
+        yield
 
 
 @define(eq=False)
@@ -160,6 +196,7 @@ async def open_services(
     *,
     faults: "Faults | None" = None,
     lag: Lag | None = None,
+    observers: Observers = (),
 ) -> AsyncGenerator[Services]:
     """Open what calls share: the tools, the HTTP client, the built-in model if asked.
 
@@ -168,6 +205,7 @@ async def open_services(
         environ: What the operator's tools see.
         faults: How the built-in model misbehaves.
         lag: Measures the loop that this runs in; None lets one begin to do so here.
+        observers: Who else looks on at each call.
     """
     async with (
         trio.open_nursery() as nursery,
@@ -207,7 +245,7 @@ async def open_services(
                 alarms=alarms,
                 records=records,
                 archive=archive,
-                observers=(*watch.observers, *traces),
+                observers=(*watch.observers, *traces, *observers),
                 metrics=watch.metrics,
                 health=watch.health,
             )

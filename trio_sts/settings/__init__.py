@@ -15,6 +15,7 @@ from .endpoint import (
     transcriber_fallback,
 )
 from .files import read_prompt
+from .kinds import is_loopback
 from .lifetimes import retirements
 from .loading import load
 from .masking import mask_secrets, mask_url
@@ -38,6 +39,7 @@ __all__ = [
     "effective",
     "endpoint_url",
     "is_azure",
+    "is_loopback",
     "is_openai",
     "load",
     "mask_secrets",

@@ -266,6 +266,16 @@ def url(*schemes: str) -> Kind:
     )
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine, and nobody else can reach it there."""
+    if host.lower().removesuffix(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def language() -> Kind:
     """An ISO-639-1 code; ``auto`` and ``NULL`` stand for none."""
 

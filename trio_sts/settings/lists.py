@@ -11,6 +11,10 @@ _MAX_ENTRIES = 100
 _MAX_CHARS = 100
 # What the Realtime API takes for the name of a function.
 _TOOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+# A name or an IPv4 address, or an IPv6 one in brackets; with a port or for all ports.
+_HOST = re.compile(
+    r"(?:[0-9A-Za-z._-]{1,80}|\[[0-9A-Fa-f:.]{2,45}\])(?::\d{1,5})?", re.ASCII
+)
 _EXTENSION = re.compile(r"[0-9A-Za-z_+*#?.-]{1,80}", re.ASCII)
 
 
@@ -18,6 +22,16 @@ def tool_names() -> Kind:
     """Names of tools; a name may be one that no tool has."""
     return _comma_list(
         "names of tools with commas between them", _TOOL_NAME.fullmatch, none="none"
+    )
+
+
+def host_names() -> Kind:
+    """Hosts that may be connected to, each with a port or without one."""
+    return _comma_list(
+        "names of hosts with commas between them, with a port (sts-2.example.org:6030) "
+        "or without one",
+        _HOST.fullmatch,
+        none="none",
     )
 
 

@@ -19,7 +19,7 @@ from .files import (
     read_key,
     usable_tools_dir,
 )
-from .kinds import Unfit
+from .kinds import Unfit, is_loopback
 from .lifetimes import current_model
 from .masking import MASK, mask_secrets, mask_url, mask_value, one_line
 from .schema import Settings
@@ -247,7 +247,16 @@ def _completed(settings: Settings, found: _Findings) -> Settings:
         found.faults.append(f"{named} {fault}")
     if settings.record_audio and settings.record_dir is None:
         found.faults.append("STS_RECORD_AUDIO=on needs a folder: set STS_RECORD_DIR")
+    if settings.admin_port is not None and settings.admin_token is None:
+        found.faults += _open_to_others(settings, found)
     return evolve(settings, model=model, tools_dir=tools_dir)
+
+
+def _open_to_others(settings: Settings, found: _Findings) -> Iterator[str]:
+    """A console that others can reach, and for which they need nothing."""
+    if not is_loopback(settings.admin_host):
+        named = _named(_SPECS["admin_host"], settings.admin_host, found)
+        yield f"{named} is for others to reach: set STS_ADMIN_TOKEN for the console"
 
 
 def _reader(attribute: "Attribute[object]") -> Any:

@@ -2,6 +2,7 @@
 
 from attrs import frozen
 
+from .groups.admin import Admin
 from .groups.agent import Agent
 from .groups.delivery import Delivery
 from .groups.hearing import Hearing
@@ -14,7 +15,9 @@ from .groups.tools import Tools
 
 # attrs takes the fields of the last base first: the order here is the reverse of theirs.
 @frozen(kw_only=True, slots=False)
-class Settings(Delivery, Records, Tools, Playout, Hearing, Agent, Model, Listener):
+class Settings(
+    Admin, Delivery, Records, Tools, Playout, Hearing, Agent, Model, Listener
+):
     """What an operator may choose, checked and typed; see `trio_sts.settings.load`.
 
     A field's name is the variable's without ``OPENAI_`` or ``STS_``. None means that

@@ -9,6 +9,7 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
     found = (
         settings.api_key,
         settings.token,
+        settings.admin_token,
         settings.webhook_secret,
         password_of(settings.calls_db),
         password_of(settings.webhook_url),

@@ -240,6 +240,15 @@ class Playout:
         parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]
         return sum(t.heard_ms for t in parts), sum(t.received_ms for t in parts)
 
+    def heard_at(self, item_id: str, now: float) -> float:
+        """Milliseconds heard of an item by now; asking changes nothing."""
+        heard_ms = self.heard_of(item_id)[0]
+        for stretch in self._stretches:
+            if stretch.track.item_id == item_id:
+                since_ms = (now - stretch.starts_at) * 1000 - self.delay_ms
+                heard_ms += min(max(since_ms, 0.0), stretch.duration_ms)
+        return heard_ms
+
     def came_of(self, item_id: str) -> float:
         """Milliseconds received of an item; infinity if its audio is whole."""
         parts = [t for (owner, _), t in self._tracks.items() if owner == item_id]

@@ -1,0 +1,99 @@
+"""The console's application: which path is answered by what."""
+
+import socket
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import trio
+from attrs import field, frozen
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from trio_sts import __version__
+from trio_sts.nursery import Services
+
+from .access import Access, Visitor
+from .answers import Json, Refused, refusal
+from .board import Board
+from .guard import VISITOR, Guard
+from .hosts import OwnHosts
+from .now import Events, hang_up
+from .pages import Pages
+from .signing_in import sign_in, sign_out
+
+
+@frozen(eq=False)
+class Sources:
+    """What the console shows.
+
+    Attributes:
+        services: What calls share.
+        board: The calls under way.
+        call_port: Where the service itself listens; asked once it does.
+        started_at: When it was opened.
+    """
+
+    services: Services
+    board: Board
+    call_port: Callable[[], int]
+    started_at: datetime = field(factory=lambda: datetime.now(UTC))
+
+
+def application(sources: Sources) -> ASGIApp:
+    """The console as an ASGI application, guarded."""
+    settings = sources.services.settings
+    pages = Pages()
+    app = Starlette(
+        routes=[
+            Route("/", pages.index),
+            Route("/login", pages.login, methods=["GET"]),
+            Route("/login", sign_in, methods=["POST"]),
+            Route("/logout", sign_out, methods=["POST"]),
+            Route("/static/{path:path}", pages.static),
+            Route("/api/about", about),
+            Route("/api/now/events", Events(sources.board)),
+            Route("/api/now/{id}/hangup", hang_up, methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _http_error, Refused: _refused},
+    )
+    app.state.sources, app.state.board = sources, sources.board
+    access = app.state.access = Access(settings.admin_token)
+    return Guard(app, access, OwnHosts(settings.admin_host))
+
+
+async def about(request: Request) -> Response:
+    """What service this is, and what there is to be seen of it."""
+    sources: Sources = request.app.state.sources
+    visitor: Visitor = request.scope["state"][VISITOR]
+    settings = sources.services.settings
+    await trio.lowlevel.checkpoint()
+    return Json(
+        {
+            "version": __version__,
+            "model": "built in" if settings.embedded else settings.model,
+            "host": socket.gethostname(),
+            "started_at": sources.started_at.isoformat(timespec="milliseconds"),
+            "embedded": settings.embedded,
+            "store": settings.calls_db is not None,
+            "recordings": settings.record_dir is not None and settings.record_audio,
+            "call_files": settings.record_dir is not None,
+            "call_port": sources.call_port(),
+            "csrf": visitor.csrf,
+            "signed_in": visitor.signed_in,
+        }
+    )
+
+
+async def _http_error(_: Request, error: Any) -> Response:
+    await trio.lowlevel.checkpoint()
+    return refusal(error.status_code, error.detail)
+
+
+async def _refused(_: Request, error: Any) -> Response:
+    await trio.lowlevel.checkpoint()
+    return refusal(error.status, error.why)

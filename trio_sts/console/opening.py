@@ -1,0 +1,88 @@
+"""Opens the console with the service, and ends it with it."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+
+import structlog
+import trio
+from attrs import define, field
+
+from trio_sts.listening import accept_all, listen
+from trio_sts.nursery import Services
+from trio_sts.settings import Settings
+
+from .app import Sources, application
+from .board import Board
+from .serving import Connections
+
+_log = structlog.get_logger()
+
+
+@define(eq=False)
+class Console:
+    """The console of a service: it looks on at calls before it is opened.
+
+    Attributes:
+        settings: The service's.
+        board: The calls under way; ``board.observe`` goes to the service's observers.
+        url: Where it is, once it is open.
+    """
+
+    settings: Settings
+    board: Board = field(init=False)
+    url: str = ""
+
+    def __attrs_post_init__(self) -> None:
+        self.board = Board(self.settings)
+
+    @asynccontextmanager
+    async def open(
+        self, services: Services, call_port: Callable[[], int]
+    ) -> AsyncGenerator[None]:
+        """Answer on the console's port until the end of the block; then all are cut.
+
+        Args:
+            services: What the calls share.
+            call_port: Where the service itself listens, once it does.
+
+        Raises:
+            CannotListen: The port cannot be bound.
+        """
+        settings = self.settings
+        names = "STS_ADMIN_PORT", "STS_ADMIN_HOST"
+        port = settings.admin_port or 0
+        listeners = await listen(settings.admin_host, port, names)
+        self.url = _url(settings.admin_host, listeners[0].socket.getsockname()[1])
+        app = application(Sources(services, self.board, call_port))
+        connections = Connections(app)
+        async with trio.open_nursery() as nursery:
+            start = nursery.start_soon
+            start(self._guarded, "calls", self.board.keep)
+            for each in listeners:
+                run = partial(
+                    accept_all, each, nursery, connections.serve, lambda: None
+                )
+                start(self._guarded, "port", run)
+            _log.info("console", url=self.url)
+            try:
+                yield
+            finally:
+                # A peer that does not read holds nothing up.
+                connections.cut()
+                nursery.cancel_scope.cancel(reason="the service stops")
+
+    @staticmethod
+    async def _guarded(part: str, run: Callable[[], object]) -> None:
+        """Whatever fails here costs the console, and no call."""
+        try:
+            await run()  # type: ignore[misc]
+        except* Exception:  # noqa: BLE001
+            _log.exception("console failed", part=part)
+
+
+def _url(host: str, port: int) -> str:
+    shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)  # noqa: S104
+    if ":" in shown and not shown.startswith("["):
+        shown = f"[{shown}]"
+    return f"http://{shown}:{port}/"
