@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Self
 
 from attrs import define, field, frozen
-from sqlalchemy import ColumnElement, Select, delete, or_, select, text
+from sqlalchemy import ColumnElement, Select, and_, delete, or_, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import (
     DataError,
@@ -41,6 +41,11 @@ class Wanted:
         outcome: A part of it, in any case.
         slower_than_s: With a longer wait for an answer, of whatever kind.
         dearer_than_usd: With a known cost above it.
+        until: That began before.
+        longer_than_s: That lasted so long or longer.
+        text: A part of the call id, a number, the outcome or the model, in any case.
+        before: That come after the call with this beginning and id, as `CallStore.find`
+            orders them.
     """
 
     number: str | None = field(default=None, repr=False)
@@ -48,6 +53,10 @@ class Wanted:
     outcome: str | None = None
     slower_than_s: float | None = None
     dearer_than_usd: float | None = None
+    until: datetime | None = None
+    longer_than_s: float | None = None
+    text: str | None = field(default=None, repr=False)
+    before: tuple[datetime, str] | None = None
 
 
 @define(eq=False)
@@ -94,6 +103,11 @@ class CallStore:
         """The calls with this id, the latest first: a peer may use one again."""
         query = select(calls).where(calls.c.uuid == uuid)
         return list(self._read(query.order_by(calls.c.begun_at.desc())))
+
+    def with_id(self, call_id: str) -> FinishedCall | None:
+        """The call of this record; None if there is none."""
+        found = list(self._read(select(calls).where(calls.c.id == call_id)))
+        return found[0] if found else None
 
     def of_number(self, number: str, *, called: bool = False) -> list[FinishedCall]:
         """The calls of a caller; with ``called`` those to the number too."""
@@ -202,6 +216,23 @@ def _conditions(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
         yield calls.c.worst_latency_ms > wanted.slower_than_s * 1000
     if wanted.dearer_than_usd is not None:
         yield calls.c.cost_usd > wanted.dearer_than_usd
+    yield from _bounds(wanted)
+
+
+def _bounds(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.until is not None:
+        yield calls.c.begun_at < wanted.until
+    if wanted.longer_than_s is not None:
+        yield calls.c.duration_s >= wanted.longer_than_s
+    if wanted.text is not None:
+        names = ("uuid", "caller", "called", "outcome", "model")
+        yield or_(
+            *(calls.c[name].icontains(wanted.text, autoescape=True) for name in names)
+        )
+    if wanted.before is not None:
+        at, last_id = wanted.before
+        after_it = and_(calls.c.begun_at == at, calls.c.id > last_id)
+        yield or_(calls.c.begun_at < at, after_it)
 
 
 def _of_number(number: str, *, called: bool) -> ColumnElement[bool]:

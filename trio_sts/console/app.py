@@ -20,6 +20,7 @@ from trio_sts.nursery import Services
 from .access import Access, Visitor
 from .answers import Json, Refused, refusal
 from .board import Board
+from .calls import Calls
 from .guard import VISITOR, Guard
 from .hosts import OwnHosts
 from .now import Events, hang_up
@@ -35,19 +36,21 @@ class Sources:
         services: What calls share.
         board: The calls under way.
         call_port: Where the service itself listens; asked once it does.
+        calls: The calls that are over.
         started_at: When it was opened.
     """
 
     services: Services
     board: Board
     call_port: Callable[[], int]
+    calls: Calls
     started_at: datetime = field(factory=lambda: datetime.now(UTC))
 
 
 def application(sources: Sources) -> ASGIApp:
     """The console as an ASGI application, guarded."""
     settings = sources.services.settings
-    pages = Pages()
+    pages, calls = Pages(), sources.calls
     app = Starlette(
         routes=[
             Route("/", pages.index),
@@ -58,6 +61,11 @@ def application(sources: Sources) -> ASGIApp:
             Route("/api/about", about),
             Route("/api/now/events", Events(sources.board)),
             Route("/api/now/{id}/hangup", hang_up, methods=["POST"]),
+            Route("/api/calls", calls.listed),
+            Route("/api/calls/stats", calls.stats),
+            Route("/api/calls/{id}", calls.one),
+            Route("/api/calls/{id}/peaks", calls.peaks),
+            Route("/api/calls/{id}/recording.wav", calls.recording),
         ],
         exception_handlers={HTTPException: _http_error, Refused: _refused},
     )

@@ -1,6 +1,6 @@
 """Opens the console with the service, and ends it with it."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -14,7 +14,11 @@ from trio_sts.settings import Settings
 
 from .app import Sources, application
 from .board import Board
+from .calls import Calls
 from .serving import Connections
+
+# Processes that read are ended within it.
+_CLOSE_S = 1.0
 
 _log = structlog.get_logger()
 
@@ -54,31 +58,40 @@ class Console:
         port = settings.admin_port or 0
         listeners = await listen(settings.admin_host, port, names)
         self.url = _url(settings.admin_host, listeners[0].socket.getsockname()[1])
-        app = application(Sources(services, self.board, call_port))
+        calls = Calls(settings)
+        app = application(Sources(services, self.board, call_port, calls))
         connections = Connections(app)
-        async with trio.open_nursery() as nursery:
-            start = nursery.start_soon
-            start(self._guarded, "calls", self.board.keep)
-            for each in listeners:
-                run = partial(
-                    accept_all, each, nursery, connections.serve, lambda: None
-                )
-                start(self._guarded, "port", run)
-            _log.info("console", url=self.url)
-            try:
-                yield
-            finally:
-                # A peer that does not read holds nothing up.
-                connections.cut()
-                nursery.cancel_scope.cancel(reason="the service stops")
+        try:
+            async with trio.open_nursery() as nursery:
+                start = nursery.start_soon
+                start(self._guarded, "calls", self.board.keep)
+                for each in listeners:
+                    accept = partial(
+                        accept_all, each, nursery, connections.serve, _no_room
+                    )
+                    start(self._guarded, "port", accept)
+                _log.info("console", url=self.url)
+                try:
+                    yield
+                finally:
+                    # A peer that does not read holds nothing up.
+                    connections.cut()
+                    nursery.cancel_scope.cancel(reason="the service stops")
+        finally:
+            with trio.move_on_after(_CLOSE_S, shield=True):
+                await calls.aclose()
 
     @staticmethod
-    async def _guarded(part: str, run: Callable[[], object]) -> None:
+    async def _guarded(part: str, run: Callable[[], Awaitable[None]]) -> None:
         """Whatever fails here costs the console, and no call."""
         try:
-            await run()  # type: ignore[misc]
+            await run()
         except* Exception:  # noqa: BLE001
             _log.exception("console failed", part=part)
+
+
+def _no_room() -> None:
+    """No connection of the console's gives way: there are few."""
 
 
 def _url(host: str, port: int) -> str:

@@ -89,7 +89,8 @@ def _core_notes(
 ) -> None:
     if event == "barge-in":
         by = fields.get("by")
-        line.add("caller", f"interrupts the agent, who falls silent (by: {by})")
+        told = f"interrupts the agent, who falls silent (by: {by})"
+        line.add("caller", told, kind="barge-in")
     elif event not in _TOLD_ELSEWHERE and level != "debug":
         line.note(event, fields)
 

@@ -91,7 +91,7 @@ def _bad_message(line: Timeline, _: BadMessage) -> None:
 
 
 def _key(line: Timeline, _: avr.DtmfDigit) -> None:
-    line.add("caller", "presses a key")
+    line.add("caller", "presses a key", kind="key")
 
 
 def _mcp(line: Timeline, given: events.McpProgress) -> None:

@@ -28,12 +28,16 @@ class Entry:
         who: Whose act it is: caller, agent, model, tool, call, silence, clock, note.
         what: What happened, in a sentence.
         rule: The rule that was due by the clock, if one was.
+        kind: What kind of thing that was, in a word or two; empty if it has no name.
+        until: When it ended, if it is told where it began.
     """
 
     at: float
     who: str
     what: str
     rule: str = ""
+    kind: str = ""
+    until: float | None = None
 
 
 @define
@@ -116,12 +120,12 @@ class Timeline:
         """All entries by time."""
         return sorted(self.entries, key=lambda entry: entry.at)
 
-    def add(self, who: str, what: str) -> None:
+    def add(self, who: str, what: str, kind: str = "") -> None:
         """Add an entry at this moment; what a terminal would obey is left out."""
         what = "".join(
             char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in what
         )
-        self.entries.append(Entry(self.now, who, what, self._rule))
+        self.entries.append(Entry(self.now, who, what, self._rule, kind))
 
     def text(self, text: str) -> str:
         """A text as it is shown: on one line, and not without end."""
@@ -151,7 +155,10 @@ class Timeline:
     def _silence(self, silence: Silence) -> None:
         if silence.seconds > LONG_S:
             told = f"of {silence.seconds:.1f} s: {silence.told()}"
-            self.entries.append(Entry(silence.since - self.begins, "silence", told))
+            since, until = silence.since - self.begins, silence.until - self.begins
+            self.entries.append(
+                Entry(since, "silence", told, kind="silence", until=until)
+            )
 
     def audio(self) -> None:
         """Sound leaves for the caller: the agent's, or the hold sound."""
@@ -169,13 +176,14 @@ class Timeline:
             (since.asked, "after it was asked"),
         )
         told = [f"{self.now - at:.2f} s {what}" for at, what in waits if at is not None]
-        self.add("agent", ", ".join(["begins to be heard", *told[:1]]))
+        told = ["begins to be heard", *told[:1]]
+        self.add("agent", ", ".join(told), kind="first audio")
         since.caller_stopped = since.asked = None
 
     def note(self, event: str, fields: Mapping[str, Any]) -> None:
         """Add a note, of the core's or of what it does not see."""
         told = ", ".join(f"{k} {_shown(v)}" for k, v in fields.items() if v is not None)
-        self.add("note", f"{event}: {told}" if told else event)
+        self.add("note", f"{event}: {told}" if told else event, kind=event)
 
 
 def _shown(value: Any) -> str:
