@@ -83,10 +83,8 @@ class Access:
     def waits_s(self, address: str, now: float) -> float:
         """How long no attempt of this address is looked at; 0 if one would be."""
         waits = 0.0
-        for times, most in (
-            (self._wrong.get(address, ()), WRONG_OF_ONE),
-            (self._all_wrong, WRONG_OF_ALL),
-        ):
+        own = self._wrong.get(address, deque[float]())
+        for times, most in (own, WRONG_OF_ONE), (self._all_wrong, WRONG_OF_ALL):
             if len(times) >= most:
                 waits = max(waits, times[0] + WRONG_WITHIN_S - now)
         return waits

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from trio_sts import __version__
@@ -25,7 +25,10 @@ from .guard import VISITOR, Guard
 from .hosts import OwnHosts
 from .now import Events, hang_up
 from .pages import Pages
+from .shown_settings import ShownSettings
 from .signing_in import sign_in, sign_out
+from .talk import Talk
+from .tools import Tools
 
 
 @frozen(eq=False)
@@ -51,6 +54,8 @@ def application(sources: Sources) -> ASGIApp:
     """The console as an ASGI application, guarded."""
     settings = sources.services.settings
     pages, calls = Pages(), sources.calls
+    tools = Tools(sources.services.registry)
+    talk = Talk(settings, sources.board, sources.call_port)
     app = Starlette(
         routes=[
             Route("/", pages.index),
@@ -61,6 +66,10 @@ def application(sources: Sources) -> ASGIApp:
             Route("/api/about", about),
             Route("/api/now/events", Events(sources.board)),
             Route("/api/now/{id}/hangup", hang_up, methods=["POST"]),
+            WebSocketRoute("/api/talk", talk),
+            Route("/api/tools", tools.listed),
+            Route("/api/tools/{name}/run", tools.run, methods=["POST"]),
+            Route("/api/settings", ShownSettings(settings).shown),
             Route("/api/calls", calls.listed),
             Route("/api/calls/stats", calls.stats),
             Route("/api/calls/{id}", calls.one),

@@ -6,9 +6,7 @@ gets the console's headers on its answer.
 """
 
 import secrets
-from collections.abc import MutableMapping
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
 
 import structlog
 import trio
@@ -43,28 +41,20 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one request or WebSocket through, or refuse it."""
-        started = False
-
-        async def send_ours(message: Message) -> None:
-            nonlocal started
-            if message["type"] in _STARTS:
-                started = True
-                message = _with_headers(message)
-            await send(message)
-
+        sender = _Sender(send)
+        answer: Response | None = None
         try:
             answer = self._answer(scope)
             if answer is None:
-                await self.app(scope, receive, send_ours)
-                return
+                await self.app(scope, receive, sender)
         except* Refused as group:
             answer = _of(group)
         # A fault of ours costs this request alone.
         except* Exception:  # noqa: BLE001
             _log.exception("console request failed", method=scope.get("method"))
             answer = refusal(500, "Something has failed here; the log says what.")
-        if answer is not None and not started:
-            await answer(scope, receive, send_ours)
+        if answer is not None and not sender.started:
+            await answer(scope, receive, sender)
 
     def _answer(self, scope: Scope) -> Response | None:
         """The answer to what is not let through; None for the rest."""
@@ -114,6 +104,25 @@ class Guard:
         return None if cookie is None else self.access.by_cookie(cookie, now)
 
 
+@define(eq=False)
+class _Sender:
+    """Sends an answer, with the console's headers on it.
+
+    Attributes:
+        started: Whether there is an answer already.
+    """
+
+    _send: Send
+    started: bool = False
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] in _STARTS:
+            self.started = True
+            given = message.get("headers", [])
+            message = {**message, "headers": [*given, *HEADERS]}
+        await self._send(message)
+
+
 _STARTS = {
     "http.response.start",
     "websocket.accept",
@@ -141,7 +150,8 @@ def _by_own_page(scope: Scope, headers: Headers, visitor: Visitor | None) -> boo
     if origin is None:
         # Browsers tell it; programs that present the token need not.
         return visitor is not None and not visitor.csrf
-    scheme = _SCHEMES.get(scope["scheme"], scope["scheme"])
+    scheme: str = scope["scheme"]
+    scheme = _SCHEMES.get(scheme, scheme)
     return is_own_origin(origin, headers["host"], scheme)
 
 
@@ -156,11 +166,6 @@ def _sign_in_first(path: str) -> Response:
     if path == "/":
         return RedirectResponse(_LOGIN, 303)
     return refusal(401, "Sign in first, or present the token.")
-
-
-def _with_headers(message: Message) -> MutableMapping[str, Any]:
-    given = list(message.get("headers", []))
-    return {**message, "headers": [*given, *HEADERS]}
 
 
 def _of(group: BaseExceptionGroup[Refused]) -> Response:

@@ -276,10 +276,11 @@ class LiveCall(Observer):
         if self._observed is not None:
             core, number = self._observed.core, self._row_count
             for item_id in core.state.history.unfinished():
-                text = _heard_so_far(core, item_id, now)
+                text, heard_s = _heard_so_far(core, item_id, now)
                 if text:
                     number += 1
-                    said.append(_row(number, "agent", text, self._at(now), final=False))
+                    at_s = self._at(now - heard_s)
+                    said.append(_row(number, "agent", text, at_s, final=False))
         return said[-rows:]
 
     def _cost(self, core: Conversation, tokens: int) -> float | None:
@@ -310,15 +311,18 @@ def _state(core: Conversation) -> str:
     return "ready"
 
 
-def _heard_so_far(core: Conversation, item_id: str, now: float) -> str:
-    """The agent's words as far as they were heard, by the share of the audio that was."""
+def _heard_so_far(core: Conversation, item_id: str, now: float) -> tuple[str, float]:
+    """The agent's words as far as they were heard, and for how many seconds.
+
+    How many words that are is told by the share of the audio that was heard.
+    """
     entry = core.state.history.find(item_id)
     if entry is None or not entry.text:
-        return ""
+        return "", 0.0
     _, received_ms = core.state.playout.heard_of(item_id)
     heard_ms = core.state.playout.heard_at(item_id, now)
     share = heard_ms / received_ms if received_ms else 0.0
-    return first_words(entry.text, share)[:_TEXT_CHARS]
+    return first_words(entry.text, share)[:_TEXT_CHARS], heard_ms / 1000
 
 
 def _row(number: int, role: str, text: str, at_s: float, *, final: bool) -> bytes:

@@ -53,7 +53,8 @@ class Connections:
         try:
             bounded: Any = BoundedStream(stream, stream.socket)
             state = ConnectionState({})
-            server = TCPServer(self._wrapped, _CONFIG, self._context, state, bounded)
+            app: Any = self._wrapped
+            server = TCPServer(app, _CONFIG, self._context, state, bounded)
             await server.run()
         # A fault of the server's or of ours: the console and the calls go on.
         except* Exception:  # noqa: BLE001
