@@ -1,10 +1,11 @@
 """What every answer of the console has in common: JSON, its headers, bounded bodies."""
 
+from contextlib import aclosing
 from typing import Any
 
 import orjson
 import trio
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from typing_extensions import override
 
@@ -72,10 +73,14 @@ async def read_body(request: Request, most_bytes: int = MOST_BODY_BYTES) -> byte
     """
     body = bytearray()
     with trio.move_on_after(BODY_S) as scope:
-        async for piece in request.stream():
-            body += piece
-            if len(body) > most_bytes:
-                raise Refused(413, f"More than {most_bytes} bytes.")
+        try:
+            async with aclosing(request.stream()) as pieces:
+                async for piece in pieces:
+                    body += piece
+                    if len(body) > most_bytes:
+                        raise Refused(413, f"More than {most_bytes} bytes.")
+        except ClientDisconnect as exc:
+            raise Refused(400, "It did not come to its end.") from exc
     if scope.cancelled_caught:
         raise Refused(408, f"It did not come within {BODY_S:g} s.")
     return bytes(body)

@@ -38,8 +38,8 @@ class Watcher:
         """The next snapshot that it has not got yet, as JSON."""
         while self._board.version == self._seen:
             await self._board.published.wait()
-        self._seen = self._board.version
         await trio.lowlevel.checkpoint()
+        self._seen = self._board.version
         return self._board.snapshot
 
 
@@ -68,7 +68,7 @@ class Board:
 
     def observe(self, observed: Observed) -> LiveCall:
         """Look on at one more call; an observer's factory."""
-        self._forget_old(trio.current_time())
+        self._forget_old(observed.started_at)
         call = LiveCall(self.settings, observed)
         self._calls[call.id] = call
         return call

@@ -30,7 +30,7 @@ class _Step:
     calls: int = 0
     failed: int = 0
     seconds: float = 0
-    usd: float = 0
+    usd: float | None = None
     medians: list[int] = field(factory=list[int])
     worst: list[int] = field(factory=list[int])
 
@@ -38,7 +38,8 @@ class _Step:
         self.calls += 1
         self.failed += has_failed(call)
         self.seconds += call.duration_s
-        self.usd += call.cost.usd or 0
+        if call.cost.usd is not None:
+            self.usd = (self.usd or 0) + call.cost.usd
         if call.turn.median_ms is not None:
             self.medians.append(call.turn.median_ms)
         if call.worst_ms:
@@ -49,7 +50,8 @@ class _Step:
             "calls": self.calls,
             "failed": self.failed,
             "minutes": round(self.seconds / _MINUTE, 1),
-            "cost_usd": round(self.usd, 4),
+            # None if no call has a price.
+            "cost_usd": None if self.usd is None else round(self.usd, 4),
             # Of the calls' own medians, and of their longest waits.
             "median_ms": round(median(self.medians)) if self.medians else None,
             "p95_ms": _quantile(self.worst, 0.95),

@@ -48,7 +48,7 @@ class CallFiles:
         """The calls that are wanted, the latest first."""
         found: list[FinishedCall] = []
         for call in self._all():
-            if _matches(call, wanted):
+            if matches(call, wanted):
                 found.append(call)
                 if len(found) >= limit:
                     break
@@ -212,7 +212,7 @@ def _object(line: bytes) -> dict[str, Any] | None:
     return told if isinstance(told, dict) else None
 
 
-def _matches(call: FinishedCall, wanted: Wanted) -> bool:
+def matches(call: FinishedCall, wanted: Wanted) -> bool:
     """The same as the store's conditions."""
     numbers = {number_key(call.caller), number_key(call.called)}
     texts = (call.uuid, call.caller, call.called, call.outcome, call.model)

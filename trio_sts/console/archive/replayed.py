@@ -27,6 +27,8 @@ _BYTES_PER_S: Final = SAMPLE_RATE_HZ * 2
 _CALLER_PAUSE_S: Final = 0.4
 _AGENT_PAUSE_S: Final = 0.1
 _FRAME_S: Final = 0.1
+# Notes whose content the page has beside the timeline.
+_SHOWN_ELSEWHERE: Final = frozenset({"numbers"})
 _LANES: Final = frozenset({"caller", "agent", "model", "tool", "silence", "note"})
 
 
@@ -182,7 +184,7 @@ def _run(replay: FileReplay, picture: _Picture) -> bool:
     for count, each in enumerate(replay.run()):
         if isinstance(each, Pass):
             picture.passed(each)
-        else:
+        elif each.get("note") not in _SHOWN_ELSEWHERE:
             picture.line.noted(each)
         if not count % _PASSES_AT_ONCE and _now() > until:
             return True
