@@ -54,7 +54,7 @@ def application(sources: Sources) -> ASGIApp:
     """The console as an ASGI application, guarded."""
     settings = sources.services.settings
     pages, calls = Pages(), sources.calls
-    tools = Tools(sources.services.registry)
+    tools = Tools(sources.services.registry, settings)
     talk = Talk(settings, sources.board, sources.call_port)
     app = Starlette(
         routes=[

@@ -25,6 +25,8 @@ HEAD_S = 10
 HEAD_BYTES = 16 * 1024
 # A peer that takes nothing for so long is cut.
 STALL_S = 10.0
+# What is still done for a peer that has left.
+GONE_S = 0.5
 # As on the caller leg.
 MESSAGE_BYTES = 64 * 1024
 _PING_S = 20.0
@@ -51,11 +53,12 @@ class Connections:
             return
         self._open.add(stream)
         try:
-            bounded: Any = BoundedStream(stream, stream.socket)
-            state = ConnectionState({})
-            app: Any = self._wrapped
-            server = TCPServer(app, _CONFIG, self._context, state, bounded)
-            await server.run()
+            with trio.CancelScope() as scope:
+                bounded: Any = BoundedStream(stream, stream.socket, scope)
+                state = ConnectionState({})
+                app: Any = self._wrapped
+                server = TCPServer(app, _CONFIG, self._context, state, bounded)
+                await server.run()
         # A fault of the server's or of ours: the console and the calls go on.
         except* Exception:  # noqa: BLE001
             _log.exception("console connection failed")
@@ -90,6 +93,8 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     _stream: trio.SocketStream
     socket: trio.socket.SocketType
+    # Of everything that is done for this peer.
+    _scope: trio.CancelScope = field(factory=trio.CancelScope)
 
     @override
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -106,7 +111,14 @@ class BoundedStream(trio.abc.HalfCloseableStream):
 
     @override
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self._stream.receive_some(max_bytes)
+        piece: bytes | bytearray = b""
+        try:
+            piece = await self._stream.receive_some(max_bytes)
+        finally:
+            if not piece:
+                # Hypercorn would keep its place for as long as for a next request.
+                self._scope.deadline = trio.current_time() + GONE_S
+        return piece
 
     @override
     async def send_eof(self) -> None:

@@ -10,7 +10,7 @@ from attrs import define, field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from trio_sts.tools.problems import public_warnings
+from trio_sts.settings import Settings, mask_secrets, secrets_of
 from trio_sts.tools.registry import Registry
 
 from .answers import Json, Refused, read_body
@@ -26,9 +26,15 @@ _log = structlog.get_logger()
 
 @define(eq=False)
 class Tools:
-    """The tools of the service."""
+    """The tools of the service.
+
+    Attributes:
+        registry: All of them.
+        settings: The service's, whose secrets are in no answer.
+    """
 
     registry: Registry
+    settings: Settings
     _tries: trio.CapacityLimiter = field(
         factory=lambda: trio.CapacityLimiter(MOST_TRIES)
     )
@@ -36,6 +42,7 @@ class Tools:
     async def listed(self, _: Request) -> Response:
         """All of them, as the model is told."""
         default_s = self.registry.tool_timeout_s
+        secrets = secrets_of(self.settings)
         await trio.lowlevel.checkpoint()
         return Json(
             dumps(
@@ -52,7 +59,11 @@ class Tools:
                         }
                         for tool in self.registry.tools.values()
                     ],
-                    "problems": list(public_warnings(self.registry.problems)),
+                    # As in the log: the reason of a failed import may hold anything.
+                    "problems": [
+                        mask_secrets(problem, secrets)
+                        for problem in self.registry.problems
+                    ],
                 }
             )
         )
