@@ -310,3 +310,19 @@ def test_the_end_of_an_item_sends_its_last_syllable() -> None:
     stage.delta(50)
     stage.model(events.OutputItemDone(spoken("i1"), "r1"))
     assert sum(batches_ms(stage)) == 60
+
+
+def test_what_was_heard_so_far_is_told_and_asking_changes_nothing() -> None:
+    stage = Stage.ready()
+    stage.delta(1000, "i1", "r1")
+    playout = stage.conversation.state.playout
+    seen: list[float] = []
+    for _ in range(16):
+        stage.advance(0.1)
+        seen.append(playout.heard_at("i1", stage.now))
+        assert playout.heard_at("i1", stage.now) == seen[-1]
+        assert playout.heard_at("another", stage.now) == 0
+    assert seen == sorted(seen)
+    # It is heard as it is played, 60 ms late, and to its end.
+    assert seen[4] == pytest.approx(440, abs=30)
+    assert seen[-1] == playout.heard_of("i1")[0] == pytest.approx(1000, abs=20)

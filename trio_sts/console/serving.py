@@ -64,6 +64,8 @@ class Connections:
             _log.exception("console connection failed")
         finally:
             self._open.discard(stream)
+            # Hypercorn leaves it open where it is cancelled while it closes it.
+            stream.socket.close()
 
     def cut(self) -> None:
         """Shut all of them down: nobody waits for a peer any more."""

@@ -115,8 +115,10 @@ def _strangers(given: Mapping[str, str]) -> Iterator[str]:
         known = name in _BY_VARIABLE or name in _NOT_OURS
         if name.startswith("STS_") and not known and not _is_link(name, given[name]):
             shown = one_line(name)
+            bare = name.removeprefix("STS_")
             near = get_close_matches(shown, _BY_VARIABLE, n=1, cutoff=0)
-            yield f"{shown} is unknown; did you mean {near[0]}?"
+            meant = bare if bare in _BY_VARIABLE else near[0]
+            yield f"{shown} is unknown; did you mean {meant}?"
 
 
 def _is_link(name: str, value: str) -> bool:
