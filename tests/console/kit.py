@@ -29,9 +29,7 @@ def settings_of(**environ: str) -> Settings:
 
 
 @asynccontextmanager
-async def asking(
-    client: tuple[str, int] = ("127.0.0.1", 4711), **environ: str
-) -> AsyncGenerator[httpx.AsyncClient]:
+async def asking(**environ: str) -> AsyncGenerator[httpx.AsyncClient]:
     """A browser's side of a console: every answer is the application's own."""
     settings = settings_of(**environ)
     calls = Calls(settings)
@@ -39,7 +37,7 @@ async def asking(
         async with open_services(settings, {}) as services:
             board = Board(settings)
             app: Any = application(Sources(services, board, lambda: 6030, calls))
-            transport = httpx.ASGITransport(app, client=client)
+            transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url=OWN) as http:
                 yield http
     finally:

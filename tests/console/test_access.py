@@ -73,4 +73,4 @@ def test_addresses_that_were_wrong_do_not_fill_the_memory() -> None:
     access = Access(TOKEN)
     for each in range(5000):
         access.by_token("wrong", f"address {each}", 0.0)
-    assert len(access._wrong) <= 1024
+    assert len(access._wrong) <= 1024  # pyright: ignore[reportPrivateUsage]

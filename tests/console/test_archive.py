@@ -312,10 +312,10 @@ def test_a_picture_of_a_recording_is_as_loud_as_it_is(tmp_path: Path) -> None:
     codes[:, 1] = np.frombuffer(MU_LAW.encode(agent.tobytes()), np.uint8)
     stem = "20260301T120000.1Z-call-1"
     wav = tmp_path / f"{stem}.wav"
+    library = Library.of({"calls_db": None, "record_dir": str(tmp_path)})
+    file_of(tmp_path, stem)
     for head in (wav_head(len(codes)), wav_head(None)):
         wav.write_bytes(head + codes.tobytes())
-        file_of(tmp_path, stem)
-        library = Library.of({"calls_db": None, "record_dir": str(tmp_path)})
         told = library.peaks("call-1", 4)
         assert told["duration_s"] == 4.0
         assert told["caller"] == pytest.approx([0, 0.5, 0, 0], abs=0.02)
@@ -334,15 +334,15 @@ async def test_the_process_answers_and_is_started_again(tmp_path: Path) -> None:
         told = await reader.ask("one", id="nobody")
         assert (told.status, set(orjson.loads(told.body))) == (404, {"error"})
         assert (await reader.ask("nonsense")).status == 500
-        process = reader._process
+        process = reader.process
         assert process is not None
         process.kill()
         await process.wait()
         assert (await reader.ask("one", id="call-1")).status == 200
-        assert reader._process is not process
+        assert reader.process is not process
     finally:
         await reader.aclose()
-    assert reader._process is None
+    assert reader.process is None
 
 
 async def test_a_process_that_ends_while_it_is_asked_is_told(tmp_path: Path) -> None:

@@ -184,7 +184,7 @@ def test_a_call_that_is_over_lets_its_conversation_go() -> None:
         "caller hung up",
         3.0,
     )
-    assert call.live._observed is None
+    assert call.live._observed is None  # pyright: ignore[reportPrivateUsage]
     assert not call.live.end(ENDING)
 
 
@@ -237,11 +237,11 @@ async def test_there_are_four_snapshots_a_second_and_slow_readers_skip_some(
             await trio.sleep(10)
             assert 38 <= on.version - first <= 41
             await watcher.next()
-            assert watcher._seen == on.version
+            assert watcher.seen == on.version
         nursery.cancel_scope.cancel()
 
 
-async def test_so_many_may_look(autojump_clock: object) -> None:
+def test_so_many_may_look() -> None:
     on = board()
     with ExitStack() as stack:
         watchers = [stack.enter_context(on.watch()) for _ in range(MOST_WATCHERS + 1)]

@@ -31,6 +31,7 @@ from trio_sts.console.serving import (
     BoundedStream,
 )
 from trio_sts.console.talk import MOST_TALKS
+from trio_sts.conversation.commands import EndCall
 from trio_sts.listening import CannotListen
 from trio_sts.service import open_services
 
@@ -53,10 +54,10 @@ async def soon(holds: Callable[[], bool | Awaitable[bool]]) -> None:
             await trio.sleep(0.01)
 
 
-def request(path: str, method: str = "GET", body: bytes = b"", **headers: str) -> bytes:
-    given = {"Host": "localhost", "Content-Length": str(len(body)), **headers}
+def request(path: str, method: str = "GET", **headers: str) -> bytes:
+    given = {"Host": "localhost", "Content-Length": "0", **headers}
     lines = [f"{method} {path} HTTP/1.1", *(f"{k}: {v}" for k, v in given.items())]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode() + body
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
 
 
 async def asked(console: Shown, raw: bytes) -> bytes:
@@ -64,12 +65,12 @@ async def asked(console: Shown, raw: bytes) -> bytes:
     answer = b""
     async with await connected(console) as stream:
         await stream.send_all(raw)
-        with trio.fail_after(20):
-            try:
-                while piece := await stream.receive_some():
-                    answer += piece
-            except trio.BrokenResourceError:
-                pass
+        with trio.fail_after(20), suppress(trio.BrokenResourceError):
+            while True:
+                piece = await stream.receive_some()
+                if not piece:
+                    break
+                answer += piece
     return answer
 
 
@@ -88,12 +89,12 @@ class Stream:
     seen: list[dict[str, Any]] = field(factory=list[dict[str, Any]])
 
     async def next(self) -> dict[str, Any]:
-        with trio.fail_after(8):
-            while b"\n\n" not in self.rest:
+        while b"\n\n" not in self.rest:
+            with trio.fail_after(8):
                 piece = await self.socket.receive_some()
-                if not piece:
-                    raise EOFError
-                self.rest += piece
+            if not piece:
+                raise EOFError
+            self.rest += piece
         event, _, self.rest = self.rest.partition(b"\n\n")
         data = next(line for line in event.split(b"\n") if line.startswith(b"data: "))
         self.seen.append(json.loads(data[6:]))
@@ -166,7 +167,7 @@ async def test_so_many_pages_look_on_and_one_more_is_told() -> None:
     async with console() as open_, AsyncExitStack() as stack:
         for _ in range(MOST_WATCHERS):
             await stack.enter_async_context(events(open_))
-        await soon(lambda: open_.console.board._watchers == MOST_WATCHERS)
+        await soon(lambda: open_.console.board.watchers == MOST_WATCHERS)
         status, body = await got(open_, "/api/now/events")
         assert status == 503
         assert b"pages look on already" in body
@@ -177,7 +178,7 @@ async def test_a_page_that_has_left_makes_room() -> None:
         for _ in range(3):
             async with events(open_) as stream:
                 await stream.next()
-            await soon(lambda: not open_.console.board._watchers)
+            await soon(lambda: not open_.console.board.watchers)
 
 
 async def test_there_are_so_many_connections_and_no_more() -> None:
@@ -279,8 +280,9 @@ async def test_a_page_talks_to_the_service_and_never_sees_its_token() -> None:
         assert live.message["uuid"] == "from-a-browser"
         assert live.message["caller"] == "console"
         assert not any(CALLER_TOKEN in str(each.message) for each in browser.received)
-        (call,) = open_.server._calls
-        call.stop()
+        call = open_.console.board.of_uuid("from-a-browser")
+        assert call is not None
+        assert call.end(EndCall(1001, "service stopping"))
         assert await browser.wait_closed() == 1001
 
 
@@ -405,7 +407,7 @@ async def test_a_stop_cuts_whoever_is_there() -> None:
             for raw in (b"", b"GET /", request("/api/now/events"), upgrade(open_)):
                 streams.append(await connected(open_))
                 await streams[-1].send_all(raw)
-            await soon(lambda: bool(open_.console.board._watchers))
+            await soon(lambda: bool(open_.console.board.watchers))
             await soon(lambda: bool(open_.server.calls))
             began_at = trio.current_time()
         # With its call: the service itself gives that two seconds.
@@ -421,6 +423,7 @@ async def test_a_console_that_fails_costs_no_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     async def fails(_: Board) -> None:
+        await trio.lowlevel.checkpoint()
         raise ZeroDivisionError
 
     monkeypatch.setattr(Board, "_write", fails)
@@ -490,8 +493,8 @@ async def test_the_process_opens_its_console_and_says_where(tmp_path: Path) -> N
         process: trio.Process = await nursery.start(start)
         assert process.stdout is not None
         told = b""
-        with trio.fail_after(60):
-            while b"ready" not in told:
+        while b"ready" not in told:
+            with trio.fail_after(60):
                 told += await process.stdout.receive_some()
         url = told.partition(b"The console is at ")[2].split()[0].decode()
         port = int(url.rstrip("/").rpartition(":")[2])

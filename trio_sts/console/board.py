@@ -29,17 +29,21 @@ _CALLS_AT_ONCE: Final = 8
 
 @define(eq=False)
 class Watcher:
-    """One who looks; what it had no time for is skipped."""
+    """One who looks; what it had no time for is skipped.
+
+    Attributes:
+        seen: The version that it got last.
+    """
 
     _board: "Board"
-    _seen: int = 0
+    seen: int = 0
 
     async def next(self) -> bytes:
         """The next snapshot that it has not got yet, as JSON."""
-        while self._board.version == self._seen:
+        while self._board.version == self.seen:
             await self._board.published.wait()
         await trio.lowlevel.checkpoint()
-        self._seen = self._board.version
+        self.seen = self._board.version
         return self._board.snapshot
 
 
@@ -53,6 +57,7 @@ class Board:
         version: Of the snapshot.
         snapshot: The latest one, as JSON.
         published: Set when there is a newer one; another event then takes its place.
+        watchers: How many look.
     """
 
     settings: Settings
@@ -61,7 +66,7 @@ class Board:
     snapshot: bytes = b""
     published: trio.Event = field(factory=trio.Event)
     _calls: dict[str, LiveCall] = field(factory=dict[str, LiveCall])
-    _watchers: int = 0
+    watchers: int = 0
     _watched: trio.Event = field(factory=trio.Event)
     _bodies: list[bytes] = field(factory=list[bytes])
     _sent_at: float = -AT_LEAST_EVERY_S
@@ -85,22 +90,22 @@ class Board:
     @contextmanager
     def watch(self) -> Generator[Watcher | None]:
         """Look on, until the end of the block; None if too many do already."""
-        if self._watchers >= MOST_WATCHERS:
+        if self.watchers >= MOST_WATCHERS:
             yield None
             return
-        self._watchers += 1
+        self.watchers += 1
         self._watched.set()
         # Whoever comes is told at once.
         self._sent_at = -AT_LEAST_EVERY_S
         try:
             yield Watcher(self, self.version)
         finally:
-            self._watchers -= 1
+            self.watchers -= 1
 
     async def keep(self) -> NoReturn:
         """Write snapshots for ever, while somebody looks."""
         while True:
-            if not self._watchers:
+            if not self.watchers:
                 self._watched = trio.Event()
                 self._bodies = []
                 await self._watched.wait()

@@ -169,9 +169,7 @@ def _sign_in_first(path: str) -> Response:
 
 
 def _of(group: BaseExceptionGroup[Refused]) -> Response:
-    found: BaseException = group
+    found = group.exceptions[0]
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
-    if not isinstance(found, Refused):
-        raise TypeError from group
     return refusal(found.status, found.why)

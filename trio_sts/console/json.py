@@ -1,6 +1,6 @@
 """JSON for browsers, whatever the texts in it are."""
 
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -13,13 +13,17 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(_clean(value), default=str)
 
 
-def _clean(value: Any) -> Any:
-    match value:
-        case str():
-            return value.encode(errors="replace").decode()
-        case dict():
-            return {str(_clean(key)): _clean(inner) for key, inner in value.items()}
-        case list() | tuple():
-            return [_clean(each) for each in value]
-        case _:
-            return value
+def as_object(value: object) -> dict[str, Any] | None:
+    """A value that was read, if it is a JSON object."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
+
+
+def _clean(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode(errors="replace").decode()
+    fields = as_object(value)
+    if fields is not None:
+        return {str(_clean(key)): _clean(inner) for key, inner in fields.items()}
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in cast("list[object]", value)]
+    return value

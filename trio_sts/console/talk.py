@@ -23,8 +23,10 @@ from trio_websocket import (
 )
 from wsproto.utilities import ProtocolError
 
+from trio_sts.errors import BadMessage
 from trio_sts.phone.target import Target, dial_tcp
 from trio_sts.settings import Settings
+from trio_sts.wire import avr, avr_codec
 
 from .answers import Refused
 from .board import EVERY_S, Board
@@ -188,14 +190,12 @@ class _Bridge:
 
     def _look_for_init(self, message: str) -> None:
         try:
-            told = orjson.loads(message)
-        except orjson.JSONDecodeError:
+            told = avr_codec.decode_from_core(message)
+        except BadMessage:
             return
-        if isinstance(told, dict) and told.get("type") == "init":
-            uuid = told.get("uuid")
-            if isinstance(uuid, str) and uuid:
-                self._uuid = uuid
-                self._begun.set()
+        if isinstance(told, avr.Init) and isinstance(told.uuid, str) and told.uuid:
+            self._uuid = told.uuid
+            self._begun.set()
 
     def _take_reason(self, closed: ConnectionClosed) -> None:
         if closed.reason is not None and self._code == _NO_CLOSE:
@@ -227,10 +227,8 @@ def _short(reason: str) -> str:
 
 
 def _words(group: BaseExceptionGroup[ConnectionRejected]) -> str:
-    found: BaseException = group
+    found = group.exceptions[0]
     while isinstance(found, BaseExceptionGroup):
         found = found.exceptions[0]
-    if not isinstance(found, ConnectionRejected):
-        return "no reason was given"
     body = (found.body or b"").decode(errors="replace").strip()
     return body[:200] or f"HTTP status {found.status_code}"

@@ -1,6 +1,6 @@
 """*Tools*: what the model is offered, and trying one for real."""
 
-from typing import Any, Final
+from typing import Final
 from uuid import uuid4
 
 import orjson
@@ -14,7 +14,7 @@ from trio_sts.settings import Settings, mask_secrets, secrets_of
 from trio_sts.tools.registry import Registry
 
 from .answers import Json, Refused, read_body
-from .json import dumps
+from .json import as_object, dumps
 
 # Tries at the same time, of all pages together.
 MOST_TRIES: Final = 2
@@ -93,11 +93,12 @@ class Tools:
 
 def _arguments(body: bytes) -> str:
     try:
-        told: Any = orjson.loads(body)
+        told: object = orjson.loads(body)
     except orjson.JSONDecodeError:
         raise Refused(400, "The body is no JSON.") from None
-    given = told.get("arguments", {}) if isinstance(told, dict) else None
-    if not isinstance(given, dict):
+    body_given = as_object(told)
+    given = None if body_given is None else as_object(body_given.get("arguments", {}))
+    if given is None:
         raise Refused(400, "The arguments are no JSON object.")
     return orjson.dumps(given).decode()
 

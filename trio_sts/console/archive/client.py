@@ -43,10 +43,11 @@ class Reader:
 
     Attributes:
         config: What it has to know: ``calls_db`` and ``record_dir``.
+        process: The one that runs, if one was needed so far.
     """
 
     config: dict[str, Any] = field(repr=False)
-    _process: trio.Process | None = None
+    process: trio.Process | None = None
     _one: trio.Lock = field(factory=trio.Lock)
     _waiting: int = 0
 
@@ -70,7 +71,7 @@ class Reader:
 
     async def aclose(self) -> None:
         """End the process, within half a second."""
-        process, self._process = self._process, None
+        process, self.process = self.process, None
         if process is None:
             return
         with trio.move_on_after(_STOP_S, shield=True):
@@ -104,16 +105,16 @@ class Reader:
         return Answer(int(status), body)
 
     async def _started(self) -> trio.Process:
-        if self._process is not None and self._process.poll() is None:
-            return self._process
+        if self.process is not None and self.process.poll() is None:
+            return self.process
         await self.aclose()
         command = [sys.executable, "-P", "-m", "trio_sts.console.archive.process"]
-        self._process = await trio.lowlevel.open_process(
+        self.process = await trio.lowlevel.open_process(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
-        if self._process.stdin is not None:
-            await self._process.stdin.send_all(orjson.dumps(self.config) + b"\n")
-        return self._process
+        if self.process.stdin is not None:
+            await self.process.stdin.send_all(orjson.dumps(self.config) + b"\n")
+        return self.process
 
 
 async def _read_line(stream: trio.abc.ReceiveStream) -> bytes:

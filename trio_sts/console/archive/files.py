@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from trio_sts.callstore.numbers import number_key
 from trio_sts.callstore.store import Wanted
+from trio_sts.console.json import as_object
 from trio_sts.record.callfile import SUFFIX
 from trio_sts.record.finished_call import Files, FinishedCall, Wait
 from trio_sts.record.prices import Cost
@@ -119,7 +120,7 @@ def _call_of(
 ) -> FinishedCall:
     begun_at = datetime.fromisoformat(first["opened"]).astimezone(UTC)
     duration_s = float(end.get("duration_s", 0))
-    session = first.get("session") or {}
+    session: Mapping[str, Any] = first.get("session") or {}
     return FinishedCall(
         id=_id_of(path.name),
         uuid=str(first["call"]),
@@ -199,17 +200,16 @@ def _end(path: Path) -> Mapping[str, Any]:
             continue
         if unpacker.eof and not unpacker.unused_data:
             last = _object(piece.rstrip(b"\n").rpartition(b"\n")[2])
-            told: Any = {} if last is None else last.get("end", {})
-            return told if isinstance(told, dict) else {}
+            return as_object((last or {}).get("end")) or {}
     return {}
 
 
-def _object(line: bytes) -> dict[str, Any] | None:
+def _object(line: bytes) -> Mapping[str, Any] | None:
     try:
-        told = orjson.loads(line)
+        told: object = orjson.loads(line)
     except orjson.JSONDecodeError:
         return None
-    return told if isinstance(told, dict) else None
+    return as_object(told)
 
 
 def matches(call: FinishedCall, wanted: Wanted) -> bool:
