@@ -24,7 +24,7 @@ MOST_WATCHERS: Final = 20
 MOST_ROWS_OF_ALL: Final = 1_000
 _FEWEST_ROWS: Final = 4
 # So many calls are written in one turn of the loop: half a millisecond at most.
-_CALLS_AT_ONCE: Final = 8
+_CALLS_AT_ONCE: Final = 2
 
 
 @define(eq=False)
