@@ -100,7 +100,10 @@ async def _serve(
                 _stop_on_signal, signals, starting.cancel_scope
             )
             console = new_console(settings)
-            observers = () if console is None else (console.board.observe,)
+            observers: Observers = ()
+            if console is not None:
+                console.measured_by(lag)
+                observers = (console.board.observe,)
             async with open_services(
                 settings, environ, faults=faults, lag=lag, observers=observers
             ) as services:

@@ -296,3 +296,14 @@ async def test_no_secret_is_in_any_answer(wanted: str) -> None:
             shown["OPENAI_INSTRUCTIONS"]["value"] == f"*** ({len(prompt)} characters)"
         )
         assert shown["OPENAI_MODEL"]["default"] is True
+
+
+async def test_metrics_are_for_who_may_look() -> None:
+    async with asking(STS_ADMIN_TOKEN=TOKEN) as http:
+        assert (await http.get("/metrics")).status_code == 401
+        right = {"Authorization": f"Bearer {TOKEN}"}
+        answer = await http.get("/metrics", headers=right)
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert "trio_sts_calls_active" in answer.text
+        from_another = {**right, "Sec-Fetch-Site": "cross-site"}
+        assert (await http.get("/metrics", headers=from_another)).status_code == 403

@@ -15,6 +15,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from trio_sts import __version__
+from trio_sts.metrics.exposition import render
 from trio_sts.nursery import Services
 
 from .access import Access, Visitor
@@ -63,6 +64,7 @@ def application(sources: Sources) -> ASGIApp:
             Route("/login", sign_in, methods=["POST"]),
             Route("/logout", sign_out, methods=["POST"]),
             Route("/static/{path:path}", pages.static),
+            Route("/metrics", metrics),
             Route("/api/about", about),
             Route("/api/now/events", Events(sources.board)),
             Route("/api/now/{id}/hangup", hang_up, methods=["POST"]),
@@ -104,6 +106,15 @@ async def about(request: Request) -> Response:
             "signed_in": visitor.signed_in,
         }
     )
+
+
+async def metrics(request: Request) -> Response:
+    """The service's metrics, as its own port has them."""
+    sources: Sources = request.app.state.sources
+    accept = request.headers.get("accept", "")
+    body, media_type = await render(sources.services.metrics.registry, accept)
+    headers = {"content-type": media_type, "cache-control": "no-store"}
+    return Response(body, headers=headers)
 
 
 async def _http_error(_: Request, error: Any) -> Response:

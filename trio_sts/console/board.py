@@ -1,6 +1,6 @@
 """All calls under way, written once for all who look: four times a second at most."""
 
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, NoReturn
@@ -13,6 +13,7 @@ from trio_sts.observing.observer import Observed
 from trio_sts.settings import Settings
 
 from .live import MOST_ROWS, LiveCall
+from .recent_lag import RecentLag
 
 # Between two snapshots, and how long the same one is not sent again.
 EVERY_S: Final = 0.25
@@ -53,7 +54,7 @@ class Board:
 
     Attributes:
         settings: The service's.
-        loop_lag_ms: How late the loop is now; None if nobody measures it.
+        lag: How late the loop is, if something measures it.
         version: Of the snapshot.
         snapshot: The latest one, as JSON.
         published: Set when there is a newer one; another event then takes its place.
@@ -61,7 +62,7 @@ class Board:
     """
 
     settings: Settings
-    loop_lag_ms: Callable[[], float | None] = lambda: None
+    lag: RecentLag | None = None
     version: int = 0
     snapshot: bytes = b""
     published: trio.Event = field(factory=trio.Event)
@@ -132,7 +133,8 @@ class Board:
             return
         self._bodies, self._sent_at = bodies, now
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
-        told = {"now": at, "loop_lag_ms": self.loop_lag_ms()}
+        lag_ms = None if self.lag is None else self.lag.ms(now)
+        told = {"now": at, "loop_lag_ms": lag_ms}
         head = orjson.dumps(told)[:-1]
         self.snapshot = b'%b,"calls":[%b]}' % (head, b",".join(shown))
         self.version += 1

@@ -24,6 +24,8 @@ VISITOR = "visitor"
 _LOGIN = "/login"
 # Without a token or a session: the login page and what it is made of.
 _OPEN = ("/static/",)
+# What another site's page may not even ask for.
+_DATA = ("/api/", "/metrics")
 _SAFE = {"GET", "HEAD"}
 _SAME_SITE = {"same-origin", "none"}
 _SCHEMES = {"ws": "http", "wss": "https"}
@@ -85,7 +87,7 @@ class Guard:
         if len(headers.getlist("host")) != 1 or not self.hosts.has(headers["host"]):
             return refusal(421, "The console is not known by this host name.")
         site = headers.get("sec-fetch-site", "none")
-        if site not in _SAME_SITE and (changes or scope["path"].startswith("/api/")):
+        if site not in _SAME_SITE and (changes or scope["path"].startswith(_DATA)):
             return refusal(403, "Another site asks for this.")
         return None
 

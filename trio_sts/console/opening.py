@@ -9,12 +9,14 @@ import trio
 from attrs import define, field
 
 from trio_sts.listening import accept_all, listen
+from trio_sts.loop.lag import Lag
 from trio_sts.nursery import Services
 from trio_sts.settings import Settings
 
 from .app import Sources, application
 from .board import Board
 from .calls import Calls
+from .recent_lag import RecentLag
 from .serving import Connections
 
 # Processes that read are ended within it.
@@ -39,6 +41,10 @@ class Console:
 
     def __attrs_post_init__(self) -> None:
         self.board = Board(self.settings)
+
+    def measured_by(self, lag: Lag) -> None:
+        """Show how late the loop is, as this has measured it."""
+        self.board.lag = RecentLag(lag)
 
     @asynccontextmanager
     async def open(

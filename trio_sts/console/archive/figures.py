@@ -9,6 +9,7 @@ from typing import Any, Final
 from attrs import define, field
 
 from trio_sts.record.finished_call import FinishedCall
+from trio_sts.record.outcomes import is_failure
 
 MOST_STEPS: Final = 60
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
@@ -17,12 +18,6 @@ _STEPS_S: Final = (
     *(_HOUR, 3 * _HOUR, 6 * _HOUR, _DAY, 7 * _DAY, 30 * _DAY, 365 * _DAY),
 )
 _MOST_NAMES: Final = 50
-_GOOD_CODES: Final = (1000, 1001)
-
-
-def has_failed(call: FinishedCall) -> bool:
-    """Whether a call has ended otherwise than it was meant to."""
-    return call.close_code not in _GOOD_CODES
 
 
 @define
@@ -36,7 +31,7 @@ class _Step:
 
     def add(self, call: FinishedCall) -> None:
         self.calls += 1
-        self.failed += has_failed(call)
+        self.failed += is_failure(call.outcome, call.close_code)
         self.seconds += call.duration_s
         if call.cost.usd is not None:
             self.usd = (self.usd or 0) + call.cost.usd

@@ -10,8 +10,9 @@ from attrs import define, field, frozen
 from trio_sts.callstore.store import CallStore, Wanted
 from trio_sts.errors import StoreAway
 from trio_sts.record.finished_call import FinishedCall, as_json
+from trio_sts.record.outcomes import is_failure
 
-from .figures import add_up, has_failed
+from .figures import add_up
 from .files import CallFiles
 from .peaks import Unplayable, peaks_of
 from .replayed import tell
@@ -183,7 +184,7 @@ class Library:
             "duration_s": call.duration_s,
             "outcome": call.outcome,
             "close_code": call.close_code,
-            "failed": has_failed(call),
+            "failed": is_failure(call.outcome, call.close_code),
             "caller": call.caller,
             "called": call.called,
             "model": call.model,
