@@ -1,5 +1,7 @@
 """The calls that are over: listed, added up, and one of them as a picture."""
 
+import os
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,12 @@ from typing import Any
 import numpy as np
 import orjson
 import pytest
+import trio
 
 from tests.replaying.files import lines_of, staged, talk, write
 from trio_sts.audio.g711 import MU_LAW
 from trio_sts.callstore.store import CallStore
+from trio_sts.console.archive import process
 from trio_sts.console.archive.client import Reader, Unanswered
 from trio_sts.console.archive.files import matches
 from trio_sts.console.archive.library import Library, NotFound, NotNow, wanted_of
@@ -334,12 +338,23 @@ async def test_the_process_answers_and_is_started_again(tmp_path: Path) -> None:
         told = await reader.ask("one", id="nobody")
         assert (told.status, set(orjson.loads(told.body))) == (404, {"error"})
         assert (await reader.ask("nonsense")).status == 500
-        process = reader.process
-        assert process is not None
-        process.kill()
-        await process.wait()
+        first = reader.process
+        assert first is not None
+        first.kill()
+        await first.wait()
         assert (await reader.ask("one", id="call-1")).status == 200
-        assert reader.process is not process
+        assert reader.process is not first
+        # One that ends just when it is asked: another one is asked.
+        assert reader.process is not None
+        os.kill(reader.process.pid, signal.SIGSTOP)
+
+        async def end_it(pid: int) -> None:
+            await trio.sleep(0.2)
+            os.kill(pid, signal.SIGKILL)
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(end_it, reader.process.pid)
+            assert (await reader.ask("list")).status == 200
     finally:
         await reader.aclose()
     assert reader.process is None
@@ -358,3 +373,14 @@ def test_a_page_is_no_longer_than_it_may_be(tmp_path: Path) -> None:
     library = in_store(tmp_path, *(call(each) for each in range(210)))
     assert len(library.listed({"limit": "100000"})["calls"]) == 200
     assert len(library.listed({"limit": "-5"})["calls"]) == 1
+
+
+def test_a_process_that_nobody_asks_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "IDLE_S", 0.05)
+    ours, theirs = os.pipe()
+    try:
+        os.write(theirs, b"one\ntwo\nhal")
+        assert list(process.lines_of(ours)) == [b"one", b"two"]
+    finally:
+        os.close(ours)
+        os.close(theirs)

@@ -17,6 +17,8 @@ MOST_WAITING: Final = 8
 _READ_BYTES: Final = 256 * 1024
 _STOP_S: Final = 0.5
 
+_GONE: Final = (OSError, EOFError, trio.BrokenResourceError, trio.ClosedResourceError)
+
 _log = structlog.get_logger()
 
 
@@ -84,25 +86,36 @@ class Reader:
             await process.wait()
 
     async def _ask(self, question: dict[str, Any]) -> Answer:
+        line = orjson.dumps(question) + b"\n"
+        was_there = self.process is not None
+        try:
+            answer = await self._exchange(line)
+        except _GONE as exc:
+            if not was_there:
+                _log.warning("console: reading has failed", why=repr(exc))
+                told = "Reading the calls has failed; the log says why."
+                raise Unanswered(told) from exc
+            # It had nothing to do for long, and has ended just now.
+            return await self._ask(question)
+        status, why, body = answer.split(b"\t", 2)
+        if why:
+            _log.error("console: reading has failed", why=why.decode(errors="replace"))
+        return Answer(int(status), body)
+
+    async def _exchange(self, line: bytes) -> bytes:
         whole = False
         try:
             process = await self._started()
             if process.stdin is None or process.stdout is None:
                 raise AssertionError("a process without its pipes")
-            await process.stdin.send_all(orjson.dumps(question) + b"\n")
-            line = await _read_line(process.stdout)
+            await process.stdin.send_all(line)
+            answer = await _read_line(process.stdout)
             whole = True
-        except (OSError, EOFError, trio.BrokenResourceError) as exc:
-            _log.warning("console: reading has failed", why=repr(exc))
-            raise Unanswered("Reading the calls has failed; the log says why.") from exc
+            return answer
         finally:
             if not whole:
                 # What it would still answer is nobody's answer.
                 await self.aclose()
-        status, why, body = line.split(b"\t", 2)
-        if why:
-            _log.error("console: reading has failed", why=why.decode(errors="replace"))
-        return Answer(int(status), body)
 
     async def _started(self) -> trio.Process:
         if self.process is not None and self.process.poll() is None:

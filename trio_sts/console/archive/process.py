@@ -1,13 +1,14 @@
-"""The process that reads: a question a line, an answer a line, until there are no more.
+"""The process that reads: a question a line, an answer a line, while there are any.
 
 An answer is a status as of HTTP, what the service is to log, and a JSON object, with tabs
 between them.
 """
 
 import os
+import select
 import signal
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +18,9 @@ from trio_sts.console.json import dumps
 
 from .library import Library, NotFound, NotNow
 
+# Its memory is given back where nobody asks for so long; it is started again.
+IDLE_S: Final = 300.0
+_READ_BYTES: Final = 64 * 1024
 # Running calls go first.
 _NICE: Final = 10
 _FAILED: Final = b'{"error":"Something has failed here; the log says what."}'
@@ -49,15 +53,32 @@ def answer(library: Library, line: bytes) -> bytes:
     return b"200\t\t%b\n" % body
 
 
+def lines_of(descriptor: int) -> Iterator[bytes]:
+    """The lines of a pipe, until it is closed or nothing has come for five minutes."""
+    rest = b""
+    while True:
+        line, end, left = rest.partition(b"\n")
+        if end:
+            rest = left
+            yield line
+            continue
+        if not select.select([descriptor], [], [], IDLE_S)[0]:
+            return
+        piece = os.read(descriptor, _READ_BYTES)
+        if not piece:
+            return
+        rest += piece
+
+
 def main() -> None:
     """Answer the questions of standard input."""
     # The service ends it, by closing the pipe; a Ctrl-C is meant for that.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with suppress(OSError):
         os.nice(_NICE)
-    lines = sys.stdin.buffer
-    library = Library.of(orjson.loads(lines.readline()))
-    while line := lines.readline():
+    questions = lines_of(sys.stdin.fileno())
+    library = Library.of(orjson.loads(next(questions)))
+    for line in questions:
         try:
             sys.stdout.buffer.write(answer(library, line))
             sys.stdout.buffer.flush()
