@@ -85,6 +85,11 @@ export function emptyState(title, ...lines) {
   return h("div.empty", h("p.empty-title", title), lines.map((line) => h("p", line)));
 }
 
+/** A sentence whose `quoted` parts are settings or commands: text and elements. */
+export function sentence(text) {
+  return text.split("`").map((part, n) => (n % 2 ? code(part) : part));
+}
+
 /** A setting or a command, as it is typed. */
 export function code(text) {
   return h("code", text);

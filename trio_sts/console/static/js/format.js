@@ -2,10 +2,12 @@
 
 const NOTHING = "–";
 
-/** Milliseconds: `640 ms`, from 10 s on `12.3 s`. */
+/** Milliseconds: `640 ms`, `1.30 s`, `12.3 s`. */
 export function ms(value) {
   if (value === null || value === undefined) return NOTHING;
-  return value < 10_000 ? `${Math.round(value)} ms` : `${(value / 1000).toFixed(1)} s`;
+  const whole = Math.round(value);
+  if (whole < 1000) return `${whole} ms`;
+  return `${(whole / 1000).toFixed(whole < 9995 ? 2 : 1)} s`;
 }
 
 /** Seconds of a call: `0:07`, `12:34`, `1:02:03`. */

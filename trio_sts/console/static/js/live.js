@@ -29,7 +29,7 @@ export function stateBadge() {
     element,
     update(live) {
       const state = stateOf(live);
-      setAttribute(element, "class", ["badge", state.look, state.isMoving ? "live" : ""].filter(Boolean).join(" "));
+      setAttribute(element, "class", ["badge", state.look, state.isMoving ? "moving" : ""].filter(Boolean).join(" "));
       setText(text, state.text);
     },
   };

@@ -119,8 +119,9 @@ export function picture({ call, seek }) {
     const total = peaks.duration_s ?? duration;
     for (let column = 0; column < (until - from) * perSecond; column += 2) {
       const second = from + column / perSecond;
-      const tall = Math.sqrt(loudest(loud, total, second, second + 2 / perSecond)) * (VOICE - 6);
-      if (tall >= 2) pen.fillRect(column, y + (VOICE - tall) / 2, 1.5, tall);
+      // Quiet speech is to be seen as well: not in proportion.
+      const tall = Math.max(1, loudest(loud, total, second, second + 2 / perSecond) ** 0.6 * (VOICE - 6));
+      pen.fillRect(column, y + (VOICE - tall) / 2, 1.5, tall);
     }
   }
 

@@ -10,7 +10,7 @@ const LEAST_SCALE_MS = 1500;
 export function waits() {
   const known = new Map();
   const bars = h("ol.waits", { "aria-label": "Latency of each turn", tabindex: "0" });
-  const nothing = h("li.muted.small", "No answer yet.");
+  const nothing = h("li.nothing.muted.small", "No answer yet.");
   let shown = 0;
   return {
     element: bars,
@@ -33,7 +33,7 @@ function bar() {
     element,
     update(each) {
       setAttribute(element, "class", `wait ${slowness(each.ms)}`);
-      setText(text, each.ms >= 10_000 ? ms(each.ms) : Math.round(each.ms));
+      setText(text, Math.round(each.ms));
       const label = `${KINDS[each.kind] ?? each.kind}: ${ms(each.ms)}`;
       setAttribute(element, "title", label);
       body.style.height = `${Math.round((each.ms / each.most) * 46)}px`;

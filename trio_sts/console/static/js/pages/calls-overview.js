@@ -7,8 +7,11 @@ import { count, ms, plural, usd } from "../format.js";
 
 const FIGURES = ["Calls", "Failed", "Median wait", "p95 wait", "Minutes", "Cost"];
 
-/** Everything around the table; `pick(outcome)` is called when an outcome is chosen. */
-export function overview(pick) {
+/**
+ * Everything around the table; `pick(outcome)` is called when an outcome is chosen.
+ * There are charts from the start, or never: what arrives moves nothing.
+ */
+export function overview(service, pick) {
   const strip = figures("All calls of this time", FIGURES);
   const callsChart = timeChart({
     title: "Calls", kind: "bars", format: count,
@@ -23,7 +26,7 @@ export function overview(pick) {
     ],
   });
   const costChart = timeChart({ title: "Cost", kind: "bars", format: usd, series: [{ name: "cost", look: 1, value: (each) => each.cost_usd }] });
-  const charts = h("section.card.charts", { "aria-label": "Charts" }, callsChart.element, waitsChart.element, costChart.element);
+  const charts = h("section.card.charts", { "aria-label": "Charts", tabindex: "0", hidden: !(service.store || service.call_files) }, callsChart.element, waitsChart.element, costChart.element);
   const outcomes = h("datalist", { id: "outcomes" });
   const outcomeBars = h("div.bars");
   const toolRows = h("tbody");
@@ -32,14 +35,12 @@ export function overview(pick) {
     h("div.table-wrap", h("table", h("thead", h("tr", h("th", "Tool"), h("th.number", "Runs"), h("th.number", "Median"), h("th.number", "Worst"))), toolRows)));
   return {
     figures: strip.element, charts, outcomes, side: h("div.side", outcomeCard, toolCard),
-    update(stats, source) {
-      const isEmpty = source === "none" || !stats.buckets.length;
+    update(stats) {
       const totals = stats.totals ?? {};
       strip.update({
         Calls: count(totals.calls ?? 0), Failed: count(totals.failed ?? 0), "Median wait": ms(totals.median_ms),
         "p95 wait": ms(totals.p95_ms), Minutes: count(totals.minutes ?? 0), Cost: usd(totals.cost_usd),
       }, totals.failed > 0 ? ["Failed"] : []);
-      charts.hidden = isEmpty;
       for (const each of [callsChart, waitsChart, costChart]) each.update(stats.buckets);
       const counted = Object.entries(stats.outcomes).sort(([, a], [, b]) => b - a);
       const most = Math.max(1, ...counted.map(([, number]) => number));

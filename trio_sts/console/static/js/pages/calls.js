@@ -15,7 +15,7 @@ export function open(main, frame, _, query) {
   let isClosed = false;
   let wanted = 0;
   let typing = 0;
-  const picture = overview((outcome) => {
+  const picture = overview(frame.service, (outcome) => {
     inputs.outcome.value = outcome;
     changed();
   });
@@ -37,7 +37,7 @@ export function open(main, frame, _, query) {
   const place = h("div");
   const card = h("section.card", { "aria-label": "Calls that are over" }, table, place, more);
   main.append(
-    h("div.page-head", h("div", h("h1", "Calls"), h("p.lead", "Calls that are over, the newest first. ", h("kbd", "/"), " searches, ", h("kbd", "↑"), " ", h("kbd", "↓"), " move."))),
+    h("div.page-head", h("div", h("h1", "Calls"), h("p.lead", "Calls that are over, the newest first. ", h("span.keys-hint", h("kbd", "/"), " searches, ", h("kbd", "↑"), " ", h("kbd", "↓"), " move.")))),
     form, picture.figures, picture.charts, h("div.below", card, picture.side));
   let cursor = null;
 
@@ -78,7 +78,7 @@ export function open(main, frame, _, query) {
       const isEmpty = !body.children.length;
       table.hidden = isEmpty;
       place.replaceChildren(isEmpty ? nothing(told.source, asked, frame.service) : "");
-      if (stats) picture.update(stats, told.source);
+      if (stats) picture.update(stats);
     } catch (error) {
       if (isClosed || mine !== wanted) return;
       table.hidden = true;

@@ -68,7 +68,7 @@ export function detail({ hangUp, leave }) {
   };
 
   function showTools(live) {
-    const running = (live.tools_running ?? []).map((each, n) => ({ key: `r${n} ${each.name}`, text: `${each.name} runs`, look: "tool live" }));
+    const running = (live.tools_running ?? []).map((each, n) => ({ key: `r${n} ${each.name}`, text: `${each.name} runs`, look: "tool moving" }));
     const over = (live.tools ?? []).map((each, n) => ({
       key: `${each.at_s} ${n} ${each.name}`, text: `${each.name} ${ms(each.ms)}${each.outcome === "ok" ? "" : `, ${each.outcome}`}`,
       look: each.outcome === "ok" ? "" : "bad",

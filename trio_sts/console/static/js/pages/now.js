@@ -97,12 +97,12 @@ function row(select) {
   const warned = h("span.badge.bad", icon("warning"));
   const warnings = h("span");
   warned.append(warnings);
-  const button = h("button.live", { type: "button" }, name, age, h("span.live-state", badge.element, warned), wait, words);
+  const button = h("button.live-row", { type: "button" }, name, age, h("span.live-state", badge.element, warned), wait, words);
   return {
     element: h("li", button),
     update(live) {
       button.onclick = () => select(live.id);
-      setAttribute(button, "class", live.state === "over" ? "live over" : "live");
+      setAttribute(button, "class", live.state === "over" ? "live-row over" : "live-row");
       setText(name, nameOf(live));
       setText(age, clock(live.age_s));
       const said = live.transcript?.at(-1);

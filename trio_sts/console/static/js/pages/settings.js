@@ -1,7 +1,7 @@
 // Settings: as the service understands them.
 
 import { getJson } from "../api.js";
-import { emptyState, h, icon } from "../dom.js";
+import { emptyState, h, icon, sentence } from "../dom.js";
 import { plural } from "../format.js";
 
 export function open(main, frame) {
@@ -13,10 +13,11 @@ export function open(main, frame) {
   const changed = h("input", { type: "checkbox", id: "changed", on: { change: show } });
   const count = h("p.small.muted", { role: "status" });
   const list = h("section.card", { "aria-label": "Settings" });
-  warnings.hidden = true;
+  const body = h("div", { hidden: true });
   main.append(
     h("div.page-head", h("div", h("h1", "Settings"), h("p.lead", "As the service understands them. Keys, tokens and prompts are never shown. A change needs a new start."))),
-    warnings,
+    body);
+  body.append(warnings,
     h("div.settings-filter", h("div.field", h("label", { for: "filter" }, "Filter"), search),
       h("label.check", { for: "changed" }, changed, "Only those that are set"), count),
     list);
@@ -37,8 +38,9 @@ export function open(main, frame) {
       warnings.replaceChildren(...told.warnings.map((text) => h("li.notice", icon("warning"), h("span", text))));
       warnings.hidden = told.warnings.length === 0;
       show();
+      body.hidden = false;
     } catch (error) {
-      if (!isClosed) list.replaceChildren(emptyState("The settings cannot be read", error.message));
+      if (!isClosed) main.append(emptyState("The settings cannot be read", error.message));
     }
   }
 
@@ -52,5 +54,5 @@ function line(each) {
   const value = each.value === null || each.value === undefined || each.value === "" ? "not set" : String(each.value);
   return h("div.setting",
     h("div", h("div.setting-name", each.name), h("div.tags", each.default ? h("span.badge", "default") : h("span.badge.good", each.source || "set"))),
-    h("div", h("div.setting-value", value), each.about ? h("p.setting-about", each.about) : null));
+    h("div", h("div.setting-value", value), each.about ? h("p.setting-about", sentence(each.about)) : null));
 }
