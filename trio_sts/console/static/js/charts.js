@@ -12,9 +12,9 @@ const TOP = 6;
 /**
  * A chart of buckets `{at, ...}`.
  * `series`: `[{name, look: 1|2|3, value(bucket)}]`; bars are stacked, lines are not, and a value of null is a gap.
- * `format(value)` writes the axis and the readout.
+ * `format(value)` writes the axis and the readout; `isWhole`: there are no halves of it.
  */
-export function timeChart({ title, kind, series, format }) {
+export function timeChart({ title, kind, series, format, isWhole = false }) {
   const read = h("span.chart-read");
   const area = h("div.chart-area");
   const keys = series.length > 1 ? h("div.keys", series.map((each) => h(`span.k${each.look}`, each.name))) : null;
@@ -42,7 +42,7 @@ export function timeChart({ title, kind, series, format }) {
     const top = Math.max(0, ...buckets.map((bucket) => (kind === "bars"
       ? series.reduce((sum, each) => sum + (each.value(bucket) ?? 0), 0)
       : Math.max(0, ...series.map((each) => each.value(bucket) ?? 0)))));
-    const ticks = axis(top, 3);
+    const ticks = axis(top, 3, isWhole);
     const most = ticks.at(-1);
     const y = (value) => TOP + inner.height * (1 - value / most);
     const step = inner.width / Math.max(1, buckets.length);

@@ -66,12 +66,12 @@ export function slowness(value) {
   return value <= 2000 ? "fair" : "slow";
 }
 
-/** Round values for an axis from 0 to at least `most`: at most `parts` steps. */
-export function axis(most, parts = 4) {
+/** Round values for an axis from 0 to at least `most`: at most `parts` steps, of whole numbers if `isWhole`. */
+export function axis(most, parts = 4, isWhole = false) {
   if (!(most > 0)) return [0, 1];
-  const raw = most / parts;
+  const raw = isWhole ? Math.max(1, most / parts) : most / parts;
   const power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 2.5, 5, 10].map((each) => each * power).find((each) => each >= raw * 0.999999);
+  const step = (isWhole ? [1, 2, 5, 10] : [1, 2, 2.5, 5, 10]).map((each) => each * power).find((each) => each >= raw * 0.999999);
   const ticks = [];
   for (let number = 0; ; number += 1) {
     ticks.push(Number((number * step).toPrecision(12)));

@@ -84,7 +84,7 @@ export function picture({ call, seek }) {
       pen.fillText(step < 1 ? moment(second) : clock(second), Math.round(x(second)) + 4, 12);
     }
     pen.fillStyle = colour.silence;
-    for (const each of silences) block(each.at_s, each.until_s ?? each.at_s, AXIS, 2 * VOICE + GAP);
+    for (const each of silences) block(each.at_s, each.until_s ?? each.at_s, top.agent, VOICE);
     voice(pen, call.spans.caller, peaks?.caller, top.caller, colour.caller, colour.callerSoft, x, from, until, perSecond);
     voice(pen, call.spans.agent, peaks?.agent, top.agent, colour.agent, colour.agentSoft, x, from, until, perSecond);
     for (const [stopped, answered] of waits) wait(pen, stopped, answered, colour, x);

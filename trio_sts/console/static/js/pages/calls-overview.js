@@ -14,7 +14,7 @@ const FIGURES = ["Calls", "Failed", "Median wait", "p95 wait", "Minutes", "Cost"
 export function overview(service, pick) {
   const strip = figures("All calls of this time", FIGURES);
   const callsChart = timeChart({
-    title: "Calls", kind: "bars", format: count,
+    title: "Calls", kind: "bars", format: count, isWhole: true,
     series: [{ name: "ended well", look: 1, value: (each) => each.calls - each.failed }, { name: "failed", look: 2, value: (each) => each.failed }],
   });
   const waitsChart = timeChart({
