@@ -10,12 +10,14 @@ if "BROWSER_TESTS" not in os.environ:
     # They take a browser, and minutes: not a part of `make test`.
     collect_ignore_glob = ["test_*.py"]
 else:
-    from playwright.sync_api import Browser, Playwright, sync_playwright
+    from playwright.sync_api import Browser, Playwright, expect, sync_playwright
 
     from .browsing import CHROMIUM, chromium
     from .service import Service, serving
     from .speaking import caller_wav
 
+    # The machine may be busy; what does not come at all is a fault all the same.
+    expect.set_options(timeout=15_000)
     TOOLS = Path(__file__).parent / "tools"
 
     @pytest.fixture(scope="session")
@@ -49,6 +51,8 @@ else:
             STS_CALLS_DB=f"sqlite:///{folder}/calls.db",
             STS_RECORD_DIR=str(folder / "records"),
             STS_RECORD_AUDIO="on",
+            # So much of the agent waits in the browser that a cut is heard.
+            STS_PLAYOUT_LEAD_MS="2000",
             TOOLS_DIR=str(TOOLS),
         ) as started:
             yield started

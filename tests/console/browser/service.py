@@ -65,6 +65,7 @@ class Service:
 
     def _take(self, line: str) -> None:
         if not line.startswith("{"):
+            self.log.append({"event": line})
             return
         told = json.loads(line)
         self.log.append(told)

@@ -9,9 +9,9 @@ from trio_sts.embedded.speech.voice import speak
 _RATE_HZ: Final = 48_000
 # Seconds of silence, and then words. An answer is waited for, and the second is talked over.
 CALLER: Final = (
-    (2.5, "what are your opening hours"),
-    (9.0, "tell me a story"),
-    (5.5, "what is your address"),
+    (2.0, "what are your opening hours"),
+    (7.5, "tell me a story"),
+    (4.5, "what is your address"),
 )
 
 

@@ -35,7 +35,7 @@ export function open(main, frame) {
       const told = await getJson("/api/settings");
       if (isClosed) return;
       settings = told.settings;
-      warnings.replaceChildren(...told.warnings.map((text) => h("li.notice", icon("warning"), h("span", text))));
+      warnings.replaceChildren(...told.warnings.map((text) => h("li.notice", icon("warning"), h("span", sentence(text)))));
       warnings.hidden = told.warnings.length === 0;
       show();
       body.hidden = false;

@@ -1,7 +1,7 @@
 // Tools: what the agent may call, each with a form to try it.
 
 import { getJson, post } from "../api.js";
-import { code, emptyState, h, icon, setAttribute } from "../dom.js";
+import { code, emptyState, h, icon, sentence, setAttribute } from "../dom.js";
 import { ms } from "../format.js";
 import { BadField, schemaForm } from "../schema-form.js";
 
@@ -31,7 +31,7 @@ export function open(main, frame) {
       const told = await getJson("/api/tools");
       if (isClosed) return;
       lead.textContent = "What the agent may call. A try runs the tool for real, outside any call.";
-      problems.replaceChildren(...told.problems.map((text) => h("li.notice.bad", icon("warning"), h("span", text))));
+      problems.replaceChildren(...told.problems.map((text) => h("li.notice.bad", icon("warning"), h("span", sentence(text)))));
       problems.hidden = told.problems.length === 0;
       grid.hidden = false;
       if (!told.tools.length) {
@@ -79,7 +79,7 @@ function shown(tool, leave) {
       const told = await post(`/api/tools/${encodeURIComponent(tool.name)}/run`, { arguments: given });
       result.replaceChildren(
         h("div", h("span", { class: told.ok ? "badge good" : "badge bad" }, told.ok ? "Answered" : "Failed"), " ", h("span.small.muted", `after ${ms(told.took_ms)}`)),
-        h("pre.result", { tabindex: "0", "aria-label": "Result" }, typeof told.output === "string" ? told.output : JSON.stringify(told.output, null, 2)));
+        h("pre.result", { tabindex: "0", role: "group", "aria-label": "Result" }, typeof told.output === "string" ? told.output : JSON.stringify(told.output, null, 2)));
     } catch (error) {
       result.replaceChildren(h("p.notice.bad", icon("warning"), h("span", error.message)));
     }
@@ -94,7 +94,7 @@ function shown(tool, leave) {
       h("p", tool.description || "It has no description: the model cannot know when to call it."),
       h("form.tool-form", { on: { submit } }, form.element, h("div", run)),
       result,
-      h("details", h("summary", "Schema of the arguments"), h("pre.result", { tabindex: "0" }, JSON.stringify(tool.parameters, null, 2))),
+      h("details", h("summary", "Schema of the arguments"), h("pre.result", { tabindex: "0", role: "group", "aria-label": "Schema" }, JSON.stringify(tool.parameters, null, 2))),
       h("p.small.muted", `It is given ${ms(tool.timeout_s * 1000)}; the model is told of a failure after that.`)),
   ];
 }
