@@ -8,7 +8,7 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
+.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -26,6 +26,10 @@ $(VENV)/dev.stamp: $(VENV)/run.stamp
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group test
+	@touch $@
+
+$(VENV)/console.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group console
 	@touch $@
 
 $(VENV)/bench.stamp: $(VENV)/run.stamp
@@ -75,6 +79,13 @@ conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both pa
 # QUICK=1 holds some of the calls; FAULTS takes more options: FAULTS='--random 20 --docs docs/reliability.md'.
 faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a call
 	$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(FAULTS)
+
+console: $(VENV)/console.stamp  ## try the console's pages in a browser, with a microphone that speaks
+	BROWSER_TESTS=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/console/browser
+
+# SCREENSHOTS is the folder; the README's picture is one of them.
+screenshots: $(VENV)/console.stamp  ## take pictures of each page, light and dark, wide and narrow
+	$(BIN)/python -m tests.console.browser.screenshots $(or $(SCREENSHOTS),build/screenshots) --readme docs/console.png
 
 attacks: $(VENV)/run.stamp  ## measure running calls while somebody attacks the port
 	$(BIN)/python -m bench.attacks $(ATTACKS)

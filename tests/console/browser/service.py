@@ -45,8 +45,7 @@ class Service:
         return self
 
     def stop(self) -> None:
-        """Two signals: calls are not waited for."""
-        self.process.terminate()
+        """As an operator stops it; its calls are not waited for."""
         self.process.terminate()
         try:
             self.process.wait(10)
@@ -82,7 +81,7 @@ def environment(**given: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.startswith(("OPENAI_", "STS_", "AMI_", "TOOLS_"))
     }
-    own = {"HOST": "127.0.0.1", "PORT": "0", "STS_ADMIN_PORT": "0"}
+    own = {"HOST": "127.0.0.1", "PORT": "0", "STS_ADMIN_PORT": "0", "STS_DRAIN_S": "0"}
     return kept | own | {"STS_LOG_FORMAT": "json"} | given
 
 
