@@ -73,7 +73,7 @@ def _finished(page: Page, folder: Path, look: str, console: str) -> None:
     rows = json_of(page, "/api/calls")["calls"]
     call = next(row["id"] for row in rows if row["caller"] == wanted)
     page.goto(f"{console}/#/call/{call}")
-    expect(page.get_by_role("slider")).to_be_visible()
+    expect(page.get_by_role("slider", name="Moment")).to_be_visible()
     page.locator(".moments button").nth(14).click()
     _take(page, folder, f"call-{look}")
     page.goto(f"{console}/#/tools")
@@ -147,7 +147,8 @@ def _all(browser: Browser, folder: Path, scratch: Path) -> None:
 def main(folder: Path, readme: Path | None) -> None:
     """Write the pictures into FOLDER."""
     if not CHROMIUM.exists():
-        raise click.ClickException(f"there is no {CHROMIUM}: no pictures")
+        missing = f"there is no {CHROMIUM}: no pictures"
+        raise click.ClickException(missing)
     folder.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright, TemporaryDirectory() as name:
         scratch = Path(name)
