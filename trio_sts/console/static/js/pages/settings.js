@@ -51,7 +51,7 @@ export function open(main, frame) {
 }
 
 function line(each) {
-  const value = each.value === null || each.value === undefined || each.value === "" ? "not set" : String(each.value);
+  const value = each.value === null || each.value === undefined || each.value === "" ? "not set" : `${each.value}${each.unit && /\d$/.test(each.value) ? ` ${each.unit}` : ""}`;
   return h("div.setting",
     h("div", h("div.setting-name", each.name), h("div.tags", each.default ? h("span.badge", "default") : h("span.badge.good", each.source || "set"))),
     h("div", h("div.setting-value", value), each.about ? h("p.setting-about", sentence(each.about)) : null));
