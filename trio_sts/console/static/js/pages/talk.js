@@ -47,7 +47,7 @@ export function open(main, frame) {
         h("div.meters", caller.element, agent.element), trouble,
         h("div.talk-actions", start, mute, hang), keys.element,
         h("details", h("summary", "Another service"), h("div.field", h("label", { for: "service" }, "Its address"), url,
-          h("span.hint", { id: "service-hint" }, "Empty: this service. Others must be on a private address or be named in STS_CONSOLE_SERVICES.")))),
+          h("span.hint", { id: "service-hint" }, "Empty: this service. Others are those that STS_CONSOLE_SERVICES names, and those of this machine if the console is for it alone.")))),
       h("div.stack.talk-side",
         h("section.card", h("div.card-head", h("h2", "Latency of each turn, ms")), h("div.card-body", bars.element)),
         h("section.card", h("div.card-head", h("h2", "Transcript")), lines.element))));
