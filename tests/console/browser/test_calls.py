@@ -1,7 +1,5 @@
 """Calls under way, and the same calls when they are over."""
 
-from pathlib import Path
-
 from playwright.sync_api import Browser, expect
 
 from .browsing import browsing, json_of
@@ -111,11 +109,3 @@ _COLOURS = """canvas => {
 
 def _is_drawn(colours: int) -> bool:
     return colours > 20
-
-
-def test_no_file_of_the_pages_makes_markup_of_a_text() -> None:
-    static = Path(__file__).parents[3] / "trio_sts" / "console" / "static"
-    ways = ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(")
-    for file in static.rglob("*.js"):
-        text = file.read_text()
-        assert not [way for way in ways if way in text], file
