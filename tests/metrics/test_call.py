@@ -301,7 +301,7 @@ def ran(name: str, *, known: bool = True, outcome: str = "ok") -> Mapping[str, o
     }
 
 
-async def test_any_number_of_unknown_tools_is_one_series() -> None:
+def test_any_number_of_unknown_tools_is_one_series() -> None:
     stage = Stage()
     for number in range(10_000):
         stage.call.noted("tool", ran(f"evil_{number}", known=False), 11.0)

@@ -54,35 +54,38 @@ class Receiver:
     async def until(self, name: str, within_s: float = 10) -> Seen:
         """The first span of this name, once it has come."""
         with trio.fail_after(within_s):
+            await trio.lowlevel.checkpoint()
             while not self.named(name):
                 self._news = trio.Event()
                 await self._news.wait()
         return self.named(name)[0]
 
     async def serve(self, stream: trio.SocketStream) -> None:
+        peer = h11.Connection(h11.SERVER)
+        body = b""
         async with stream:
-            peer = h11.Connection(h11.SERVER)
-            body = b""
-            while True:
-                event = peer.next_event()
-                if event is h11.NEED_DATA:
-                    peer.receive_data(bytes(await stream.receive_some()))
-                elif isinstance(event, h11.Data):
-                    body += bytes(event.data)
-                elif isinstance(event, h11.EndOfMessage):
-                    self.asked.set()
-                    if self.hangs:
-                        await trio.sleep_forever()
-                    self._take(ExportTraceServiceRequest.FromString(body))
-                    head = h11.Response(
-                        status_code=200, headers=[("Content-Length", "0")]
-                    )
-                    sent = peer.send(head) or b""
-                    await stream.send_all(sent + (peer.send(h11.EndOfMessage()) or b""))
-                    peer.start_next_cycle()
-                    body = b""
-                elif not isinstance(event, h11.Request):
-                    return
+            async for part in stream:
+                peer.receive_data(bytes(part))
+                while (event := peer.next_event()) is not h11.NEED_DATA:
+                    if isinstance(event, h11.Data):
+                        body += bytes(event.data)
+                    elif isinstance(event, h11.EndOfMessage):
+                        await self._answer(stream, peer, body)
+                        body = b""
+                    elif not isinstance(event, h11.Request):
+                        return
+
+    async def _answer(
+        self, stream: trio.SocketStream, peer: h11.Connection, body: bytes
+    ) -> None:
+        self.asked.set()
+        if self.hangs:
+            await trio.sleep_forever()
+        self._take(ExportTraceServiceRequest.FromString(body))
+        head = h11.Response(status_code=200, headers=[("Content-Length", "0")])
+        sent = peer.send(head) or b""
+        await stream.send_all(sent + (peer.send(h11.EndOfMessage()) or b""))
+        peer.start_next_cycle()
 
     def _take(self, request: ExportTraceServiceRequest) -> None:
         for each in request.resource_spans:

@@ -22,6 +22,7 @@ from typing_extensions import override
 
 # Upper bounds of the histogram, in seconds; one more count is for what is longer.
 BOUNDS_S: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_FIRST_S: Final = BOUNDS_S[0]
 
 
 def _no_counts() -> list[int]:
@@ -50,9 +51,12 @@ class Lag(trio.abc.Instrument):
     def before_io_wait(self, timeout: float) -> None:
         """A pass is over; the loop waits for so many seconds at most."""
         now = self.now()
-        if self._began:
-            lag_s = now - min(self._began, self._due)
-            self.counts[bisect_left(BOUNDS_S, lag_s)] += 1
+        began, due = self._began, self._due
+        if began:
+            lag_s = now - (min(due, began))
+            # Nearly all are in the first.
+            at = 0 if lag_s <= _FIRST_S else bisect_left(BOUNDS_S, lag_s)
+            self.counts[at] += 1
             self.total_s += lag_s
         self._due = now + timeout
 

@@ -25,6 +25,7 @@ from typing import Any, Final, cast
 
 import orjson
 from attrs import define, field
+from typing_extensions import override
 
 from trio_sts.audio.voice_activity import VoiceActivityDetector
 from trio_sts.conversation.commands import Command, ToCaller, ToModel
@@ -55,6 +56,7 @@ class NotedDetector(VoiceActivityDetector):
     keeps: bool = True
     _verdicts: bytearray = field(factory=bytearray, repr=False)
 
+    @override
     def judge(self, pcm: bytes) -> bytes:
         """As the detector's."""
         verdicts = super().judge(pcm)

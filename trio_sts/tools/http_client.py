@@ -33,6 +33,6 @@ def tool_http_client(trust: ssl.SSLContext | None = None) -> httpx.AsyncClient:
     )
 
 
-async def _add_headers(request: httpx.Request) -> None:  # httpx awaits it
+async def _add_headers(request: httpx.Request) -> None:  # noqa: ASYNC124  # httpx awaits it
     for name, value in added_headers.get().items():
         request.headers.setdefault(name, value)
