@@ -349,7 +349,8 @@ class Call:
         if self._upstream is not None:
             self._upstream.leave()
         ending = self.ending or _STOPPING
-        failed = is_failure(ending.outcome, ending.code)
+        # Whoever sent no `init` was no call that could fail.
+        failed = self._begun.is_set() and is_failure(ending.outcome, ending.code)
         log = self._relay.log
         tell = log.warning if failed else log.info
         tell("call ended", **self._told_of_end(ending))

@@ -7,6 +7,7 @@ from attrs import define, field
 from prometheus_client.parser import text_string_to_metric_families
 
 from trio_sts.conversation.commands import (
+    Begin,
     Command,
     EndCall,
     LeaveModel,
@@ -51,6 +52,10 @@ class Stage:
         for command in commands:
             self.call.asked(command, 11.0)
 
+    def begin(self) -> "Stage":
+        self.asked(Begin("id"))
+        return self
+
     def end(self, ending: EndCall = HUNG_UP, now: float = 52.5) -> None:
         self.call.ended(None, ending, now)
 
@@ -85,14 +90,21 @@ def test_a_call_is_under_way_and_then_over() -> None:
 
 
 def test_a_failed_call_is_counted_as_such_and_odd_ends_are_others() -> None:
-    stage = Stage()
+    stage = Stage().begin()
     stage.end(EndCall(1011, "model silent"))
-    Stage(stage.metrics).end(EndCall(4711, "made up " * 9))
+    Stage(stage.metrics).begin().end(EndCall(4711, "made up " * 9))
     assert stage.series("calls_total") == {
         ("1011", "model silent"): 1,
         ("other", "other"): 1,
     }
     assert stage.value("calls_failed_total") == 2
+
+
+def test_a_leg_that_never_begins_a_call_has_not_failed() -> None:
+    stage = Stage()
+    stage.end(EndCall(1002, "caller leg faulty"))
+    assert stage.series("calls_total") == {("1002", "caller leg faulty"): 1}
+    assert stage.value("calls_failed_total") == 0
 
 
 def test_what_the_core_notes_is_counted() -> None:
@@ -265,7 +277,7 @@ RESTORED = note("model restored", entries=3)
 def test_sessions_that_are_replaced_are_counted_once(
     told: list[Command | events.ErrorEvent], why: str, result: str
 ) -> None:
-    stage = Stage()
+    stage = Stage().begin()
     ending = HUNG_UP
     for each in told:
         if isinstance(each, events.ErrorEvent):

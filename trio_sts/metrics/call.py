@@ -7,6 +7,7 @@ from attrs import define, field
 from typing_extensions import override
 
 from trio_sts.conversation.commands import (
+    Begin,
     Command,
     EndCall,
     LeaveModel,
@@ -36,6 +37,8 @@ class CallMetrics(Observer):
 
     metrics: Metrics
     call: Observed
+    # Whoever sends no `init` is no call that could fail.
+    _begun: bool = field(default=False, init=False)
     _totals: Totals = field(init=False)
     _reconnects: Reconnects = field(init=False)
 
@@ -53,6 +56,8 @@ class CallMetrics(Observer):
     @override
     def asked(self, command: Command, now: float) -> None:
         match command:
+            case Begin():
+                self._begun = True
             case Note():
                 self._note(command)
             case Reconnect():
@@ -86,11 +91,12 @@ class CallMetrics(Observer):
         metrics.calls_active.dec()
         outcome, code = ending.outcome, ending.code
         metrics.calls.labels(labels.outcome(outcome), labels.close_code(code)).inc()
-        if is_failure(outcome, code):
+        failed = self._begun and is_failure(outcome, code)
+        if failed:
             metrics.calls_failed.inc()
         metrics.call_s.observe(now - self.call.started_at)
         self._totals.add()
-        self._reconnects.call_over(failed=is_failure(outcome, code))
+        self._reconnects.call_over(failed=failed)
         if finished is not None and finished.cost.usd is not None:
             metrics.cost_usd.inc(finished.cost.usd)
 

@@ -71,6 +71,7 @@ class CallTrace(Observer):
     tracer: Tracer
     call: Observed
     content: bool = field(default=False, kw_only=True)
+    _begun: bool = field(default=False, init=False)
     _epoch_ns: int = field(init=False)
     _root: Span = field(init=False)
     _turn: _Turn | None = field(default=None, init=False)
@@ -136,6 +137,7 @@ class CallTrace(Observer):
     def asked(self, command: Command, now: float) -> None:
         match command:
             case Begin(uuid=uuid):
+                self._begun = True
                 self._root.set_attribute(names.CONVERSATION, uuid)
             case Note():
                 self._note(command, now)
@@ -171,7 +173,7 @@ class CallTrace(Observer):
             root.set_attributes(_usage_of_call(finished))
         if self.content:
             root.set_attributes(self._messages.attributes())
-        if is_failure(ending.outcome, ending.code):
+        if self._begun and is_failure(ending.outcome, ending.code):
             root.set_attribute(names.ERROR_TYPE, ending.outcome)
             root.set_status(Status(StatusCode.ERROR, ending.outcome))
         root.end(self._ns(now))
