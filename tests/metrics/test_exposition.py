@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 # It has no types of its own.
 _openmetrics = cast(
-    "Callable[[str], Iterable[Metric]]", parser.text_string_to_metric_families
+    "Callable[[str], Iterable[Metric]]",
+    vars(parser)["text_string_to_metric_families"],
 )
 # As Prometheus 2.42 sends it.
 SCRAPER = (

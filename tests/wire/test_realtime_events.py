@@ -541,24 +541,24 @@ def test_any_value_in_any_field_gives_an_event_or_a_bad_message(
         decode_event(json.dumps(changed))
 
 
-@pytest.mark.parametrize(
-    ("limits", "understood"),
-    [
-        (None, ()),
-        ("odd", ()),
-        ({}, ()),
-        ([None, 7, {}, {"name": 7}, {"name": ""}], ()),
-        (
-            [{"name": "tokens", "limit": "9", "remaining": True, "reset_seconds": []}],
-            (RateLimit("tokens"),),
-        ),
-        (
-            [{"name": "requests", "limit": 0, "remaining": -1}],
-            (RateLimit("requests", 0, -1),),
-        ),
-        ([{"name": "x" * 99}] * 99, (RateLimit("x" * 64),) * 16),
-    ],
-)
+LIMITS: list[tuple[object, tuple[RateLimit, ...]]] = [
+    (None, ()),
+    ("odd", ()),
+    ({}, ()),
+    ([None, 7, {}, {"name": 7}, {"name": ""}], ()),
+    (
+        [{"name": "tokens", "limit": "9", "remaining": True, "reset_seconds": []}],
+        (RateLimit("tokens"),),
+    ),
+    (
+        [{"name": "requests", "limit": 0, "remaining": -1}],
+        (RateLimit("requests", 0, -1),),
+    ),
+    ([{"name": "x" * 99}] * 99, (RateLimit("x" * 64),) * 16),
+]
+
+
+@pytest.mark.parametrize(("limits", "understood"), LIMITS)
 def test_rate_limits_of_any_shape_are_read_as_far_as_they_can_be(
     limits: object, understood: tuple[RateLimit, ...]
 ) -> None:

@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from typing import Final, Self, cast
+from typing import Final, Self
 
 from attrs import frozen
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -67,7 +67,8 @@ class Tracing:
     def give_up(self) -> None:
         """What is not sent yet is lost; who sends tries no more. Returns at once."""
         # Some of its versions have no types here.
-        cast("Callable[[], None]", self._exporter.shutdown)()
+        shutdown: Callable[[], None] = self._exporter.shutdown
+        shutdown()
 
 
 def _is_named(environ: Mapping[str, str]) -> bool:
