@@ -164,6 +164,20 @@ async def test_a_session_that_was_signed_out_is_over_for_who_kept_its_cookie(
     assert (await guarded.get("/api/about", headers=given)).status_code == 401
 
 
+async def test_consoles_on_one_host_have_cookies_of_their_own(
+    guarded: httpx.AsyncClient,
+) -> None:
+    await sign_in(guarded)
+    other = "http://localhost:6091"
+    form, headers = {"token": TOKEN}, {"Origin": other}
+    await guarded.post(f"{other}/login", data=form, headers=headers)
+    assert {each.name for each in guarded.cookies.jar} == {
+        "trio_sts_console_6090",
+        "trio_sts_console_6091",
+    }
+    assert (await guarded.get("/api/about")).status_code == 200
+
+
 async def test_a_foreign_page_cannot_sign_anybody_in(
     guarded: httpx.AsyncClient,
 ) -> None:

@@ -19,7 +19,7 @@ from .access import Access, Visitor
 from .answers import HEADERS, Refused, refusal
 from .hosts import OwnHosts, is_own_origin
 
-COOKIE = "trio_sts_console"
+_COOKIE = "trio_sts_console"
 VISITOR = "visitor"
 _LOGIN = "/login"
 # Without a token or a session: the login page and what it is made of.
@@ -138,13 +138,23 @@ def address_of(scope: Scope) -> str:
     return str(client[0]) if client else ""
 
 
+def cookie_name(headers: Headers) -> str:
+    """The name of the session's cookie: of each console on one host another one.
+
+    Browsers send the cookies of a host to all its ports.
+    """
+    port = headers.get("host", "").rpartition(":")[2]
+    return f"{_COOKIE}_{port}" if port.isdecimal() else _COOKIE
+
+
 def cookie_of(headers: Headers) -> str | None:
     """What the session's cookie carries; None without one."""
+    name = cookie_name(headers)
     try:
         cookies = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
+    return cookies[name].value if name in cookies else None
 
 
 def _by_own_page(scope: Scope, headers: Headers, visitor: Visitor | None) -> bool:

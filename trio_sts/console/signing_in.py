@@ -9,7 +9,7 @@ from starlette.responses import RedirectResponse, Response
 
 from .access import SESSION_S, Access
 from .answers import Refused, read_body
-from .guard import COOKIE, address_of, cookie_of
+from .guard import address_of, cookie_name, cookie_of
 
 _MOST_BYTES = 4096
 
@@ -35,7 +35,7 @@ async def sign_in(request: Request) -> Response:
         return RedirectResponse("/login?wrong=1", 303)
     answer = RedirectResponse("/", 303)
     answer.set_cookie(
-        COOKIE,
+        cookie_name(request.headers),
         access.sign_in(now),
         max_age=int(SESSION_S),
         httponly=True,
@@ -53,5 +53,6 @@ async def sign_out(request: Request) -> Response:
         access.sign_out(cookie)
     await trio.lowlevel.checkpoint()
     answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, httponly=True, samesite="strict")
+    name = cookie_name(request.headers)
+    answer.delete_cookie(name, httponly=True, samesite="strict")
     return answer
