@@ -7,6 +7,7 @@ from trio_sts.console.access import (
     WRONG_OF_ONE,
     WRONG_WITHIN_S,
     Access,
+    Visitor,
 )
 
 TOKEN = "let-me-in"
@@ -42,6 +43,19 @@ def test_sessions_are_opaque_have_secrets_of_their_own_and_end() -> None:
     access.sign_out(other)
     assert access.by_cookie(other, 1.0) is None
     assert access.by_cookie("made up", 1.0) is None
+
+
+def test_who_was_let_in_may_stay_as_long_as_the_session_lasts() -> None:
+    access = Access(TOKEN)
+    cookie = access.sign_in(0.0)
+    visitor = access.by_cookie(cookie, 0.0)
+    assert visitor is not None
+    assert access.may_stay(visitor, SESSION_S - 1)
+    assert not access.may_stay(visitor, SESSION_S)
+    access.sign_out(cookie)
+    assert not access.may_stay(visitor, 1.0)
+    # Who presents the token, or needs none, has no session that could end.
+    assert access.may_stay(Visitor(""), SESSION_S)
 
 
 def test_there_are_so_many_sessions_and_the_oldest_is_over_then() -> None:

@@ -100,6 +100,14 @@ class Stream:
         self.seen.append(json.loads(data[6:]))
         return self.seen[-1]
 
+    async def rest_of(self) -> list[dict[str, Any]]:
+        """What still comes until the stream ends."""
+        told: list[dict[str, Any]] = []
+        with suppress(EOFError):
+            while True:
+                told.append(await self.next())
+        return told
+
     async def until(self, **wanted: Any) -> dict[str, Any]:
         """The first call of a snapshot that is like this."""
         while True:
@@ -398,6 +406,35 @@ def upgrade(console: Shown) -> bytes:
         Upgrade="websocket",
         **{"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "A" * 22 + "=="},
     )
+
+
+async def test_who_signs_out_is_told_and_hears_nothing_more() -> None:
+    async with console(STS_ADMIN_TOKEN=TOKEN) as open_:
+        page = {"Origin": open_.url, "Host": open_.url.removeprefix("http://")}
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        raw = request("/login", "POST", Connection="close", **page, **form)
+        body = f"token={TOKEN}".encode()
+        length = b"Content-Length: %d" % len(body)
+        answer = await asked(open_, raw.replace(b"Content-Length: 0", length) + body)
+        cookie = answer.partition(b"set-cookie: ")[2].partition(b";")[0].decode()
+        about = request("/api/about", Connection="close", Cookie=cookie, **page)
+        csrf = json.loads((await asked(open_, about)).partition(b"\r\n\r\n")[2])["csrf"]
+        signed_in = [*from_page(open_), ("Cookie", cookie)]
+        async with (
+            await connected(open_) as stream,
+            calling(talk_url(open_), headers=signed_in) as browser,
+        ):
+            events = Stream(stream)
+            raw = request("/api/now/events", Cookie=cookie, **page)
+            await stream.send_all(raw.replace(b"HTTP/1.1", b"HTTP/1.0"))
+            await events.next()
+            secret = {"X-CSRF-Token": csrf}
+            raw = request(
+                "/logout", "POST", Connection="close", Cookie=cookie, **page, **secret
+            )
+            assert (await asked(open_, raw)).startswith(b"HTTP/1.1 204")
+            assert await browser.wait_closed() == 1008
+            assert not await events.rest_of()
 
 
 async def test_a_stop_cuts_whoever_is_there() -> None:

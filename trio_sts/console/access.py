@@ -110,6 +110,15 @@ class Access:
             return None
         return session.visitor
 
+    def may_stay(self, visitor: Visitor, now: float) -> bool:
+        """Whether who was let in once may still look: their session may be over."""
+        if not visitor.signed_in:
+            return True
+        return any(
+            each.visitor is visitor and each.ends_at > now
+            for each in self._sessions.values()
+        )
+
     def sign_out(self, secret: str) -> None:
         """End a session."""
         self._sessions.pop(_digest(secret), None)

@@ -56,7 +56,8 @@ def application(sources: Sources) -> ASGIApp:
     settings = sources.services.settings
     pages, calls = Pages(), sources.calls
     tools = Tools(sources.services.registry, settings)
-    talk = Talk(settings, sources.board, sources.call_port)
+    access = Access(settings.admin_token)
+    talk = Talk(settings, sources.board, sources.call_port, access)
     app = Starlette(
         routes=[
             Route("/", pages.index),
@@ -66,7 +67,7 @@ def application(sources: Sources) -> ASGIApp:
             Route("/static/{path:path}", pages.static),
             Route("/metrics", metrics),
             Route("/api/about", about),
-            Route("/api/now/events", Events(sources.board)),
+            Route("/api/now/events", Events(sources.board, access)),
             Route("/api/now/{id}/hangup", hang_up, methods=["POST"]),
             WebSocketRoute("/api/talk", talk),
             Route("/api/tools", tools.listed),
@@ -81,7 +82,7 @@ def application(sources: Sources) -> ASGIApp:
         exception_handlers={HTTPException: _http_error, Refused: _refused},
     )
     app.state.sources, app.state.board = sources, sources.board
-    access = app.state.access = Access(settings.admin_token)
+    app.state.access = access
     return Guard(app, access, OwnHosts(settings.admin_host))
 
 

@@ -9,8 +9,10 @@ from starlette.types import Receive, Scope, Send
 
 from trio_sts.conversation.commands import EndCall
 
+from .access import Access, Visitor
 from .answers import Refused, refusal
 from .board import MOST_WATCHERS, Board, Watcher
+from .guard import VISITOR
 
 _HUNG_UP = EndCall(1000, "hung up by the operator")
 _HEADERS = [
@@ -26,10 +28,11 @@ class Events:
     """The stream of snapshots, for each browser that asks for it.
 
     One that does not read gets the newest snapshot when it reads again, and is cut after
-    `trio_sts.console.serving.STALL_S`.
+    `trio_sts.console.serving.STALL_S`; one whose session is over is told nothing more.
     """
 
     board: Board
+    access: Access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send snapshots until the browser leaves."""
@@ -40,15 +43,19 @@ class Events:
                 return
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_until_it_leaves, receive, nursery.cancel_scope)
-                await _tell(watcher, send)
+                await self._tell(watcher, scope["state"][VISITOR], send)
+                nursery.cancel_scope.cancel(reason="the session is over")
+            # Not where the browser's leaving cancels it: the connection is closed by it.
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-
-async def _tell(watcher: Watcher, send: Send) -> None:
-    start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
-    await send(start)
-    while True:
-        body = b"event: calls\ndata: %b\n\n" % await watcher.next()
-        await send({"type": "http.response.body", "body": body, "more_body": True})
+    async def _tell(self, watcher: Watcher, visitor: Visitor, send: Send) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": _HEADERS}
+        await send(start)
+        while True:
+            body = b"event: calls\ndata: %b\n\n" % await watcher.next()
+            if not self.access.may_stay(visitor, trio.current_time()):
+                break
+            await send({"type": "http.response.body", "body": body, "more_body": True})
 
 
 async def _until_it_leaves(receive: Receive, scope: trio.CancelScope) -> None:

@@ -5,6 +5,7 @@ browser, and the browser nothing of its token.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 import h11
@@ -28,14 +29,17 @@ from trio_sts.phone.target import Target, dial_tcp
 from trio_sts.settings import Settings
 from trio_sts.wire import avr, avr_codec
 
+from .access import Access, Visitor
 from .answers import Refused
 from .board import EVERY_S, Board
 from .far_service import other_service, own_service
+from .guard import VISITOR
 from .serving import MESSAGE_BYTES
 
 MOST_TALKS: Final = 4
 CONNECT_S: Final = 10.0
 _CLOSE_S: Final = 1.0
+_SESSION_EVERY_S: Final = 1.0
 _FAR_MESSAGES: Final = 64
 _POLICY, _FAILED, _TRY_LATER, _NO_CLOSE = 1008, 1011, 1013, 1006
 # Of a close frame's reason, in UTF-8.
@@ -52,11 +56,13 @@ class Talk:
         settings: The service's.
         board: Where a call is looked up, for what the page shows of it.
         call_port: Where the service itself listens.
+        access: Who may still talk.
     """
 
     settings: Settings
     board: Board
     call_port: Callable[[], int]
+    access: Access
     _talks: int = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +86,9 @@ class Talk:
         except Refused as refused:
             await _turn_away(socket, _POLICY, refused.why)
             return
-        bridge = _Bridge(socket, self.board if url is None else None)
+        visitor: Visitor = socket.scope["state"][VISITOR]
+        may_stay = partial(self.access.may_stay, visitor)
+        bridge = _Bridge(socket, self.board if url is None else None, may_stay)
         failure = ""
         try:
             await bridge.hold(stream, target)
@@ -110,6 +118,7 @@ class _Bridge:
 
     socket: WebSocket
     board: Board | None
+    may_stay: Callable[[float], bool]
     _uuid: str = ""
     _code: int = _NO_CLOSE
     _reason: str = ""
@@ -134,6 +143,7 @@ class _Bridge:
                 async with trio.open_nursery() as both:
                     both.start_soon(self._up, far, both.cancel_scope)
                     both.start_soon(self._down, far, both.cancel_scope)
+                    both.start_soon(self._look_for_end, both.cancel_scope)
                     if self.board is not None:
                         both.start_soon(self._show, self.board)
             finally:
@@ -178,6 +188,14 @@ class _Bridge:
                     told = b'{"type":"console.live",%b' % whole[1:]
                     await self.socket.send_text(told.decode())
             await trio.sleep(EVERY_S)
+
+    async def _look_for_end(self, scope: trio.CancelScope) -> None:
+        while True:
+            await trio.sleep(_SESSION_EVERY_S)
+            if not self.may_stay(trio.current_time()):
+                break
+        self._code, self._reason = _POLICY, "The session is over."
+        scope.cancel(reason="the session is over")
 
     async def _close(self, far: WebSocketConnection) -> None:
         if self._browser_left:
