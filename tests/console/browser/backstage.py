@@ -1,16 +1,18 @@
 """Peers on Trio beside a browser that is driven step by step: they have a thread of their own."""
 
-import threading
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, Final
 
 import trio
 from attrs import frozen
 
 from tests.peers.core import calling
 from tests.peers.model import ScriptedModel, ScriptedSession, scripted_model
+
+_MOST_S: Final = 20
 
 
 @frozen
@@ -32,33 +34,25 @@ class Backstage:
 
 
 @contextmanager
-def backstage() -> Iterator[Backstage]:
+def backstage() -> Generator[Backstage]:
     """Open a thread with a nursery; leaving cancels what still runs in it."""
-    ready: SimpleQueue[Backstage | None] = SimpleQueue()
-    crashed: list[BaseException] = []
+    ready: SimpleQueue[Backstage] = SimpleQueue()
 
     async def host() -> None:
         async with trio.open_nursery() as nursery:
             ready.put(Backstage(nursery, trio.lowlevel.current_trio_token()))
             await trio.sleep_forever()
 
-    def thread() -> None:
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(trio.run, host)
+        stage = ready.get(timeout=_MOST_S)
         try:
-            trio.run(host)
-        except BaseException as exc:  # noqa: BLE001 (it is raised by who opened this)
-            crashed.append(exc)
-            ready.put(None)
-
-    worker = threading.Thread(target=thread)
-    worker.start()
-    stage = ready.get()
-    assert stage is not None
-    try:
-        yield stage
-    finally:
-        stage.token.run_sync_soon(stage.nursery.cancel_scope.cancel)
-        worker.join(20)
-    assert not crashed, crashed
+            yield stage
+        finally:
+            with suppress(trio.RunFinishedError):
+                stage.token.run_sync_soon(stage.nursery.cancel_scope.cancel)
+            # What has failed in it is raised here.
+            running.result(_MOST_S)
 
 
 async def a_model(*, task_status: trio.TaskStatus[ScriptedModel]) -> None:

@@ -1,6 +1,6 @@
 """Chromium, and what must hold on every page whatever a test is about."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -31,7 +31,7 @@ _OPTIONS: Final = (
 
 
 @contextmanager
-def chromium(playwright: Playwright, *options: str) -> Iterator[Browser]:
+def chromium(playwright: Playwright, *options: str) -> Generator[Browser]:
     """A browser with these options beside the usual ones."""
     browser = playwright.chromium.launch(
         executable_path=CHROMIUM, args=[*_OPTIONS, *options]
@@ -49,7 +49,7 @@ def browsing(
     size: tuple[int, int] = WIDE,
     colours: Literal["light", "dark"] = "light",
     allowed: str = "",
-) -> Iterator[Page]:
+) -> Generator[Page]:
     """A page of its own; an error in it, or of its policy, fails the test at the end.
 
     Args:

@@ -5,7 +5,8 @@
     make screenshots SCREENSHOTS=folder
 """
 
-from collections.abc import Iterator
+import subprocess
+from collections.abc import Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,22 +38,20 @@ _CALLS: Final = (
 
 
 @contextmanager
-def _calls(service: Service) -> Iterator[list[str]]:
+def _calls(service: Service) -> Generator[list[subprocess.Popen[str]]]:
+    """All of them at once; what is not over when the block ends is hung up."""
     with ExitStack() as open_calls:
-        for caller, said in _CALLS:
-            metadata = ("--meta", f"from={caller}", "--meta", "to=5001")
-            open_calls.enter_context(calling(service, *said, *metadata))
-        yield [caller for caller, _ in _CALLS]
+        metadata = [
+            ("--meta", f"from={caller}", "--meta", "to=5001") for caller, _ in _CALLS
+        ]
+        yield [
+            open_calls.enter_context(calling(service, *said, *about))
+            for (_, said), about in zip(_CALLS, metadata, strict=True)
+        ]
 
 
 def _hold_calls(service: Service) -> None:
-    with ExitStack() as open_calls:
-        held = [
-            open_calls.enter_context(
-                calling(service, *said, "--meta", f"from={caller}", "--meta", "to=5001")
-            )
-            for caller, said in _CALLS
-        ]
+    with _calls(service) as held:
         for call in held:
             call.communicate(timeout=120)
 
@@ -137,10 +136,10 @@ def _all(browser: Browser, folder: Path, scratch: Path) -> None:
             _finished(page, folder, look, service.console)
         for look, page in _looks(browser):
             _talking(page, folder, look, service.console)
-        with _calls(service) as callers:
+        with _calls(service):
             for look, page in _looks(browser):
                 page.wait_for_timeout(_SETTLED_MS)
-                _living(page, folder, look, service.console, callers[-1])
+                _living(page, folder, look, service.console, _CALLS[-1][0])
 
 
 @click.command()

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
@@ -86,7 +86,7 @@ def environment(**given: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(folder: Path, *options: str, **given: str) -> Iterator[Service]:
+def serving(folder: Path, *options: str, **given: str) -> Generator[Service]:
     """A service with a console until the block ends."""
     process = subprocess.Popen(
         [*COMMAND, "serve", "--console", *options],
@@ -104,7 +104,7 @@ def serving(folder: Path, *options: str, **given: str) -> Iterator[Service]:
 
 
 @contextmanager
-def calling(service: Service, *options: str) -> Iterator[subprocess.Popen[str]]:
+def calling(service: Service, *options: str) -> Generator[subprocess.Popen[str]]:
     """A call by ``trio-sts call``; it is hung up at the end of the block."""
     process = subprocess.Popen(
         [*COMMAND, "call", service.url, *options],
