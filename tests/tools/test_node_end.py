@@ -81,5 +81,7 @@ async def test_a_host_that_does_not_end_when_asked_is_killed_after_1_s(
 
 async def _exists(path: Path) -> None:
     """Real time passes meanwhile, none of the mock clock's."""
-    while not os.access(path, os.F_OK):
+    found = False
+    while not found:
         await trio.lowlevel.checkpoint()
+        found = os.access(path, os.F_OK)
