@@ -14,6 +14,8 @@ def test_it_is_of_the_last_second_and_of_99_passes_in_100() -> None:
     lag = Lag()
     with_passes(lag, 0.5, 1000)
     recent = RecentLag(lag)
+    # The start of a process is nobody's lag.
+    with_passes(lag, 0.5, 1000)
     assert recent.ms(0.0) is None
     with_passes(lag, 0.001, 990)
     with_passes(lag, 0.1, 10)
@@ -25,10 +27,16 @@ def test_it_is_of_the_last_second_and_of_99_passes_in_100() -> None:
     assert recent.ms(2.0) == 100
     # No pass: what was known holds.
     assert recent.ms(3.0) == 100
+    # Nobody has looked for an hour.
+    with_passes(lag, 0.5, 1000)
+    assert recent.ms(3603.0) is None
+    with_passes(lag, 0.002, 1000)
+    assert recent.ms(3604.0) == 2
 
 
 def test_what_is_later_than_everything_is_as_late_as_the_last_bound() -> None:
     lag = Lag()
     recent = RecentLag(lag)
+    assert recent.ms(0.0) is None
     lag.counts[-1] += 1
-    assert recent.ms(0.0) == pytest.approx(BOUNDS_S[-1] * 1000)
+    assert recent.ms(1.0) == pytest.approx(BOUNDS_S[-1] * 1000)
