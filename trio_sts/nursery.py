@@ -137,7 +137,7 @@ class Call:
                         self._over()
                         # The cycles that a call is made of.
                         self._upstream = None
-                        del self._relay
+                        del self._relay, self._observer
                 self._sockets.cancel_scope.cancel(reason="the call is over")
 
     async def _hold(self) -> None:
