@@ -293,7 +293,8 @@ def _lifetime(lifetime_s: float | None) -> Event:
     """What ``session.created`` says of it: the moment of its end, by the wall clock."""
     if lifetime_s is None:
         return {}
-    return {"expires_at": math.ceil(time.time() + lifetime_s)}  # noqa: TID251
+    # In whole seconds, and no later than it ends.
+    return {"expires_at": math.floor(time.time() + lifetime_s)}  # noqa: TID251
 
 
 def is_agent(pitch_hz: float) -> bool:
