@@ -57,10 +57,11 @@ run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded m
 	else echo 'OPENAI_API_KEY is not set: the built-in model answers'; exec $(BIN)/trio-sts serve --embedded; fi
 
 # The core's coverage is held to a figure. Whole calls have clocks that jump, and others measure:
-# they run alone. The rest runs two at a time; both processes are to find the tests in the same order.
+# they run alone. All others run two at a time; where they are dealt out, both processes are to find
+# them in the same order.
 test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest $(CORE_TESTS)
+	printf '%s\n' $(CORE_TESTS) | xargs -P 2 -n 1 $(BIN)/coverage run -m pytest -q
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS))
 	$(BIN)/python -m pytest $(ALONE_TESTS)
 	STS_FAST_PATH=off $(BIN)/python -m pytest -q tests/wire tests/legs $(CALLS_TESTS)
