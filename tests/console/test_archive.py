@@ -2,6 +2,7 @@
 
 import os
 import signal
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,23 @@ from trio_sts.console.archive.process import answer
 from trio_sts.record.finished_call import Files, FinishedCall, ToolRun, Wait
 from trio_sts.record.prices import Cost
 from trio_sts.record.recording_wav import wav_head
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_closed(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Every library that a test has opened is closed after it."""
+    opened: list[Library] = []
+    of = Library.of
+
+    def noted(config: Mapping[str, Any]) -> Library:
+        opened.append(of(config))
+        return opened[-1]
+
+    monkeypatch.setattr(Library, "of", noted)
+    yield
+    for library in opened:
+        library.close()
+
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SUMMARY = {

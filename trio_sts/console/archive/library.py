@@ -66,6 +66,11 @@ class Library:
             path,
         )
 
+    def close(self) -> None:
+        """Close the store's connections."""
+        if self.store is not None:
+            self.store.close()
+
     @property
     def source(self) -> str:
         """Where the calls are from: ``store``, ``files`` or ``none``."""

@@ -9,7 +9,7 @@ import select
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import orjson
@@ -77,13 +77,13 @@ def main() -> None:
     with suppress(OSError):
         os.nice(_NICE)
     questions = lines_of(sys.stdin.fileno())
-    library = Library.of(orjson.loads(next(questions)))
-    for line in questions:
-        try:
-            sys.stdout.buffer.write(answer(library, line))
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
-            os._exit(0)
+    with closing(Library.of(orjson.loads(next(questions)))) as library:
+        for line in questions:
+            try:
+                sys.stdout.buffer.write(answer(library, line))
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:
+                os._exit(0)
 
 
 if __name__ == "__main__":
