@@ -4,7 +4,8 @@ import pytest
 
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.wire.avr import Interruption
-from trio_sts.wire.realtime.requests import CreateFunctionOutput
+from trio_sts.wire.realtime.events import OutputItemDone
+from trio_sts.wire.realtime.requests import CancelResponse, CreateFunctionOutput
 
 from .stage import Stage, called, spoken
 
@@ -155,6 +156,19 @@ def test_a_transfer_that_is_spoken_over_proceeds_in_silence(barge_in: bool) -> N
     assert run_tools(stage) == []
     stage.speech_stopped()
     assert run_tools(stage) == ["avr_transfer"]
+
+
+@pytest.mark.parametrize("barge_in", [True, False])
+def test_a_response_that_waits_for_a_transfer_is_cancelled_by_us_or_by_the_vad(
+    barge_in: bool,
+) -> None:
+    stage = Stage.ready(barge_in=barge_in)
+    stage.created()
+    stage.delta(1000)
+    stage.model(OutputItemDone(called("t", "avr_transfer"), "r1"))
+    stage.speech_started()
+    cancelled = [event.response_id for event in stage.all(CancelResponse)]
+    assert cancelled == ([] if barge_in else ["r1"])
 
 
 def test_a_transfer_whose_caller_speaks_on_for_2_s_is_cancelled() -> None:

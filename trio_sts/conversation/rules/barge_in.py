@@ -48,7 +48,7 @@ def new_response(state: State, response_id: str, now: float) -> None:
 def interrupt(state: State, now: float, *, by: str) -> None:
     """Drop the agent's audio, and truncate the model's record to what was heard.
 
-    After a key the response is cancelled first: the model's VAD does not do that.
+    After a key, or where the VAD may not interrupt, the response is cancelled first.
     """
     close_heard(state, now)
     active = state.sequencer.active
@@ -64,7 +64,8 @@ def interrupt(state: State, now: float, *, by: str) -> None:
             cut = state.playout.drop(track)
             record_heard(state, cut.item_id)
     if active is not None:
-        if by == "key" and active not in state.quarantine:
+        vad_cancels = by != "key" and state.rules.barge_in
+        if not vad_cancels and active not in state.quarantine:
             asking.cancel(state, active, now)
         asking.give_up_active(state, active, now)
     for cut in cuts:
