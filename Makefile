@@ -71,11 +71,10 @@ test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and ca
 check: $(VENV)/dev.stamp  ## format, lint, import direction, types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	git ls-files -z '*.py' ':!sdks' | xargs -0 -P 2 -n 100 $(BIN)/flake8-async $(ASYNC_RULES)
+	git grep -zlE '\b(async|await)\b|except\*' -- '*.py' ':!sdks' | xargs -0 -P 2 -n 40 $(BIN)/flake8-async $(ASYNC_RULES)
 	$(BIN)/lint-imports
 	$(BIN)/hadolint Containerfile
-	$(BIN)/mypy
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	printf '%s\n' mypy 'pyright --pythonpath $(BIN)/python' | xargs -P 2 -I {} sh -c '$(BIN)/{}'
 
 format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
