@@ -58,7 +58,8 @@ from trio_sts.wire.metadata import clean_metadata
 CLOSE_S = 2.0
 _SERVICE_STOPS = 1001
 _TOOL_NAME_CHARS = 64
-_STOPPING = EndCall(_SERVICE_STOPS, "service stopping", "This service is stopping.")
+STOPPING = EndCall(_SERVICE_STOPS, "service stopping", "This service is stopping.")
+NO_PLACE = EndCall(1013, "no place", "No more calls: this service is full.")
 _CRASHED = EndCall(1011, "crashed", "An internal error has ended the call.")
 
 _log = structlog.get_logger()
@@ -92,14 +93,14 @@ class Call:
     Attributes:
         services: What it shares with other calls.
         free_place: Called when it is over, before its closing handshakes.
-        has_begun: Called once ``init`` has come.
+        begins: Called once ``init`` has come: whether there is a place for the call.
         uuid: The call id: AVR Core's, or one of ours where that cannot be used.
         ending: How it ended; None while it lives.
     """
 
     services: Services
-    free_place: Callable[["Call"], None]
-    has_begun: Callable[[], None]
+    free_place: Callable[[], None]
+    begins: Callable[[], bool]
     uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
@@ -131,7 +132,7 @@ class Call:
                     try:
                         await self._hold()
                     finally:
-                        self.free_place(self)
+                        self.free_place()
                         with trio.move_on_after(CLOSE_S, shield=True):
                             await self._close()
                         self._over()
@@ -163,13 +164,14 @@ class Call:
             self.ending = ending
             self._scope.cancel(reason=ending.outcome)
 
-    def stop(self) -> None:
-        """End the call because the service stops."""
-        self.end(_STOPPING)
+    @property
+    def has_begun(self) -> bool:
+        """Whether ``init`` has come, and there was a place."""
+        return self._begun.is_set()
 
     async def _close(self) -> None:
         """Both legs get their close code at the same time."""
-        ending = self.ending or _STOPPING
+        ending = self.ending or STOPPING
         try:
             self._relay.finish()
         # Its last pass costs one line, and the caller still gets the code.
@@ -221,7 +223,9 @@ class Call:
 
     def begin(self, uuid: str, provider_config: Mapping[str, Any] | None) -> None:
         """``init`` has come: the model may be dialled for this call id."""
-        self.has_begun()
+        if not self.begins():
+            self.end(NO_PLACE)
+            return
         self.uuid = uuid
         self._provider_config = provider_config
         self._relay.log = _log.bind(call_id=uuid)
@@ -348,9 +352,9 @@ class Call:
         """Let the model's socket be closed, and write one line to the log."""
         if self._upstream is not None:
             self._upstream.leave()
-        ending = self.ending or _STOPPING
+        ending = self.ending or STOPPING
         # Whoever sent no `init` was no call that could fail.
-        failed = self._begun.is_set() and is_failure(ending.outcome, ending.code)
+        failed = self.has_begun and is_failure(ending.outcome, ending.code)
         log = self._relay.log
         tell = log.warning if failed else log.info
         tell("call ended", **self._told_of_end(ending))
@@ -379,7 +383,7 @@ class Call:
     def _hand_on(self, finished: FinishedCall) -> None:
         """To the store and the webhook; whoever sent no ``init`` was no call."""
         told = self._collected
-        if self._begun.is_set() and told.kept:
+        if self.has_begun and told.kept:
             archive = self.services.archive
             archive.keep(finished, told.transcript, whole=told.whole)
 

@@ -32,7 +32,7 @@ from trio_sts.console.serving import (
 )
 from trio_sts.console.talk import MOST_TALKS
 from trio_sts.conversation.commands import EndCall
-from trio_sts.listening import CannotListen
+from trio_sts.port.listening import CannotListen
 from trio_sts.service import open_services
 
 from .kit import TOKEN, Shown, settings_of, shown

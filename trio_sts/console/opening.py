@@ -8,9 +8,9 @@ import structlog
 import trio
 from attrs import define, field
 
-from trio_sts.listening import accept_all, listen
 from trio_sts.loop.lag import Lag
 from trio_sts.nursery import Services
+from trio_sts.port.listening import accept_all, listen
 from trio_sts.settings import Settings
 
 from .app import Sources, application

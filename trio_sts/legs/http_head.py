@@ -111,8 +111,14 @@ class ReplayStream(trio.abc.HalfCloseableStream):
         await self._stream.aclose()
 
 
-async def read_head(stream: trio.abc.Stream) -> tuple[RequestHead, ReplayStream] | None:
+async def read_head(
+    stream: trio.abc.Stream, already_read: bytes = b""
+) -> tuple[RequestHead, ReplayStream] | None:
     """Read the head of one request, within 5 s and 16 KiB.
+
+    Args:
+        stream: Where it comes from.
+        already_read: What was read of it before.
 
     Returns:
         The head, and the stream to go on with: it starts again at the first byte.
@@ -121,7 +127,7 @@ async def read_head(stream: trio.abc.Stream) -> tuple[RequestHead, ReplayStream]
     fault = "no request head in time"
     try:
         with trio.move_on_after(HEAD_S):
-            return await _read_head(stream)
+            return await _read_head(stream, already_read)
     except (h11.RemoteProtocolError, EOFError) as exc:
         fault = type(exc).__name__
     except (trio.BrokenResourceError, trio.ClosedResourceError) as exc:
@@ -180,9 +186,13 @@ def has_token(head: RequestHead, token: str) -> bool:
     )
 
 
-async def _read_head(stream: trio.abc.Stream) -> tuple[RequestHead, ReplayStream]:
+async def _read_head(
+    stream: trio.abc.Stream, already_read: bytes
+) -> tuple[RequestHead, ReplayStream]:
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-    raw = bytearray()
+    raw = bytearray(already_read)
+    if already_read:
+        parser.receive_data(already_read)
     event = parser.next_event()
     while event is h11.NEED_DATA:
         read = await stream.receive_some(_READ_BYTES)

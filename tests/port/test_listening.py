@@ -6,7 +6,7 @@ import socket
 import pytest
 import trio
 
-from trio_sts.listening import CannotListen, listen
+from trio_sts.port.listening import CannotListen, listen
 
 
 def has_ipv6() -> bool:

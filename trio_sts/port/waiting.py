@@ -12,6 +12,10 @@ import structlog
 import trio
 from attrs import define, field
 
+from trio_sts.conversation.commands import EndCall
+
+from .endings import GAVE_WAY
+
 if sys.platform != "win32":
     import resource
 
@@ -28,7 +32,7 @@ _log = structlog.get_logger()
 
 @define(eq=False)
 class _Place:
-    leave: Callable[[], None]
+    leave: Callable[[EndCall], None]
     since: float = field(factory=trio.current_time)
 
 
@@ -45,16 +49,11 @@ class WaitingRoom:
     _gave_way: int = field(default=0, init=False)
     _warned_at: float = field(default=-_WARN_EVERY_S, init=False)
 
-    def enter(self, who: object, leave: Callable[[], None]) -> None:
-        """One more waits; ``leave`` sends it away."""
+    def enter(self, who: object, leave: Callable[[EndCall], None]) -> None:
+        """One more waits; ``leave`` sends it away, with the reason."""
         if len(self._places) >= self.most:
             self._oldest_gives_way()
         self._places[who] = _Place(leave)
-
-    def goes_on(self, who: object, leave: Callable[[], None]) -> None:
-        """It waits for something else now, and is sent away in another way."""
-        if who in self._places:
-            self._places[who].leave = leave
 
     def over(self, who: object) -> None:
         """It waits no more."""
@@ -66,14 +65,14 @@ class WaitingRoom:
         if oldest and oldest.since + _AT_LEAST_S <= trio.current_time():
             self._oldest_gives_way()
 
-    def dismiss(self) -> None:
+    def dismiss(self, why: EndCall) -> None:
         """Send everybody away."""
         places, self._places = self._places, {}
         for place in places.values():
-            place.leave()
+            place.leave(why)
 
     def _oldest_gives_way(self) -> None:
-        self._places.pop(next(iter(self._places))).leave()
+        self._places.pop(next(iter(self._places))).leave(GAVE_WAY)
         self._gave_way += 1
         now = trio.current_time()
         if now >= self._warned_at + _WARN_EVERY_S:

@@ -1,1 +1,0 @@
-"""The plain HTTP side of the port: health and readiness."""
