@@ -8,7 +8,10 @@ ASYNC_RULES = --enable ASYNC1,ASYNC2,ASYNC4,ASYNC900,ASYNC912,ASYNC913 --disable
 CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py bad_input.py port.py)
 
 CORE_TESTS = tests/conversation tests/wire tests/audio
-ALONE_TESTS = tests/system tests/bench tests/test_startup.py tests/test_watchdog.py
+ALONE_TESTS = tests/system tests/bench
+PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py demo_kept.py \
+  environments.py nothing_leaks.py process.py recording_killed.py spoken_tools.py) \
+  tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
 .PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
@@ -57,13 +60,14 @@ run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded m
 	else echo 'OPENAI_API_KEY is not set: the built-in model answers'; exec $(BIN)/trio-sts serve --embedded; fi
 
 # The core's coverage is held to a figure. Whole calls have clocks that jump, and others measure:
-# they run alone. All others run two at a time; where they are dealt out, both processes are to find
-# them in the same order.
+# they run alone. All others run two at a time, those that start processes by the file; where they
+# are dealt out, both processes are to find them in the same order.
 test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
 	printf '%s\n' $(CORE_TESTS) | xargs -P 2 -n 1 $(BIN)/coverage run -m pytest -q
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS))
-	$(BIN)/python -m pytest $(ALONE_TESTS)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS))
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(PROCESS_TESTS)
+	$(BIN)/python -m pytest $(ALONE_TESTS) $(addprefix --ignore=,$(PROCESS_TESTS))
 	STS_FAST_PATH=off $(BIN)/python -m pytest -q tests/wire tests/legs $(CALLS_TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=98
