@@ -306,6 +306,22 @@ def test_the_greeting_is_not_given_twice() -> None:
     assert stage.creates == 0
 
 
+@pytest.mark.parametrize("how", ["dropped", "mute"])
+def test_a_greeting_that_nobody_heard_is_asked_of_the_session_that_takes_over(
+    how: str,
+) -> None:
+    stage = lasting(10, greeting=True)
+    stage.advance(8.5)
+    stage.spare_ready()
+    stage.mark()
+    if how == "dropped":
+        stage.model_lost()
+    else:
+        stage.advance(8)
+    assert stage.all(UseSpare)
+    assert stage.creates == 1
+
+
 def test_it_can_be_turned_off() -> None:
     stage = lasting(1000, renew=False)
     stage.advance(2000)

@@ -146,6 +146,7 @@ class Step:
 # In this order, and once more while a rule makes an earlier one due.
 PASS: Final = (
     Step("playout", hearing.play_at, hearing.play),
+    Step("greet", greeting.ask_at, greeting.ask),
     Step("greeting", greeting.let_audio_through_at, greeting.let_audio_through),
     Step("intake", hearing.send_caller_audio_at, hearing.send_caller_audio),
     Step("keypad", keypad.send_keys_at, keypad.send_keys),

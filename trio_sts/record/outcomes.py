@@ -38,6 +38,7 @@ INTENDED: Final = frozenset(
         "longest call reached",
         "service stopping",
         "no init",
+        "no place",
     }
 )
 OUTCOMES: Final = FAILURES | INTENDED

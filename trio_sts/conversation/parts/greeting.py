@@ -2,7 +2,7 @@
 
 from enum import Enum, auto
 
-from attrs import define
+from attrs import define, field
 
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
@@ -24,12 +24,21 @@ class Greeting:
     """The first answer of a call, and whether the caller is to hear all of it.
 
     Written by: greeting; restoring when nobody has heard it.
+
+    Attributes:
+        stage: How far it has come.
+        welcome_message: What this call is to be greeted with, if there is such a thing.
     """
 
     stage: Stage = Stage.NONE
+    welcome_message: str | None = field(default=None, repr=False)
     _response_id: str | None = None
     _response_done: bool = False
     _protected_until: float = NEVER
+
+    def known(self, welcome_message: str | None) -> None:
+        """It is known what to greet with."""
+        self.welcome_message = welcome_message
 
     def ask(self) -> None:
         """It is being asked for."""

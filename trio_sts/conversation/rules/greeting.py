@@ -6,15 +6,25 @@ from trio_sts.conversation.parts.greeting import Stage
 from trio_sts.conversation.state import State
 
 from . import asking, asks
+from .asking import now_or_never
 
 
-def model_ready(state: State, event: ModelReady, now: float) -> None:
+def model_ready(state: State, event: ModelReady, _: float) -> None:
+    """It is known what to greet with."""
+    state.greeting.known(event.welcome_message)
+
+
+def ask_at(state: State, _: float) -> float:
+    """When `ask` has something to do: there is a session, and nobody was greeted."""
+    missing = state.greeting.stage is Stage.NONE and state.connection.ready
+    return now_or_never(due=state.rules.greeting and missing)
+
+
+def ask(state: State, now: float) -> None:
     """Greet, before the caller's audio that was kept is sent."""
-    if not state.rules.greeting or state.greeting.stage is not Stage.NONE:
-        return
     state.greeting.ask()
     state.latencies.greeting_asked(state.opening.started_at)
-    state.sequencer.want(asks.greeting(event.welcome_message))
+    state.sequencer.want(asks.greeting(state.greeting.welcome_message))
     state.owed_turn.owe()
     if state.rules.greeting_protected:
         state.intake.withhold()
