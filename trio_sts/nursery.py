@@ -94,6 +94,7 @@ class Call:
         services: What it shares with other calls.
         free_place: Called when it is over, before its closing handshakes.
         begins: Called once ``init`` has come: whether there is a place for the call.
+        no_init: Told how it ended, instead of a line in the log, if it was no call.
         uuid: The call id: AVR Core's, or one of ours where that cannot be used.
         ending: How it ended; None while it lives.
     """
@@ -101,6 +102,7 @@ class Call:
     services: Services
     free_place: Callable[[], None]
     begins: Callable[[], bool]
+    no_init: Callable[[EndCall], None]
     uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
@@ -353,11 +355,15 @@ class Call:
         if self._upstream is not None:
             self._upstream.leave()
         ending = self.ending or STOPPING
-        # Whoever sent no `init` was no call that could fail.
-        failed = self.has_begun and is_failure(ending.outcome, ending.code)
+        told = self._told_of_end(ending)
+        # Whoever sent no `init` was no call that could fail, and may be one of thousands.
+        if not self.has_begun:
+            self.no_init(ending)
+            return
         log = self._relay.log
+        failed = is_failure(ending.outcome, ending.code)
         tell = log.warning if failed else log.info
-        tell("call ended", **self._told_of_end(ending))
+        tell("call ended", **told)
 
     def _told_of_end(self, ending: EndCall) -> dict[str, Any]:
         finished: FinishedCall | None = None

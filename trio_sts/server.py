@@ -16,16 +16,17 @@ import trio
 from attrs import define, field
 
 from trio_sts import __version__
+from trio_sts.legs.http_head import written
 from trio_sts.metrics.exposition import render
 from trio_sts.nursery import Services
-from trio_sts.port.admission import PortAdmission
+from trio_sts.port.admission import PortAdmission, no_more_calls
 from trio_sts.port.calls import Calls
 from trio_sts.port.connections import Connections
 from trio_sts.port.endings import STOPPING
 from trio_sts.port.listening import accept_all, listen
 from trio_sts.port.peer import Peer
 from trio_sts.port.places import Places
-from trio_sts.port.waiting import WaitingRoom, most_waiting
+from trio_sts.port.waiting import WaitingRoom
 from trio_sts.tools.problems import public_warnings
 
 _log = structlog.get_logger()
@@ -50,7 +51,7 @@ class Server:
 
     def __attrs_post_init__(self) -> None:
         settings, metrics = self.services.settings, self.services.metrics
-        self._waiting = WaitingRoom(most_waiting(settings.max_calls))
+        self._waiting = WaitingRoom.beside(settings.max_calls)
         self._places = Places(settings.max_calls, self._waiting)
         self._calls = Calls(self.services)
         self._admission = PortAdmission(
@@ -89,6 +90,8 @@ class Server:
         settings = self.services.settings
         listeners = await listen(settings.host, settings.port)
         async with trio.open_nursery() as connections:
+            connections.start_soon(self._calls.report)
+            refusal = no_more_calls("full")
             for each in listeners:
                 connections.start_soon(
                     accept_all,
@@ -96,6 +99,7 @@ class Server:
                     connections,
                     self._connection,
                     self._waiting.make_room,
+                    written(refusal.status, refusal.body),
                 )
             port: int = listeners[0].socket.getsockname()[1]
             self.port = port
@@ -117,7 +121,7 @@ class Server:
 
     async def _drain(self, signals: AsyncIterator[int]) -> None:
         drain_s = self.services.settings.drain_s
-        self._admission.draining = True
+        self._admission.drain()
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         self._waiting.dismiss(STOPPING)
         await self._calls.drain(signals, drain_s)

@@ -79,6 +79,8 @@ def note(event: str, **given: object) -> Note:
 
 def test_a_call_is_under_way_and_then_over() -> None:
     stage = Stage()
+    assert stage.value("calls_active") == 0
+    stage.begin()
     assert stage.value("calls_active") == 1
     stage.end()
     assert stage.value("calls_active") == 0

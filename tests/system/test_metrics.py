@@ -250,7 +250,11 @@ async def test_refused_callers_are_no_calls() -> None:
             with pytest.raises(InvalidStatus):
                 async with calling(service.url):
                     pass
-        async with calling(f"{service.url}/?token=s3cret"):
+        async with calling(f"{service.url}/?token=s3cret") as core:
+            await core.init()
+            with trio.fail_after(5):
+                while service.server.calls < 1:  # noqa: ASYNC110  the service's count
+                    await trio.sleep(0.01)
             with pytest.raises(InvalidStatus):
                 async with calling(f"{service.url}/?token=s3cret"):
                     pass

@@ -2,13 +2,15 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock
 from websockets.exceptions import InvalidStatus
 
-from tests.peers.core import calling, silence
+from tests.legs.fastpath_kit import frame
+from tests.peers.core import FakeCore, calling, silence
 from tests.peers.model import ScriptedSession, scripted_model
 from tests.peers.voice import voice
 from trio_sts import __version__
@@ -22,6 +24,7 @@ UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: sts\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n"
 )
+INIT = frame(0x81, b'{"type": "init", "uuid": "first"}', masked=True)
 
 
 async def ask(service: Service, target: str, method: str = "GET") -> tuple[int, str]:
@@ -53,6 +56,14 @@ async def refused(url: str, **headers: str) -> int:
     return refusal.value.response.status_code
 
 
+async def begun(service: Service, core: FakeCore, calls: int = 1) -> None:
+    """Send ``init``, and wait until the call has its place."""
+    await core.init()
+    with trio.fail_after(5):
+        while service.server.calls < calls:  # noqa: ASYNC110  the service's own count
+            await trio.sleep(0.01)
+
+
 async def answer_once(session: ScriptedSession) -> None:
     """Greet, so that no turn is owed."""
     async with session.response() as response:
@@ -68,7 +79,8 @@ async def test_health_and_readiness_of_an_idle_service() -> None:
 
 async def test_a_full_service_is_alive_but_not_ready() -> None:
     async with listening(STS_MAX_CALLS="1") as service:
-        async with calling(service.url):
+        async with calling(service.url) as core:
+            await begun(service, core)
             assert await ask(service, "/healthz") == (200, ALIVE)
             assert await ask(service, "/readyz") == (503, "full\n")
             assert await refused(service.url) == 503
@@ -161,6 +173,9 @@ async def test_a_place_is_given_back_before_the_closing_handshake() -> None:
     ):
         await first.send_all(UPGRADE)
         assert b" 101 " in await first.receive_some()
+        await first.send_all(INIT)
+        await model.next_session()
+        assert service.server.calls == 1
         # An empty binary message, masked with zeros.
         await first.send_all(b"\x82\x80\x00\x00\x00\x00")
         # The close frame comes, with 1003, and is not answered: that is waited for.
@@ -176,19 +191,107 @@ async def test_a_place_is_given_back_before_the_closing_handshake() -> None:
             await goes_on(second, await model.next_session())
 
 
+async def test_who_sends_no_init_keeps_no_caller_out() -> None:
+    async with (
+        scripted_model() as model,
+        serving(model.base_url, STS_MAX_CALLS="1") as service,
+        calling(service.url),
+        calling(service.url),
+        calling(service.url) as core,
+    ):
+        assert await ask(service, "/readyz") == (200, "ready\n")
+        await begun(service, core)
+        await goes_on(core, await model.next_session())
+
+
+async def test_init_without_a_place_left_is_told_and_closed_with_1013() -> None:
+    with log() as lines:
+        async with (
+            scripted_model() as model,
+            serving(model.base_url, STS_MAX_CALLS="1") as service,
+            calling(service.url) as late,
+            calling(service.url) as core,
+        ):
+            await begun(service, core)
+            session = await model.next_session()
+            await late.init("late")
+            assert await late.wait_closed() == 1013
+            assert late.of("error")[0].message["message"] == (
+                "No more calls: this service is full."
+            )
+            await goes_on(core, session)
+            assert model.knocks == 1
+            assert (await ask(service, "/metrics"))[1].count('{why="full"} 1.0') == 1
+    (refusal,) = [line for line in lines if line["event"] == "refused a caller"]
+    assert refusal["why"] == "full"
+    assert refusal["peer"].startswith("127.0.0.1:")
+
+
+async def test_callers_who_come_together_are_refused_in_their_handshakes() -> None:
+    statuses: list[int] = []
+    async with (
+        scripted_model() as model,
+        serving(model.base_url, STS_MAX_CALLS="2") as service,
+        trio.open_nursery() as nursery,
+    ):
+        over = trio.Event()
+
+        async def come() -> None:
+            try:
+                async with calling(service.url) as core:
+                    await core.init()
+                    statuses.append(101)
+                    await over.wait()
+            except InvalidStatus as refusal:
+                statuses.append(refusal.response.status_code)
+
+        for _ in range(6):
+            nursery.start_soon(come)
+        with trio.fail_after(10):
+            while len(statuses) < 6:  # noqa: ASYNC110  six tasks
+                await trio.sleep(0.01)
+        assert sorted(statuses) == [101, 101, 503, 503, 503, 503]
+        over.set()
+
+
+async def test_thousands_without_init_cost_a_line_a_second() -> None:
+    with log() as lines:
+        async with listening() as service:
+            for _ in range(100):
+                async with await trio.open_tcp_stream(
+                    "127.0.0.1", service.port
+                ) as stream:
+                    await stream.send_all(UPGRADE)
+                    await stream.receive_some()
+            with trio.fail_after(5):
+                while counted(lines) < 100:  # noqa: ASYNC110  the service's log
+                    await trio.sleep(0.05)
+    assert len([line for line in lines if line["log_level"] != "debug"]) < 10
+
+
+def counted(lines: list[dict[str, Any]]) -> int:
+    return sum(
+        line["connections"]
+        for line in lines
+        if line["event"] == "connections without init"
+    )
+
+
 async def test_a_refused_call_leaves_the_others_alone() -> None:
     async with (
         scripted_model() as model,
         serving(model.base_url, STS_MAX_CALLS="2") as service,
         calling(service.url) as one,
-        calling(service.url),
+        calling(service.url) as two,
     ):
-        await one.init()
+        await begun(service, one)
         session = await model.next_session()
+        await begun(service, two, 2)
+        await model.next_session()
         for _ in range(5):
             assert await refused(service.url) == 503
         await goes_on(one, session)
-        assert model.knocks == 1
+        assert model.knocks == 2
 
 
 async def test_the_longest_call_ends_with_1000_and_a_reason(

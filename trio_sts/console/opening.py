@@ -72,9 +72,7 @@ class Console:
                 start = nursery.start_soon
                 start(self._guarded, "calls", self.board.keep)
                 for each in listeners:
-                    accept = partial(
-                        accept_all, each, nursery, connections.serve, _no_room
-                    )
+                    accept = partial(accept_all, each, nursery, connections.serve)
                     start(self._guarded, "port", accept)
                 _log.info("console", url=self.url)
                 try:
@@ -94,10 +92,6 @@ class Console:
             await run()
         except* Exception:  # noqa: BLE001
             _log.exception("console failed", part=part)
-
-
-def _no_room() -> None:
-    """No connection of the console's gives way: there are few."""
 
 
 def _url(host: str, port: int) -> str:

@@ -154,7 +154,7 @@ async def respond(
         method: Of the request: an answer to ``HEAD`` is sent without its body.
         media_type: What the body is.
     """
-    answer = _answer(status, body, media_type, has_body=method != "HEAD")
+    answer = written(status, body, media_type, has_body=method != "HEAD")
     try:
         with trio.move_on_after(_ANSWER_S):
             await stream.send_all(answer)
@@ -166,6 +166,21 @@ async def respond(
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         pass
     await trio.aclose_forcefully(stream)
+
+
+def written(
+    status: int, body: bytes | str, media_type: str = _TEXT, *, has_body: bool = True
+) -> bytes:
+    """An answer as it is on the wire, after which the connection is closed."""
+    content = body.encode() if isinstance(body, str) else body
+    fields = [
+        ("Content-Length", str(len(content))),
+        ("Connection", "close"),
+        ("Content-Type", media_type),
+    ]
+    writer = h11.Connection(h11.SERVER)
+    head = writer.send(h11.Response(status_code=status, headers=fields)) or b""
+    return head + content if has_body else head
 
 
 def has_token(head: RequestHead, token: str) -> bool:
@@ -228,17 +243,3 @@ def _head_of(request: h11.Request) -> RequestHead:
 
 def _has_word(headers: Mapping[str, str], name: str, word: str) -> bool:
     return word in {part.strip().lower() for part in headers.get(name, "").split(",")}
-
-
-def _answer(
-    status: int, body: bytes | str, media_type: str, *, has_body: bool
-) -> bytes:
-    content = body.encode() if isinstance(body, str) else body
-    fields = [
-        ("Content-Length", str(len(content))),
-        ("Connection", "close"),
-        ("Content-Type", media_type),
-    ]
-    writer = h11.Connection(h11.SERVER)
-    head = writer.send(h11.Response(status_code=status, headers=fields)) or b""
-    return head + content if has_body else head

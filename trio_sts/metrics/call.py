@@ -45,7 +45,6 @@ class CallMetrics(Observer):
     def __attrs_post_init__(self) -> None:
         self._totals = Totals(self.metrics, self.call.core.counters)
         self._reconnects = Reconnects(self.metrics, self.call.core.counters)
-        self.metrics.calls_active.inc()
 
     @override
     def came(self, event: events.ServerEvent | BadEvent, now: float) -> None:
@@ -58,6 +57,7 @@ class CallMetrics(Observer):
         match command:
             case Begin():
                 self._begun = True
+                self.metrics.calls_active.inc()
             case Note():
                 self._note(command)
             case Reconnect():
@@ -88,7 +88,8 @@ class CallMetrics(Observer):
     @override
     def ended(self, finished: FinishedCall | None, ending: EndCall, now: float) -> None:
         metrics = self.metrics
-        metrics.calls_active.dec()
+        if self._begun:
+            metrics.calls_active.dec()
         outcome, code = ending.outcome, ending.code
         metrics.calls.labels(labels.outcome(outcome), labels.close_code(code)).inc()
         failed = self._begun and is_failure(outcome, code)

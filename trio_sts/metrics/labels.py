@@ -17,15 +17,16 @@ USUAL_ENDS: Final = (
     *((outcome, "1011") for outcome in sorted(MODEL_FAILURES | {"crashed"})),
     *(
         (outcome, "1000")
-        for outcome in sorted(INTENDED - {"service stopping", "no init"})
+        for outcome in sorted(INTENDED - {"service stopping", "no init", "no place"})
     ),
     ("caller gone", "1000"),
     ("service stopping", "1001"),
     ("no init", "1008"),
+    ("no place", "1013"),
     ("too many bad messages", "1008"),
     ("caller does not read", "1008"),
 )
-CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011})
+CLOSE_CODES: Final = frozenset({1000, 1001, 1002, 1003, 1007, 1008, 1009, 1011, 1013})
 STATUSES: Final = frozenset({"completed", "cancelled", "failed", "incomplete"})
 # Of the Realtime API: errors of events and of responses, and of what is around it.
 ERROR_CODES: Final = frozenset(

@@ -1,11 +1,12 @@
 """Who is let in, and what everybody else is answered."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from http import HTTPStatus
 from typing import Final, Protocol
 
 import structlog
-from attrs import define
+from attrs import define, field
 from typing_extensions import override
 
 from trio_sts.legs.http_head import RequestHead, has_token
@@ -23,6 +24,12 @@ _GET_ALONE: Final = Answer.text(
 )
 
 _log = structlog.get_logger()
+
+
+def no_more_calls(why: str) -> Answer:
+    """What a caller is answered that cannot be let in."""
+    told = f"No more calls: this service is {why}.\n"
+    return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, told)
 
 
 class Admission(Protocol):
@@ -52,7 +59,7 @@ class PortAdmission(Admission):
     warnings: Callable[[], Iterable[str]]
     refused: Callable[[str], None]
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
-    draining: bool = False
+    draining: bool = field(default=False, init=False)
 
     @override
     async def decide(self, head: RequestHead, peer: Peer) -> Place | Answer:
@@ -70,15 +77,20 @@ class PortAdmission(Admission):
             _log.info("refused a caller", why="token", peer=str(peer))
             self.refused("token")
             return _TOKEN_NEEDED
-        if self.draining or self.places.full:
-            why = "stopping" if self.draining else "full"
-            _log.warning(
-                "refused a caller", why=why, calls=self.places.calls, peer=str(peer)
-            )
-            self.refused(why)
-            told = f"No more calls: this service is {why}.\n"
-            return Answer.text(HTTPStatus.SERVICE_UNAVAILABLE, told)
-        return self.places.take()
+        place = await self.places.take(partial(self._refuse, peer))
+        return place or no_more_calls(self._refuse(peer))
+
+    def drain(self) -> None:
+        """Let nobody in any more, because the service stops."""
+        self.draining = True
+        self.places.close()
+
+    def _refuse(self, peer: Peer) -> str:
+        why = "stopping" if self.draining else "full"
+        calls = self.places.calls
+        _log.warning("refused a caller", why=why, calls=calls, peer=str(peer))
+        self.refused(why)
+        return why
 
     async def _tell_metrics(self, head: RequestHead) -> Answer:
         """They tell nobody's words or numbers, but how much is called, and what it costs."""

@@ -9,16 +9,18 @@
 
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Final
+from typing import Final, NoReturn
 
 import structlog
 import trio
 from attrs import define, field
 
+from trio_sts.conversation.commands import EndCall
 from trio_sts.nursery import Call, Services
 
 from .connections import Admitted
-from .endings import STOPPING
+from .endings import NO_PLACE, STOPPING
+from .without_init import WithoutInit
 
 # Calls are told so long before the end of the drain: peers that answer nothing take the
 # 2 s of `nursery.CLOSE_S`, and a stop takes no second more than the drain.
@@ -41,6 +43,7 @@ class Calls:
     """
 
     services: Services
+    _without_init: WithoutInit = field(factory=WithoutInit, init=False)
     # Those whose sockets are not closed yet.
     _sockets: dict[Call, trio.SocketStream] = field(
         factory=dict[Call, trio.SocketStream], init=False
@@ -51,7 +54,7 @@ class Calls:
     async def hold(self, admitted: Admitted) -> None:
         """Run a call over a connection, until its socket is closed."""
         place = admitted.place
-        call = Call(self.services, place.over, place.begins)
+        call = Call(self.services, place.over, place.begins, self._no_init)
         # It is told why, unlike one that has asked for no call.
         place.waits(call.end)
         self._sockets[call] = admitted.socket
@@ -61,6 +64,10 @@ class Calls:
             del self._sockets[call]
             if not self._sockets:
                 self._quiet.set()
+
+    async def report(self) -> NoReturn:
+        """Tell of connections that have sent no ``init``; to be run beside the calls."""
+        await self._without_init.report()
 
     async def drain(self, signals: AsyncIterator[int], drain_s: float) -> None:
         """Let running calls finish, and end the others.
@@ -89,6 +96,11 @@ class Calls:
         """End all calls, because the service stops."""
         for call in self._sockets:
             call.end(STOPPING)
+
+    def _no_init(self, ending: EndCall) -> None:
+        # Of one that had no place its refusal has told.
+        if ending is not NO_PLACE:
+            self._without_init.ended(ending.outcome)
 
     async def _hand_on(self, signals: AsyncIterator[int], until: float) -> None:
         """Give the store and the webhook what is left of the drain, or a moment.

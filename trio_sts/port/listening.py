@@ -5,25 +5,22 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-import structlog
 import trio
 
 from trio_sts.errors import StsError
+
+from .refusing import Refusing, is_near_limit
 
 _BACKLOG = 512
 # What the system is out of, as `trio.serve_listeners` knows it.
 _OUT_OF = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS)
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 1.0
-_WARN_EVERY_S = 10.0
 _WHY = {
     errno.EADDRINUSE: "another program listens there already",
     errno.EACCES: "this user may not listen there; ports below 1024 are for root",
     errno.EADDRNOTAVAIL: "{host} is no address of this machine",
 }
-
-
-_log = structlog.get_logger()
 
 
 class CannotListen(StsError):
@@ -53,41 +50,51 @@ async def listen(
         raise CannotListen(_told(exc, host, port, names)) from exc
 
 
+def _nobody_leaves() -> None:
+    """No connection gives way."""
+
+
 async def accept_all(
     listener: trio.SocketListener,
     nursery: trio.Nursery,
     handle: Callable[[trio.SocketStream], Awaitable[None]],
-    make_room: Callable[[], None],
+    make_room: Callable[[], None] = _nobody_leaves,
+    refusal: bytes = b"",
 ) -> NoReturn:
     """Accept connections for ever, each in a task of its own.
 
-    With no file descriptor left it pauses, longer each time, so that the calls that run
-    have the process; whoever knocks waits in the system's queue.
+    With no file descriptor left for one more, beside those that running calls may need,
+    whoever comes is refused at once; nobody is left to wait in the system's queue.
 
     Args:
         listener: Is closed in the end.
         nursery: Where the tasks are.
         handle: What is run for each connection; it closes it.
         make_room: Called when there is no descriptor for one more.
+        refusal: What those are sent that are refused; without it they are hung up on.
     """
+    refusing = Refusing(refusal)
     pause_s = _FIRST_PAUSE_S
-    warned_at = -_WARN_EVERY_S
-    async with listener:
+    async with listener, refusing:
         while True:
             try:
                 stream = await listener.accept()
             except OSError as exc:
                 if exc.errno not in _OUT_OF:
                     raise
-                if trio.current_time() >= warned_at + _WARN_EVERY_S:
-                    warned_at = trio.current_time()
-                    _log.warning("no more connections for now", why=exc.strerror)
+                refusing.warn(exc.strerror or "", 0)
                 make_room()
-                await trio.sleep(pause_s)
-                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+                if not await refusing.accept_and_refuse(listener):
+                    await trio.sleep(pause_s)
+                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             else:
                 pause_s = _FIRST_PAUSE_S
-                nursery.start_soon(handle, stream)
+                if is_near_limit(stream.socket.fileno()):
+                    refusing.warn("few file descriptors are left", 1)
+                    make_room()
+                    await refusing.refuse(stream)
+                else:
+                    nursery.start_soon(handle, stream)
 
 
 async def _both_families(port: int) -> trio.SocketListener:

@@ -24,14 +24,14 @@ MOST_WAITING: Final = 1024
 _SHARE_OF_DESCRIPTORS: Final = 2
 _WAITING_PER_CALL: Final = 2
 # Whoever has waited less is on the way to be a call.
-_AT_LEAST_S: Final = 1.0
+AT_LEAST_S: Final = 1.0
 _WARN_EVERY_S: Final = 10.0
 
 _log = structlog.get_logger()
 
 
 @define(eq=False)
-class _Place:
+class _Waits:
     leave: Callable[[EndCall], None]
     since: float = field(factory=trio.current_time)
 
@@ -41,50 +41,58 @@ class WaitingRoom:
     """Who waits, in the order in which they came.
 
     Attributes:
-        most: How many may wait.
+        most: How many may wait for longer than a second.
+        at_all: How many may wait, for however short a time.
     """
 
     most: int
-    _places: dict[object, _Place] = field(factory=dict[object, _Place], init=False)
+    at_all: int = MOST_WAITING
+    _waiting: dict[object, _Waits] = field(factory=dict[object, _Waits], init=False)
     _gave_way: int = field(default=0, init=False)
     _warned_at: float = field(default=-_WARN_EVERY_S, init=False)
 
+    @classmethod
+    def beside(cls, max_calls: int) -> "WaitingRoom":
+        """One beside so many calls at once; 0 is any number of them."""
+        at_all = MOST_WAITING
+        if sys.platform != "win32":
+            descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            if descriptors != resource.RLIM_INFINITY:
+                at_all = min(at_all, descriptors // _SHARE_OF_DESCRIPTORS)
+        at_all = max(1, at_all)
+        return cls(min(max_calls * _WAITING_PER_CALL or at_all, at_all), at_all)
+
     def enter(self, who: object, leave: Callable[[EndCall], None]) -> None:
         """One more waits; ``leave`` sends it away, with the reason."""
-        if len(self._places) >= self.most:
+        while len(self._waiting) >= self.most and self._oldest_has_waited():
             self._oldest_gives_way()
-        self._places[who] = _Place(leave)
+        if len(self._waiting) >= self.at_all:
+            self._oldest_gives_way()
+        self._waiting[who] = _Waits(leave)
 
     def over(self, who: object) -> None:
         """It waits no more."""
-        self._places.pop(who, None)
+        self._waiting.pop(who, None)
 
     def make_room(self) -> None:
         """There are no file descriptors any more: send the oldest one away."""
-        oldest = next(iter(self._places.values()), None)
-        if oldest and oldest.since + _AT_LEAST_S <= trio.current_time():
+        if self._oldest_has_waited():
             self._oldest_gives_way()
 
     def dismiss(self, why: EndCall) -> None:
         """Send everybody away."""
-        places, self._places = self._places, {}
-        for place in places.values():
-            place.leave(why)
+        waiting, self._waiting = self._waiting, {}
+        for each in waiting.values():
+            each.leave(why)
+
+    def _oldest_has_waited(self) -> bool:
+        oldest = next(iter(self._waiting.values()), None)
+        return oldest is not None and oldest.since + AT_LEAST_S <= trio.current_time()
 
     def _oldest_gives_way(self) -> None:
-        self._places.pop(next(iter(self._places))).leave(GAVE_WAY)
+        self._waiting.pop(next(iter(self._waiting))).leave(GAVE_WAY)
         self._gave_way += 1
         now = trio.current_time()
         if now >= self._warned_at + _WARN_EVERY_S:
             self._warned_at = now
             _log.warning("a waiting connection gave way", so_far=self._gave_way)
-
-
-def most_waiting(max_calls: int) -> int:
-    """How many may wait, beside so many calls; 0 is any number of calls."""
-    most = max_calls * _WAITING_PER_CALL or MOST_WAITING
-    if sys.platform != "win32":
-        descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if descriptors != resource.RLIM_INFINITY:
-            most = min(most, descriptors // _SHARE_OF_DESCRIPTORS)
-    return max(1, min(most, MOST_WAITING))

@@ -25,7 +25,7 @@ _OTHER_FAILURES: Final = frozenset(
 )
 FAILURES: Final = MODEL_FAILURES | _OTHER_FAILURES
 # Somebody wanted the end, or a limit of the operator's was reached. Without `init` nobody
-# was in that call.
+# was in that call, and without a place nobody came into it.
 INTENDED: Final = frozenset(
     {
         "caller hung up",
