@@ -27,6 +27,7 @@ from trio_sts.port.listening import accept_all, listen
 from trio_sts.port.peer import Peer
 from trio_sts.port.places import Places
 from trio_sts.port.waiting import WaitingRoom
+from trio_sts.systemd import Notifier
 from trio_sts.tools.problems import public_warnings
 
 _log = structlog.get_logger()
@@ -38,10 +39,12 @@ class Server:
 
     Attributes:
         services: What the calls share.
+        notifier: Tells the service manager when the port listens, and that it stops.
         port: Where it listens; 0 before it does.
     """
 
     services: Services
+    notifier: Notifier = field(factory=Notifier)
     port: int = 0
     _calls: Calls = field(init=False)
     _places: Places = field(init=False)
@@ -111,6 +114,7 @@ class Server:
                 model=model,
                 version=__version__,
             )
+            self.notifier.ready()
             task_status.started(port)
             await anext(signals)
             await self._drain(signals)
@@ -122,6 +126,7 @@ class Server:
     async def _drain(self, signals: AsyncIterator[int]) -> None:
         drain_s = self.services.settings.drain_s
         self._admission.drain()
+        self.notifier.stopping(drain_s)
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         self._waiting.dismiss(STOPPING)
         await self._calls.drain(signals, drain_s)

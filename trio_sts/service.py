@@ -27,6 +27,7 @@ from trio_sts.observing.observer import Observers
 from trio_sts.record.records import Records
 from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
+from trio_sts.systemd import Notifier
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.opening import open_registry
 from trio_sts.tracing.opening import open_tracing
@@ -109,12 +110,15 @@ async def _serve(
             ) as services:
                 await watch.end()
                 tune_collector()
-                server = Server(services)
+                server = Server(services, Notifier.from_environ())
                 async with (
                     _shown_in(console, server, say),
                     trio.open_nursery() as nursery,
                 ):
                     nursery.start_soon(_ask_for_the_key, settings)
+                    nursery.start_soon(
+                        server.notifier.run, lambda: f"calls: {server.calls}"
+                    )
                     await server.serve(signals)
                     nursery.cancel_scope.cancel(reason="the service stops")
 
