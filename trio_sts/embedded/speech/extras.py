@@ -21,6 +21,7 @@ def require(name: str) -> ModuleType:
     except ImportError as exc:
         reason = (
             f"the embedded model needs {name}, which is not installed: "
-            "pip install 'trio-sts[demo]'"
+            "pip install 'trio-sts[demo]', or build the container's image "
+            "with --build-arg WITH_DEMO=1"
         )
         raise SpeechMissing(reason) from exc

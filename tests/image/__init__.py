@@ -1,0 +1,1 @@
+"""The container image: built for real, and run without rights; ``make image``."""
