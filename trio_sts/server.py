@@ -128,8 +128,10 @@ class Server:
         self._admission.drain()
         self.notifier.stopping(drain_s)
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
-        self._waiting.dismiss(STOPPING)
-        await self._calls.drain(signals, drain_s)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._waiting.dismiss, STOPPING)
+            await self._calls.drain(signals, drain_s)
+            nursery.cancel_scope.cancel(reason="drained")
         _log.info("stopped")
 
     def _warnings(self) -> Iterator[str]:

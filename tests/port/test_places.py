@@ -141,7 +141,9 @@ async def test_a_port_that_closes_lets_nobody_in_who_waits() -> None:
     assert await port.take(lambda: None) is None
 
 
-async def test_one_that_waits_for_init_can_be_sent_away() -> None:
+async def test_one_that_waits_for_init_can_be_sent_away(
+    autojump_clock: MockClock,
+) -> None:
     port = places(0)
     sent_away: list[EndCall] = []
     place = await let_in(port)
@@ -150,5 +152,5 @@ async def test_one_that_waits_for_init_can_be_sent_away() -> None:
     begun.waits(sent_away.append)
     begun.begins()
     stop = EndCall(1001, "stop")
-    port.waiting.dismiss(stop)
+    await port.waiting.dismiss(stop)
     assert sent_away == [stop]

@@ -7,7 +7,7 @@ from attrs import define, field
 from trio.testing import MockClock
 
 from trio_sts.conversation.commands import EndCall
-from trio_sts.port.endings import GAVE_WAY
+from trio_sts.port.endings import GAVE_WAY, STOPPING
 from trio_sts.port.waiting import AT_LEAST_S, MOST_WAITING, WaitingRoom
 
 
@@ -25,7 +25,7 @@ class Guests:
 
     def _leave(self, number: int) -> Callable[[EndCall], None]:
         def leave(why: EndCall) -> None:
-            assert why is GAVE_WAY
+            assert why in {GAVE_WAY, STOPPING}
             self.left.append(number)
 
         return leave
@@ -64,3 +64,20 @@ async def test_a_room_has_numbers_beside_calls() -> None:
     unlimited = WaitingRoom.beside(0)
     assert unlimited.most == unlimited.at_all <= MOST_WAITING
     assert WaitingRoom.beside(100_000).most == unlimited.most
+
+
+async def test_who_is_on_the_way_to_be_a_call_has_a_second_at_a_stop(
+    autojump_clock: MockClock,
+) -> None:
+    guests = Guests(WaitingRoom(9))
+    guests.come()
+    await trio.sleep(AT_LEAST_S)
+    guests.come()
+    guests.come()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(guests.room.dismiss, STOPPING)
+        await trio.sleep(AT_LEAST_S / 2)
+        assert guests.left == [0], "it has had its second"
+        guests.room.over(1)
+        await trio.sleep(AT_LEAST_S)
+    assert guests.left == [0, 2], "the other one has begun"

@@ -2,8 +2,8 @@
 
 ::
 
-    first signal  → whoever is no call yet goes; running ones have until shortly before
-                    the end of the drain; the rest gets 1001
+    first signal  → whoever is no call within a second goes; running ones have until
+                    shortly before the end of the drain; the rest gets 1001
     second signal → all calls get 1001 now
 """
 
@@ -20,6 +20,7 @@ from trio_sts.nursery import Call, Services
 
 from .connections import Admitted
 from .endings import NO_PLACE, STOPPING
+from .waiting import AT_LEAST_S
 from .without_init import WithoutInit
 
 # Calls are told so long before the end of the drain: peers that answer nothing take the
@@ -77,10 +78,8 @@ class Calls:
             drain_s: How long they have, from now on; may be infinite.
         """
         drained_at = trio.current_time() + drain_s
-        for call in self._sockets:
-            if not call.has_begun:
-                call.end(STOPPING)
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end_who_does_not_begin)
             nursery.start_soon(self._hurry, signals)
             with trio.move_on_at(drained_at - _TOLD_BEFORE_S):
                 await self._no_calls()
@@ -91,6 +90,13 @@ class Calls:
         if closing.cancelled_caught:
             await self._cut()
         await self._hand_on(signals, until=drained_at)
+
+    async def _end_who_does_not_begin(self) -> None:
+        """End those without ``init``: a caller that was let in just before sends it yet."""
+        await trio.sleep(AT_LEAST_S)
+        for call in self._sockets:
+            if not call.has_begun:
+                call.end(STOPPING)
 
     def stop(self) -> None:
         """End all calls, because the service stops."""

@@ -79,11 +79,16 @@ class WaitingRoom:
         if self._oldest_has_waited():
             self._oldest_gives_way()
 
-    def dismiss(self, why: EndCall) -> None:
-        """Send everybody away."""
-        waiting, self._waiting = self._waiting, {}
-        for each in waiting.values():
-            each.leave(why)
+    async def dismiss(self, why: EndCall) -> None:
+        """Send everybody away who has waited for a second, and the others when they have.
+
+        Returns when nobody waits.
+        """
+        while self._waiting:
+            oldest = next(iter(self._waiting.values()))
+            await trio.sleep_until(oldest.since + AT_LEAST_S)
+            while self._oldest_has_waited():
+                self._waiting.pop(next(iter(self._waiting))).leave(why)
 
     def _oldest_has_waited(self) -> bool:
         oldest = next(iter(self._waiting.values()), None)
