@@ -1,9 +1,15 @@
-"""Metrics as data that another process can be sent, and the sum of several of them."""
+"""Metrics as data that another process can be sent, and the sum of several of them.
+
+Everything here gives other tasks their turn after some hundred samples: calls run in the
+processes that make snapshots, and the one that adds them up hands sockets over.
+"""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Final, TypedDict
 
-from attrs import frozen
+import trio
+from attrs import define, field, frozen
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from typing_extensions import override
@@ -18,28 +24,33 @@ class Family(TypedDict):
     name: str
     about: str
     kind: str
-    samples: list[Sample]
+    samples: Sequence[Sample]
 
 
 Snapshot = list[Family]
 
-# Of these no sum makes sense: the worst of all processes is told, or what all say.
-_LEAST: Final = frozenset({"trio_sts_rate_limit_remaining_ratio"})
-_MOST: Final = frozenset({"trio_sts_model_failing"})
+# Of these no sum makes sense: the first process tells them for all.
+_OF_THE_FIRST: Final = frozenset({"trio_sts_calls_limit", "trio_sts_model_failing"})
+# As in `exposition`: some 3 us each.
+_AT_ONCE: Final = 100
 _NOW: Final = frozenset({"gauge", "info"})
 
 
-def snapshot(metrics: Collector) -> Snapshot:
-    """The metrics of this process, as they are now."""
-    return [
-        Family(
-            name=metric.name,
-            about=metric.documentation,
-            kind=metric.type,
-            samples=[(s.name, dict(s.labels), s.value) for s in metric.samples],
+async def snapshot(metrics: Collector) -> Snapshot:
+    """The metrics of this process; each of them as it is when its turn comes."""
+    found: Snapshot = []
+    for metric in metrics.collect():
+        samples = [(s.name, dict(s.labels), s.value) for s in metric.samples]
+        found.append(
+            Family(
+                name=metric.name,
+                about=metric.documentation,
+                kind=metric.type,
+                samples=samples,
+            )
         )
-        for metric in metrics.collect()
-    ]
+        await trio.lowlevel.checkpoint()
+    return found
 
 
 def what_stays(of: Snapshot) -> Snapshot:
@@ -47,43 +58,59 @@ def what_stays(of: Snapshot) -> Snapshot:
     return [family for family in of if family["kind"] not in _NOW]
 
 
-@frozen
-class Summed(Collector):
-    """The sum over several processes, for `exposition.render`.
+async def sum_of(snapshots: Iterable[Snapshot]) -> Snapshot:
+    """The sum over several processes: each family once; series of the same labels are one.
 
-    Attributes:
-        snapshots: Of each; `what_stays` of those that have ended.
+    Args:
+        snapshots: Of each; `what_stays` of those that have ended. What is no sum, as the
+            limit of calls, is told by the first that has it.
     """
+    sums: dict[str, _Sum] = {}
+    for family in chain.from_iterable(snapshots):
+        name = family["name"]
+        known = sums.get(name)
+        if known is None:
+            known = sums[name] = _Sum(family)
+        elif name in _OF_THE_FIRST:
+            continue
+        for start in range(0, len(family["samples"]), _AT_ONCE):
+            known.add(family["samples"][start : start + _AT_ONCE])
+            await trio.lowlevel.checkpoint()
+    await trio.lowlevel.checkpoint()
+    return [each.family() for each in sums.values()]
 
-    snapshots: Sequence[Snapshot]
+
+@define(eq=False)
+class _Sum:
+    of: Family
+    values: dict[tuple[str, tuple[tuple[str, str], ...]], float] = field(
+        factory=dict[tuple[str, tuple[tuple[str, str], ...]], float]
+    )
+
+    def add(self, samples: Sequence[Sample]) -> None:
+        is_info = self.of["kind"] == "info"
+        for name, labels, value in samples:
+            key = name, tuple(sorted(labels.items()))
+            known = self.values.get(key, 0.0)
+            self.values[key] = value if is_info else known + value
+
+    def family(self) -> Family:
+        samples = [(name, dict(of), value) for (name, of), value in self.values.items()]
+        about, kind = self.of["about"], self.of["kind"]
+        return Family(name=self.of["name"], about=about, kind=kind, samples=samples)
+
+
+@frozen
+class Told(Collector):
+    """A snapshot, for `exposition.render`."""
+
+    snapshot: Snapshot
 
     @override
     def collect(self) -> Iterator[Metric]:
-        """Each family once; series of the same labels are one."""
-        families: dict[str, Metric] = {}
-        values: dict[str, dict[tuple[str, tuple[tuple[str, str], ...]], float]] = {}
-        for family in _all(self.snapshots):
-            name = family["name"]
-            families.setdefault(name, Metric(name, family["about"], family["kind"]))
-            found = values.setdefault(name, {})
-            for sample, labels, value in family["samples"]:
-                key = sample, tuple(sorted(labels.items()))
-                known = found.get(key)
-                found[key] = value if known is None else _add(family, known, value)
-        for name, metric in families.items():
-            for (sample, pairs), value in values[name].items():
-                metric.add_sample(sample, dict(pairs), value)
+        """Each family of it."""
+        for family in self.snapshot:
+            metric = Metric(family["name"], family["about"], family["kind"])
+            for name, labels, value in family["samples"]:
+                metric.add_sample(name, labels, value)
             yield metric
-
-
-def _all(snapshots: Iterable[Snapshot]) -> Iterator[Family]:
-    for each in snapshots:
-        yield from each
-
-
-def _add(family: Family, known: float, value: float) -> float:
-    if family["name"] in _LEAST:
-        return min(known, value)
-    if family["name"] in _MOST or family["kind"] == "info":
-        return max(known, value)
-    return known + value
