@@ -29,11 +29,13 @@ from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.systemd import Notifier
 from trio_sts.tools.http_client import tool_http_client
+from trio_sts.tools.node_files import SharedScripts
 from trio_sts.tools.opening import open_registry
 from trio_sts.tracing.opening import open_tracing
 from trio_sts.watching import open_watch
 
 if TYPE_CHECKING:
+    from trio_sts.console.board import Board
     from trio_sts.console.opening import Console
     from trio_sts.embedded import Faults
 
@@ -100,11 +102,8 @@ async def _serve(
             watch: _SignalWatch = await starting.start(
                 _stop_on_signal, signals, starting.cancel_scope
             )
-            console = new_console(settings)
-            observers: Observers = ()
-            if console is not None:
-                console.measured_by(lag)
-                observers = (console.board.observe,)
+            console = new_console(settings, lag)
+            observers = () if console is None else (console.board.observe,)
             async with open_services(
                 settings, environ, faults=faults, lag=lag, observers=observers
             ) as services:
@@ -123,25 +122,30 @@ async def _serve(
                     nursery.cancel_scope.cancel(reason="the service stops")
 
 
-def new_console(settings: Settings) -> "Console | None":
+def new_console(settings: Settings, lag: Lag) -> "Console[Board] | None":
     """The console, if there is to be one: its board looks on at the calls."""
     if settings.admin_port is None:
         return None
     # Imported here: a service without one needs no web server.
+    from trio_sts.console.board import Board
     from trio_sts.console.opening import Console
+    from trio_sts.console.recent_lag import RecentLag
 
-    return Console(settings)
+    return Console(settings, Board(settings, RecentLag(lag)))
 
 
 @asynccontextmanager
 async def _shown_in(
-    console: "Console | None", server: Server, say: Callable[[str], None] | None
+    console: "Console[Board] | None", server: Server, say: Callable[[str], None] | None
 ) -> AsyncGenerator[None]:
     """Keep the console open, if there is one."""
     if console is None:
         yield
         return
-    async with console.open(server.services, lambda: server.port):
+    from trio_sts.console.opening import shown_of
+
+    shown = shown_of(lambda: server.services)
+    async with console.open(shown, lambda: server.port):
         if say is not None:
             say(f"The console is at {console.url}")
         yield
@@ -204,6 +208,7 @@ async def open_services(
     faults: "Faults | None" = None,
     lag: Lag | None = None,
     observers: Observers = (),
+    scripts: SharedScripts | None = None,
 ) -> AsyncGenerator[Services]:
     """Open what calls share: the tools, the HTTP client, the built-in model if asked.
 
@@ -213,6 +218,7 @@ async def open_services(
         faults: How the built-in model misbehaves.
         lag: Measures the loop that this runs in; None lets one begin to do so here.
         observers: Who else looks on at each call.
+        scripts: Runs JavaScript tools, if another process does so for this one.
     """
     async with (
         trio.open_nursery() as nursery,
@@ -224,6 +230,7 @@ async def open_services(
             tool_result_kib=settings.tool_result_kib,
             environ=environ,
             call_control=settings.call_control_tools,
+            scripts=scripts,
         ) as registry,
         open_archive(settings) as archive,
         AsyncExitStack() as stack,

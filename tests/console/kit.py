@@ -12,7 +12,7 @@ from attrs import define, evolve
 from trio_sts.console.app import Sources, application
 from trio_sts.console.board import Board
 from trio_sts.console.calls import Calls
-from trio_sts.console.opening import Console
+from trio_sts.console.opening import Console, shown_of
 from trio_sts.server import Server
 from trio_sts.service import open_services
 from trio_sts.settings import Settings, load
@@ -36,7 +36,9 @@ async def asking(**environ: str) -> AsyncGenerator[httpx.AsyncClient]:
     try:
         async with open_services(settings, {}) as services:
             board = Board(settings)
-            app: Any = application(Sources(services, board, lambda: 6030, calls))
+            app: Any = application(
+                Sources(shown_of(lambda: services), board, lambda: 6030, calls)
+            )
             transport = httpx.ASGITransport(app)
             async with httpx.AsyncClient(transport=transport, base_url=OWN) as http:
                 yield http
@@ -68,7 +70,7 @@ class Shown:
     url: str
     call_url: str
     server: Server
-    console: Console
+    console: Console[Board]
 
     @property
     def port(self) -> int:
@@ -84,7 +86,7 @@ async def shown(
     if folder is not None:
         given["STS_RECORD_DIR"] = str(folder)
     settings = settings_of(**given)
-    console = Console(settings)
+    console = Console(settings, Board(settings))
     send, signals = trio.open_memory_channel[int](2)
     async with (
         send,
@@ -92,7 +94,8 @@ async def shown(
         trio.open_nursery() as nursery,
     ):
         server = Server(services)
-        async with console.open(services, lambda: server.port):
+        shows = shown_of(lambda: services)
+        async with console.open(shows, lambda: server.port):
 
             async def serve(*, task_status: trio.TaskStatus[int]) -> None:  # noqa: ASYNC128
                 await server.serve(signals, task_status=task_status)

@@ -9,14 +9,14 @@ import pytest
 import trio
 
 from tests.conversation.stage import Stage
-from trio_sts.console.board import (
+from trio_sts.console.board import Board
+from trio_sts.console.live import MOST_ROWS, MOST_WARNINGS
+from trio_sts.console.snapshots import (
     MOST_ROWS_OF_ALL,
     MOST_WATCHERS,
     SHOWN_AFTER_S,
-    Board,
     Watcher,
 )
-from trio_sts.console.live import MOST_ROWS, MOST_WARNINGS
 from trio_sts.conversation.commands import EndCall, Note, Record, RunTool
 from trio_sts.observing.observer import Observed
 

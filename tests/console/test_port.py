@@ -20,8 +20,8 @@ from websockets.exceptions import InvalidStatus
 
 from tests.peers.core import FakeCore, calling, silence
 from tests.peers.model import scripted_model
-from trio_sts.console.board import MOST_WATCHERS, Board
-from trio_sts.console.opening import Console
+from trio_sts.console.board import Board
+from trio_sts.console.opening import Console, shown_of
 from trio_sts.console.serving import (
     HEAD_BYTES,
     HEAD_S,
@@ -30,6 +30,7 @@ from trio_sts.console.serving import (
     STALL_S,
     BoundedStream,
 )
+from trio_sts.console.snapshots import MOST_WATCHERS
 from trio_sts.console.talk import MOST_TALKS
 from trio_sts.conversation.commands import EndCall
 from trio_sts.port.listening import CannotListen
@@ -486,10 +487,10 @@ async def test_a_port_that_is_taken_is_told_with_its_number() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         settings = settings_of(STS_ADMIN_PORT=str(port))
-        console = Console(settings)
+        console = Console(settings, Board(settings))
         async with open_services(settings, {}) as services:
             with pytest.raises(CannotListen, match=f"STS_ADMIN_PORT={port}"):
-                async with console.open(services, lambda: 0):
+                async with console.open(shown_of(lambda: services), lambda: 0):
                     pass
 
 
@@ -497,8 +498,9 @@ async def test_a_port_that_is_taken_is_told_with_its_number() -> None:
 def test_a_service_without_a_console_needs_no_web_server(opened: bool) -> None:
     program = (
         "import sys; from trio_sts.service import new_console; "
+        "from trio_sts.loop.lag import Lag; "
         "from trio_sts.settings import load; import trio_sts.server, trio_sts.cli; "
-        "new_console(load({'STS_EMBEDDED': 'on'}, None, strict=True)[0]); "
+        "new_console(load({'STS_EMBEDDED': 'on'}, None, strict=True)[0], Lag()); "
         f"{'import trio_sts.console.opening; ' * opened}"
         "print(*{'starlette', 'hypercorn', 'trio_sts.console'} & sys.modules.keys())"
     )

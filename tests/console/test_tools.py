@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from trio_sts.console.tools import TRY_PREFIX
+from trio_sts.console.toolbox import TRY_PREFIX
 
 from .kit import KEY, asking, csrf_of
 

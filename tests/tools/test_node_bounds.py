@@ -15,7 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.tools.calls import a_call
 from tests.tools.folders import in_folder, opened
 from trio_sts.errors import ToolError
-from trio_sts.tools.node_host import NodeHost, running_node_host
+from trio_sts.tools.node_host import Caller, NodeHost, running_node_host
 
 from .test_node_host import env, module, needs_node
 
@@ -47,17 +47,19 @@ async def test_a_thread_is_kept_whose_late_call_ended_while_another_was_awaited(
 
             async def other() -> None:
                 answers.append(
-                    await host.call(file, {"until": str(gone)}, a_call(), 20)
+                    await host.call(
+                        file, {"until": str(gone)}, Caller.of(a_call(), file), 20
+                    )
                 )
                 answered.set()
 
             nursery.start_soon(other)
             late = {"until": str(go), "then": str(gone)}
             with pytest.raises(ToolError, match="took too long"):
-                await host.call(file, late, a_call(), 0.2)
+                await host.call(file, late, Caller.of(a_call(), file), 0.2)
             go.touch()
             await answered.wait()
-            answers.append(await host.call(file, {}, a_call(), 20))
+            answers.append(await host.call(file, {}, Caller.of(a_call(), file), 20))
 
     assert answers == ["2", "3"]
 
@@ -174,5 +176,7 @@ async def test_one_that_lived_for_a_minute_is_soon_started_again(
             await until(dying.up.exists)
             mock_clock.jump(lived_s)
             with pytest.raises(ToolError):
-                await dying.host.call(tmp_path / "a.js", {}, a_call(), 1)
+                await dying.host.call(
+                    tmp_path / "a.js", {}, Caller.of(a_call(), tmp_path), 1
+                )
             assert await dying.ends(logs, 3) == [0.5, 1, then_s]

@@ -1,7 +1,7 @@
 """The console's application: which path is answered by what."""
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,12 +15,10 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp
 
 from trio_sts import __version__
-from trio_sts.metrics.exposition import render
-from trio_sts.nursery import Services
+from trio_sts.settings import Settings
 
 from .access import Access, Visitor
 from .answers import Json, Refused, refusal
-from .board import Board
 from .calls import Calls
 from .guard import VISITOR, Guard
 from .hosts import OwnHosts
@@ -28,8 +26,25 @@ from .now import Events, hang_up
 from .pages import Pages
 from .shown_settings import ShownSettings
 from .signing_in import sign_in, sign_out
+from .snapshots import Snapshots
 from .talk import Talk
+from .toolbox import Toolbox
 from .tools import Tools
+
+
+@frozen(eq=False)
+class Shown:
+    """What a console shows of a service beside its calls.
+
+    Attributes:
+        settings: As they are now.
+        toolbox: What the model is offered.
+        metrics: Renders the metrics, in the format that a header asks for.
+    """
+
+    settings: Callable[[], Settings]
+    toolbox: Toolbox
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
 
 
 @frozen(eq=False)
@@ -37,15 +52,15 @@ class Sources:
     """What the console shows.
 
     Attributes:
-        services: What calls share.
+        shown: What there is beside calls.
         board: The calls under way.
         call_port: Where the service itself listens; asked once it does.
         calls: The calls that are over.
         started_at: When it was opened.
     """
 
-    services: Services
-    board: Board
+    shown: Shown
+    board: Snapshots
     call_port: Callable[[], int]
     calls: Calls
     started_at: datetime = field(factory=lambda: datetime.now(UTC))
@@ -53,11 +68,11 @@ class Sources:
 
 def application(sources: Sources) -> ASGIApp:
     """The console as an ASGI application, guarded."""
-    settings = sources.services.settings
+    settings = sources.shown.settings()
     pages, calls = Pages(), sources.calls
-    tools = Tools(sources.services.registry, settings)
+    tools = Tools(sources.shown.toolbox)
     access = Access(settings.admin_token)
-    talk = Talk(settings, sources.board, sources.call_port, access)
+    talk = Talk(sources.shown.settings, sources.board, sources.call_port, access)
     app = Starlette(
         routes=[
             Route("/", pages.index),
@@ -72,7 +87,7 @@ def application(sources: Sources) -> ASGIApp:
             WebSocketRoute("/api/talk", talk),
             Route("/api/tools", tools.listed),
             Route("/api/tools/{name}/run", tools.run, methods=["POST"]),
-            Route("/api/settings", ShownSettings(settings).shown),
+            Route("/api/settings", ShownSettings(sources.shown.settings).shown),
             Route("/api/calls", calls.listed),
             Route("/api/calls/stats", calls.stats),
             Route("/api/calls/{id}", calls.one),
@@ -90,7 +105,7 @@ async def about(request: Request) -> Response:
     """What service this is, and what there is to be seen of it."""
     sources: Sources = request.app.state.sources
     visitor: Visitor = request.scope["state"][VISITOR]
-    settings = sources.services.settings
+    settings = sources.shown.settings()
     await trio.lowlevel.checkpoint()
     return Json(
         {
@@ -113,7 +128,7 @@ async def metrics(request: Request) -> Response:
     """The service's metrics, as its own port has them."""
     sources: Sources = request.app.state.sources
     accept = request.headers.get("accept", "")
-    body, media_type = await render(sources.services.metrics.registry, accept)
+    body, media_type = await sources.shown.metrics(accept)
     headers = {"content-type": media_type, "cache-control": "no-store"}
     return Response(body, headers=headers)
 

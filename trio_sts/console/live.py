@@ -227,8 +227,11 @@ class LiveCall(Observer):
             self._told, self._told_rows = self._write_told(rows), rows
         said = b'"transcript":[%b]' % b",".join(self._transcript(now, rows))
         body = b"%b,%b,%b" % (orjson.dumps(looked_up)[1:-1], said, self._told[1:])
-        over_at = now if self.over_at is None else self.over_at
-        return body, b'{"age_s":%.1f,%b' % (over_at - self._opened_at, body)
+        return body, b'{"age_s":%.1f,%b' % (self.age_s(now), body)
+
+    def age_s(self, now: float) -> float:
+        """How long it has lasted."""
+        return (now if self.over_at is None else self.over_at) - self._opened_at
 
     def _write_told(self, rows: int) -> bytes:
         return dumps(

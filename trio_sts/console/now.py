@@ -7,14 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from trio_sts.conversation.commands import EndCall
-
 from .access import Access, Visitor
 from .answers import Refused, refusal
-from .board import MOST_WATCHERS, Board, Watcher
 from .guard import VISITOR
+from .snapshots import MOST_WATCHERS, Snapshots, Watcher
 
-_HUNG_UP = EndCall(1000, "hung up by the operator")
 _HEADERS = [
     (b"content-type", b"text/event-stream"),
     (b"cache-control", b"no-store"),
@@ -31,7 +28,7 @@ class Events:
     `trio_sts.console.serving.STALL_S`; one whose session is over is told nothing more.
     """
 
-    board: Board
+    board: Snapshots
     access: Access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,10 +63,10 @@ async def _until_it_leaves(receive: Receive, scope: trio.CancelScope) -> None:
 
 async def hang_up(request: Request) -> Response:
     """End a call that is under way."""
-    board: Board = request.app.state.board
-    call = board.find(request.path_params["id"])
-    if call is None or not call.end(_HUNG_UP):
-        raise Refused(404, "This call is over, or there was none.")
-    _log.info("call hung up by the operator", call_id=call.uuid)
+    board: Snapshots = request.app.state.board
+    uuid = await board.hang_up(request.path_params["id"])
     await trio.lowlevel.checkpoint()
+    if uuid is None:
+        raise Refused(404, "This call is over, or there was none.")
+    _log.info("call hung up by the operator", call_id=uuid)
     return Response(status_code=204)

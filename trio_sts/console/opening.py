@@ -3,57 +3,65 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
+from typing import Generic, TypeVar
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import define
 
-from trio_sts.loop.lag import Lag
+from trio_sts.metrics.exposition import render
 from trio_sts.nursery import Services
 from trio_sts.port.listening import accept_all, listen
 from trio_sts.settings import Settings
 
-from .app import Sources, application
-from .board import Board
+from .app import Shown, Sources, application
 from .calls import Calls
-from .recent_lag import RecentLag
 from .serving import Connections
+from .snapshots import Snapshots
+from .toolbox import OwnTools
 
 # Processes that read are ended within it.
 _CLOSE_S = 1.0
 
 _log = structlog.get_logger()
+_Calls = TypeVar("_Calls", bound=Snapshots)
+
+
+def shown_of(services: Callable[[], Services]) -> Shown:
+    """What is shown of a service of one process.
+
+    Args:
+        services: What its calls share, as it is now.
+    """
+    return Shown(
+        lambda: services().settings,
+        OwnTools(lambda: services().registry, lambda: services().settings),
+        lambda accept: render(services().metrics.registry, accept),
+    )
 
 
 @define(eq=False)
-class Console:
+class Console(Generic[_Calls]):
     """The console of a service: it looks on at calls before it is opened.
 
     Attributes:
-        settings: The service's.
-        board: The calls under way; ``board.observe`` goes to the service's observers.
+        settings: Those that the service has begun with: where the console is.
+        board: The calls under way.
         url: Where it is, once it is open.
     """
 
     settings: Settings
-    board: Board = field(init=False)
+    board: _Calls
     url: str = ""
-
-    def __attrs_post_init__(self) -> None:
-        self.board = Board(self.settings)
-
-    def measured_by(self, lag: Lag) -> None:
-        """Show how late the loop is, as this has measured it."""
-        self.board.lag = RecentLag(lag)
 
     @asynccontextmanager
     async def open(
-        self, services: Services, call_port: Callable[[], int]
+        self, shown: Shown, call_port: Callable[[], int]
     ) -> AsyncGenerator[None]:
         """Answer on the console's port until the end of the block; then all are cut.
 
         Args:
-            services: What the calls share.
+            shown: What there is beside the calls.
             call_port: Where the service itself listens, once it does.
 
         Raises:
@@ -65,7 +73,7 @@ class Console:
         listeners = await listen(settings.admin_host, port, names)
         self.url = _url(settings.admin_host, listeners[0].socket.getsockname()[1])
         calls = Calls(settings)
-        app = application(Sources(services, self.board, call_port, calls))
+        app = application(Sources(shown, self.board, call_port, calls))
         connections = Connections(app)
         try:
             async with trio.open_nursery() as nursery:

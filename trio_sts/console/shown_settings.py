@@ -1,5 +1,6 @@
 """*Settings*: as they were understood, with nothing in them that is a secret."""
 
+from collections.abc import Callable
 from datetime import date
 
 import trio
@@ -19,14 +20,15 @@ from .json import dumps
 class ShownSettings:
     """What `trio-sts check` shows of the settings, for the page."""
 
-    settings: Settings
+    settings: Callable[[], Settings]
 
     async def shown(self, _: Request) -> Response:
         """All of them, in the order of the documents."""
         about = {row.variable: row for row in describe()}
         named = real_environment()
         today = date.today()  # noqa: DTZ011  # the operator's day
-        warnings = [*surprises(self.settings, today), *engine.WARNINGS]
+        settings = self.settings()
+        warnings = [*surprises(settings, today), *engine.WARNINGS]
         await trio.lowlevel.checkpoint()
         rows = [
             {
@@ -41,6 +43,6 @@ class ShownSettings:
                 else ".env",
                 "about": about[row.variable].meaning,
             }
-            for row in effective(self.settings)
+            for row in effective(settings)
         ]
         return Json(dumps({"settings": rows, "warnings": warnings}))

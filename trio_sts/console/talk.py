@@ -31,10 +31,10 @@ from trio_sts.wire import avr, avr_codec
 
 from .access import Access, Visitor
 from .answers import Refused
-from .board import EVERY_S, Board
 from .far_service import other_service, own_service
 from .guard import VISITOR
 from .serving import MESSAGE_BYTES
+from .snapshots import EVERY_S, Snapshots
 
 MOST_TALKS: Final = 4
 CONNECT_S: Final = 10.0
@@ -53,14 +53,14 @@ class Talk:
     """The browsers that talk.
 
     Attributes:
-        settings: The service's.
+        settings: The service's, as they are now.
         board: Where a call is looked up, for what the page shows of it.
         call_port: Where the service itself listens.
         access: Who may still talk.
     """
 
-    settings: Settings
-    board: Board
+    settings: Callable[[], Settings]
+    board: Snapshots
     call_port: Callable[[], int]
     access: Access
     _talks: int = 0
@@ -108,8 +108,8 @@ class Talk:
 
     def _target(self, url: str | None) -> Target:
         if url is None:
-            return own_service(self.settings, self.call_port())
-        return other_service(self.settings, url)
+            return own_service(self.settings(), self.call_port())
+        return other_service(self.settings(), url)
 
 
 @define(eq=False)
@@ -117,7 +117,7 @@ class _Bridge:
     """One call between a browser and a service."""
 
     socket: WebSocket
-    board: Board | None
+    board: Snapshots | None
     may_stay: Callable[[float], bool]
     _uuid: str = ""
     _code: int = _NO_CLOSE
@@ -175,19 +175,20 @@ class _Bridge:
             self._take_reason(closed)
         scope.cancel(reason="the service has ended the call")
 
-    async def _show(self, board: Board) -> None:
+    async def _show(self, board: Snapshots) -> None:
         """What *Now* would show of the call, whenever it changes."""
         await self._begun.wait()
         last = b""
-        while True:
-            call = board.of_uuid(self._uuid)
-            if call is not None:
-                body, whole = call.shown(trio.current_time())
-                if body != last:
-                    last = body
-                    told = b'{"type":"console.live",%b' % whole[1:]
-                    await self.socket.send_text(told.decode())
-            await trio.sleep(EVERY_S)
+        with board.follow(self._uuid):
+            while True:
+                call = board.of_uuid(self._uuid)
+                if call is not None:
+                    body, whole = call.shown(trio.current_time())
+                    if body != last:
+                        last = body
+                        told = b'{"type":"console.live",%b' % whole[1:]
+                        await self.socket.send_text(told.decode())
+                await trio.sleep(EVERY_S)
 
     async def _look_for_end(self, scope: trio.CancelScope) -> None:
         while True:

@@ -1,15 +1,15 @@
 """A worker's metrics on their way to the parent, which answers ``/metrics`` for all."""
 
-from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import trio
 from attrs import define, field
+from prometheus_client.registry import Collector
 
 from trio_sts.metrics.registry import Metrics
 from trio_sts.metrics.snapshot import snapshot
 
-from .channel import Channel, Handler
+from .channel import Channel
 
 TOLD: Final = "metrics.counts"
 ASKED: Final = "metrics.now"
@@ -34,31 +34,23 @@ class CountsTold:
     _lock: trio.Lock = field(factory=trio.Lock)
     _calls_over: float = -1.0
 
-    @property
-    def handlers(self) -> Mapping[str, Handler]:
-        """The parent asks for a snapshot, which arrives before the answer."""
-        return {ASKED: self._asked}
-
-    async def _asked(self, _: Any) -> None:
-        await self.tell()
-
     async def tell(self) -> None:
         """Tell the counts as they are now."""
         async with self._lock:
+            # A parent that is slow to read is not given more than one.
+            await self.channel.flush()
             self.channel.tell(TOLD, await snapshot(self.metrics.registry))
 
     async def run(self) -> NoReturn:
         """Tell them for ever, while calls run and once after the last one."""
         while True:
             await trio.sleep(EVERY_S)
-            active, over = self._total(self.metrics.calls_active), self._calls_total()
+            active = _total(self.metrics.calls_active)
+            over = _total(self.metrics.calls)
             if active or over != self._calls_over:
                 self._calls_over = over
                 await self.tell()
 
-    def _calls_total(self) -> float:
-        return self._total(self.metrics.calls)
 
-    @staticmethod
-    def _total(metric: Any) -> float:
-        return sum(s.value for family in metric.collect() for s in family.samples)
+def _total(metric: Collector) -> float:
+    return sum(sample.value for each in metric.collect() for sample in each.samples)

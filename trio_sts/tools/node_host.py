@@ -1,11 +1,12 @@
 """JavaScript tools: many calls at once, over one line of JSON messages to Node.js."""
 
 import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 import structlog
 import trio
@@ -34,6 +35,39 @@ _OUTBOX_CALLS = 64
 log: FilteringBoundLogger = structlog.get_logger()
 
 
+# How a tool's own line is logged: its level, and the text.
+Say = Callable[[str, str], None]
+_LEVELS: Final = frozenset({"debug", "info", "warning", "error"})
+
+
+@frozen
+class Caller:
+    """The phone call on whose behalf a tool is called.
+
+    Attributes:
+        uuid: Its id.
+        metadata: What AVR Core told about it.
+        say: Logs what the tool writes meanwhile.
+    """
+
+    uuid: str
+    metadata: Mapping[str, str] = field(repr=False)
+    say: Say = field(repr=False)
+
+    @classmethod
+    def of(cls, context: CallContext, path: Path) -> "Caller":
+        """The call of a context; what the tool of this file writes is its log's."""
+        # Another task logs it, which is no part of the call.
+        about = structlog.contextvars.get_contextvars()
+        own_log = context.logger.bind(**about, source=str(path))
+        return cls(context.uuid, context.metadata, partial(say, own_log))
+
+
+def say(into: FilteringBoundLogger, level: str, text: str) -> None:
+    """Log a line of a tool's."""
+    getattr(into, level if level in _LEVELS else "info")("tool says", text=text)
+
+
 @frozen
 class Offer:
     """What a file says about its tool; nothing in it is checked."""
@@ -44,11 +78,42 @@ class Offer:
     ends_call: object
 
 
+class ScriptHost(Protocol):
+    """Runs JavaScript tools, in this process's own host or in one that several share."""
+
+    @property
+    def offers(self) -> Mapping[Path, Offer]:
+        """By file, as soon as it is loaded."""
+        ...
+
+    @property
+    def faults(self) -> Mapping[Path, str]:
+        """By file, the reason why it is not loaded."""
+        ...
+
+    async def call(
+        self, path: Path, args: Mapping[str, Any], caller: Caller, timeout_s: float
+    ) -> str | Silent:
+        """Call the tool of one file.
+
+        Args:
+            path: The file.
+            args: For the tool.
+            caller: On whose behalf.
+            timeout_s: The host gives up after that, and replaces the thread if it is
+                blocked, whether or not somebody still waits here.
+
+        Raises:
+            ToolError: The tool failed, or the host is not there.
+        """
+        ...
+
+
 @define
 class _Waiting:
     """A call on its way; without an answer, the host ended before it."""
 
-    log: FilteringBoundLogger
+    say: Say
     done: trio.Event = field(factory=trio.Event)
     answer: Mapping[str, Any] | None = None
 
@@ -103,13 +168,10 @@ class NodeHost:
         self,
         path: Path,
         args: Mapping[str, Any],
-        context: CallContext,
+        caller: Caller,
         timeout_s: float,
     ) -> str | Silent:
-        """Call the tool of one file.
-
-        The host gives up after ``timeout_s`` and replaces the thread if it is blocked,
-        whether or not somebody still waits here.
+        """Call the tool of one file; see `ScriptHost`.
 
         Raises:
             ToolError: The tool failed, or the host is not there.
@@ -121,15 +183,12 @@ class NodeHost:
             "type": "call",
             "id": number,
             "file": self._files.index(path),
-            "uuid": context.uuid,
-            "metadata": dict(context.metadata),
+            "uuid": caller.uuid,
+            "metadata": dict(caller.metadata),
             "args": args,
             "timeout_ms": round(timeout_s * 1000),
         }
-        # What the tool writes is logged by another task, which is no part of the call.
-        about = structlog.contextvars.get_contextvars()
-        call_log = context.logger.bind(**about, source=str(path))
-        waiting = self._waiting[number] = _Waiting(call_log)
+        waiting = self._waiting[number] = _Waiting(caller.say)
         try:
             await outbox.send(_line(message))
             await waiting.done.wait()
@@ -210,12 +269,11 @@ class NodeHost:
         """Log what a tool writes, with its call if that is known and goes on."""
         waiting = self._waiting.get(message["id"])
         if waiting is not None:
-            write = getattr(waiting.log, message["level"])
-            write("tool says", text=message["text"])
+            waiting.say(message["level"], message["text"])
             return
         known = message["file"] is not None
         source = str(self._file(message)) if known else None
-        getattr(log, message["level"])("tool says", source=source, text=message["text"])
+        say(log.bind(source=source), message["level"], message["text"])
 
     def _set_apart(self, message: Mapping[str, Any]) -> None:
         """Say what was lost: a shared thread is gone, and who did it is on its own."""

@@ -14,7 +14,7 @@ from .files import FoundFiles, find_files
 from .http_client import tool_http_client
 from .http_tools import load_http_file
 from .loaded import LoadedFile
-from .node_files import opened_node_files
+from .node_files import SharedScripts, opened_node_files
 from .python_files import load_python_file
 from .ranks import rank
 from .registry import Registry
@@ -33,6 +33,7 @@ async def open_registry(
     tool_result_kib: int,
     environ: Mapping[str, str],
     call_control: Collection[str] = (),
+    scripts: SharedScripts | None = None,
 ) -> AsyncGenerator[Registry]:
     """Load every tool and keep what they need running until the end of the block.
 
@@ -40,6 +41,7 @@ async def open_registry(
     `Registry.problems`; nothing that an operator's file does stops the service.
     ``environ`` is what the tools see of the environment. Without ``ami_url`` there is no
     call control but the operator's own, and the tools that ``call_control`` names.
+    ``scripts`` runs JavaScript tools, if another process does so for this one.
 
     Error handling: An error of the block comes out in an exception group where there
     are JavaScript tools, bare where there are none; ``except*`` takes both.
@@ -50,13 +52,14 @@ async def open_registry(
         loaded[path] = await load_python_file(path)
     for path in found.of(Kind.HTTP):
         loaded[path] = load_http_file(path, environ, tool_result_kib * 1024)
-    scripts = found.of(Kind.JAVASCRIPT)
     trust = httpx.create_ssl_context()
     work, control = (Resources(tool_http_client(trust)) for _ in range(2))
     async with (
         work.http,
         control.http,
-        opened_node_files(scripts, environ, tool_timeout_s) as in_node,
+        opened_node_files(
+            found.of(Kind.JAVASCRIPT), environ, tool_timeout_s, scripts
+        ) as in_node,
     ):
         built_in = call_control_tools(ami_url) if ami_url else ()
         ranked, problems = _ranked(built_in, found, {**loaded, **in_node})
