@@ -1,6 +1,6 @@
 """One port for AVR Core's WebSocket and for plain HTTP."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -269,7 +269,7 @@ async def test_thousands_without_init_cost_a_line_a_second() -> None:
     assert len([line for line in lines if line["log_level"] != "debug"]) < 10
 
 
-def counted(lines: list[dict[str, Any]]) -> int:
+def counted(lines: Sequence[Mapping[str, Any]]) -> int:
     return sum(
         line["connections"]
         for line in lines
