@@ -46,6 +46,8 @@ class Debt:
     _speaking: bool = False
     _excused_until: float = 0
     _speech_until: float = 0
+    # Keys are gathered until then, whatever becomes of the session.
+    _keys_until: float = 0
     # What this pass has to bring, and calls that it has to run.
     _expects: str = ""
     _must_run: int = 0
@@ -55,7 +57,7 @@ class Debt:
 
     def keys(self, now: float) -> None:
         """The caller presses keys: they are gathered, and become the next turn."""
-        self._excuse(now, _MOST_KEYS_S)
+        self._keys_until = now + _MOST_KEYS_S
         self.owed = ""
         self._cut.add(self._active)
 
@@ -134,7 +136,7 @@ class Debt:
     def is_excused(self, now: float) -> bool:
         """Whether something else is waited for."""
         return (
-            now < max(self._excused_until, self._speech_until)
+            now < max(self._excused_until, self._speech_until, self._keys_until)
             or bool(self._control)
             or self._leaving
             or bool(self._mcp)
