@@ -26,10 +26,12 @@ class Verdict:
         level: ``ok``, ``note`` where nothing can be said of the key, or ``warning``
             where calls will fail.
         told: In a sentence, without secrets.
+        key_refused: The status with which the key was refused, if it was.
     """
 
     level: Literal["ok", "note", "warning"]
     told: str
+    key_refused: int | None = None
 
 
 def models_url(settings: Settings) -> str:
@@ -72,6 +74,7 @@ def _judge(settings: Settings, status: int, body: bytes) -> Verdict:
         return Verdict(
             "warning",
             f"the endpoint refuses the key (status {status}): no call will work",
+            status,
         )
     if status != HTTPStatus.OK:
         told = f"the endpoint is there, but lists no models (status {status})"

@@ -1,12 +1,4 @@
-"""One process of the service: the port, its calls, and the drain.
-
-::
-
-    listener ─── one nursery ──┬─ connection: plain HTTP → answered
-                               ├─ connection: WebSocket → guard → one call's nursery
-                               └─ ...
-    first signal  → no new calls; see `port.calls` for those that run
-"""
+"""One process of the service: the port, the calls that it holds itself, and the drain."""
 
 from collections.abc import AsyncIterator, Iterator
 from functools import partial
@@ -15,18 +7,11 @@ import structlog
 import trio
 from attrs import define, field
 
-from trio_sts import __version__
-from trio_sts.legs.http_head import written
 from trio_sts.metrics.exposition import render
 from trio_sts.nursery import Services
-from trio_sts.port.admission import PortAdmission, no_more_calls
+from trio_sts.port.admission import Told
 from trio_sts.port.calls import Calls
-from trio_sts.port.connections import Connections
-from trio_sts.port.endings import STOPPING
-from trio_sts.port.listening import accept_all, listen
-from trio_sts.port.peer import Peer
-from trio_sts.port.places import Places
-from trio_sts.port.waiting import WaitingRoom
+from trio_sts.port.port import Port
 from trio_sts.systemd import Notifier
 from trio_sts.tools.problems import public_warnings
 
@@ -40,38 +25,33 @@ class Server:
     Attributes:
         services: What the calls share.
         notifier: Tells the service manager when the port listens, and that it stops.
-        port: Where it listens; 0 before it does.
     """
 
     services: Services
     notifier: Notifier = field(factory=Notifier)
-    port: int = 0
     _calls: Calls = field(init=False)
-    _places: Places = field(init=False)
-    _waiting: WaitingRoom = field(init=False)
-    _admission: PortAdmission = field(init=False)
-    _connections: Connections = field(init=False)
+    _port: Port = field(init=False)
 
     def __attrs_post_init__(self) -> None:
-        settings, metrics = self.services.settings, self.services.metrics
-        self._waiting = WaitingRoom.beside(settings.max_calls)
-        self._places = Places(settings.max_calls, self._waiting)
+        metrics = self.services.metrics
         self._calls = Calls(self.services)
-        self._admission = PortAdmission(
-            self._places,
-            settings.token or "",
+        told = Told(
             self._warnings,
+            lambda: self.services.health.unready(trio.current_time()),
             lambda why: metrics.callers_refused.labels(why).inc(),
             partial(render, metrics.registry),
         )
-        self._connections = Connections(
-            self._admission, self._calls.hold, self._waiting
-        )
+        self._port = Port(self.services.settings, self._calls.hold, told)
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 before it does."""
+        return self._port.number
 
     @property
     def calls(self) -> int:
         """How many calls take a place."""
-        return self._places.calls
+        return self._port.places.calls
 
     def stop_calls(self) -> None:
         """End all calls, because the service stops."""
@@ -90,46 +70,22 @@ class Server:
         Raises:
             CannotListen: The port cannot be bound.
         """
-        settings = self.services.settings
-        listeners = await listen(settings.host, settings.port)
-        async with trio.open_nursery() as connections:
-            connections.start_soon(self._calls.report)
-            refusal = no_more_calls("full")
-            for each in listeners:
-                connections.start_soon(
-                    accept_all,
-                    each,
-                    connections,
-                    self._connection,
-                    self._waiting.make_room,
-                    written(refusal.status, refusal.body),
-                )
-            port: int = listeners[0].socket.getsockname()[1]
-            self.port = port
-            model = "built in" if settings.embedded else settings.model
-            _log.info(
-                "ready",
-                port=port,
-                host=settings.host,
-                model=model,
-                version=__version__,
-            )
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._calls.report)
+            number: int = await nursery.start(self._port.serve)
             self.notifier.ready()
-            task_status.started(port)
+            task_status.started(number)
             await anext(signals)
             await self._drain(signals)
-            connections.cancel_scope.cancel(reason="the service stops")
-
-    async def _connection(self, stream: trio.SocketStream) -> None:
-        await self._connections.serve(stream, Peer.of(stream))
+            nursery.cancel_scope.cancel(reason="the service stops")
 
     async def _drain(self, signals: AsyncIterator[int]) -> None:
         drain_s = self.services.settings.drain_s
-        self._admission.drain()
+        self._port.drain()
         self.notifier.stopping(drain_s)
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._waiting.dismiss, STOPPING)
+            nursery.start_soon(self._port.dismiss)
             await self._calls.drain(signals, drain_s)
             nursery.cancel_scope.cancel(reason="drained")
         _log.info("stopped")

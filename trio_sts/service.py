@@ -24,6 +24,7 @@ from trio_sts.loop.reactor import run_reactor
 from trio_sts.modelcheck import ask_endpoint
 from trio_sts.nursery import Services
 from trio_sts.observing.observer import Observers
+from trio_sts.observing.verdicts import Judge, Verdict
 from trio_sts.record.records import Records
 from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
@@ -114,7 +115,7 @@ async def _serve(
                     _shown_in(console, server, say),
                     trio.open_nursery() as nursery,
                 ):
-                    nursery.start_soon(_ask_for_the_key, settings)
+                    nursery.start_soon(ask_for_the_key, settings, services.health.take)
                     nursery.start_soon(
                         server.notifier.run, lambda: f"calls: {server.calls}"
                     )
@@ -180,13 +181,16 @@ async def _stop_on_signal(
     watch.over.set()
 
 
-async def _ask_for_the_key(settings: Settings) -> None:
-    """Say so early if no call can work; whoever is wrong, it costs nothing else."""
+async def ask_for_the_key(settings: Settings, judge: Judge) -> None:
+    """Say so early if no call can work: to the log, and to who judges the model."""
     if not (is_openai(settings) or is_azure(settings)):
         return
     verdict = await ask_endpoint(settings)
     if verdict.level == "warning":
         _log.warning("endpoint", problem=verdict.told)
+    if verdict.key_refused is not None:
+        why = f"http_{verdict.key_refused}"
+        judge(Verdict("key refused", why), trio.current_time())
 
 
 def tune_collector() -> None:
@@ -209,6 +213,7 @@ async def open_services(
     lag: Lag | None = None,
     observers: Observers = (),
     scripts: SharedScripts | None = None,
+    judge: Judge | None = None,
 ) -> AsyncGenerator[Services]:
     """Open what calls share: the tools, the HTTP client, the built-in model if asked.
 
@@ -219,6 +224,7 @@ async def open_services(
         lag: Measures the loop that this runs in; None lets one begin to do so here.
         observers: Who else looks on at each call.
         scripts: Runs JavaScript tools, if another process does so for this one.
+        judge: Who judges the model by these calls; None for the services' own health.
     """
     async with (
         trio.open_nursery() as nursery,
@@ -246,7 +252,7 @@ async def open_services(
         nursery.start_soon(run_reactor)
         records = Records(settings)
         nursery.start_soon(records.run)
-        watch = stack.enter_context(open_watch(settings, archive, records, lag))
+        watch = stack.enter_context(open_watch(settings, archive, records, lag, judge))
         traces = await stack.enter_async_context(open_tracing(environ))
         nursery.start_soon(watch.saturation.run)
         try:

@@ -212,11 +212,20 @@ class Upstream:
         legs = _Legs(self.sockets, self._legs, relay.record, relay.observer)
         try:
             opened = await open_session(legs, self.brief, endpoint, self.refused_fields)
-        except Exception:
+        except* ModelError as group:
+            self._noted_session(_result(group))
+            legs.leave_model()
+            raise
+        except* Exception:
             # At a cancellation the leg is still to be closed with its code.
             legs.leave_model()
             raise
+        self._noted_session("set up")
         return legs.open, opened
+
+    def _noted_session(self, result: str) -> None:
+        fields = {"result": result}
+        self.relay.observer.noted("session", fields, trio.current_time())
 
     def _start_pumps(self, leg: ModelLeg) -> None:
         self.tasks.start_soon(self.relay.pump_model, leg)

@@ -15,6 +15,7 @@ from trio_sts.metrics.registry import Metrics, RecordCounts
 from trio_sts.observing.model_health import ModelHealth
 from trio_sts.observing.observer import Observed, Observer
 from trio_sts.observing.saturation import Saturation
+from trio_sts.observing.verdicts import Judge, VerdictOfCall
 from trio_sts.record.records import Records
 from trio_sts.record.writer import FileResult
 from trio_sts.settings import Settings
@@ -41,14 +42,27 @@ class Watch:
 
 @contextmanager
 def open_watch(
-    settings: Settings, archive: Archive, records: Records, lag: Lag | None = None
+    settings: Settings,
+    archive: Archive,
+    records: Records,
+    lag: Lag | None = None,
+    judge: Judge | None = None,
 ) -> Generator[Watch]:
-    """Open it; ``lag`` is what measures the loop already, if something does."""
+    """Open it.
+
+    Args:
+        settings: The service's.
+        archive: Where finished calls go.
+        records: What is kept of calls.
+        lag: What measures the loop already, if something does.
+        judge: Who judges the model by these calls, if it is not the watch's own health.
+    """
     with measuring(lag) as measured:
         counts = partial(record_counts, archive, records)
         metrics = Metrics(measured, counts, settings.max_calls)
         health = ModelHealth(metrics.model_failing.set)
-        observers = partial(CallMetrics, metrics), health.observe
+        verdicts = partial(VerdictOfCall, judge or health.take)
+        observers = partial(CallMetrics, metrics), verdicts
         yield Watch(metrics, health, Saturation(measured), observers)
 
 

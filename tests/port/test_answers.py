@@ -1,36 +1,51 @@
+"""The answers of the port to requests that ask for no WebSocket."""
+
 import pytest
 
-from trio_sts.port.answers import Answer, answer
+from trio_sts.port.answers import Answer, Readiness, answer
+
+READY = Readiness()
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_health_is_told_whatever_the_load(method: str) -> None:
-    told = answer(method, "/healthz", draining=True, full=True)
-    assert told.status == 200
+    readiness = Readiness(draining=True, unready="all is wrong", full=True)
+    assert answer(method, "/healthz", readiness).status == 200
 
 
 @pytest.mark.parametrize(
-    ("draining", "full", "status"),
-    [(False, False, 200), (True, False, 503), (False, True, 503), (True, True, 503)],
+    ("readiness", "status", "told"),
+    [
+        (READY, 200, "ready\n"),
+        (Readiness(full=True), 200, "full\n"),
+        (Readiness(full=True, ready_when_full=False), 503, "full\n"),
+        (Readiness(ready_when_full=False), 200, "ready\n"),
+        (Readiness(draining=True, full=True, unready="so"), 503, "draining\n"),
+        (
+            Readiness(unready="the endpoint refuses the key", full=True),
+            503,
+            "not ready: the endpoint refuses the key\n",
+        ),
+    ],
 )
-def test_readiness_is_whether_one_more_call_would_be_taken(
-    draining: bool, full: bool, status: int
+def test_readiness_is_told_in_the_status_and_in_words(
+    readiness: Readiness, status: int, told: str
 ) -> None:
-    assert answer("GET", "/readyz", draining=draining, full=full).status == status
+    assert answer("GET", "/readyz", readiness) == Answer(status, told.encode())
 
 
-def test_a_service_that_is_ready_names_its_warnings() -> None:
-    warnings = ["two tools are missing", "so is a third"]
-    told = answer("GET", "/readyz", draining=False, full=False, warnings=warnings)
-    assert told == Answer(
-        200, b"ready\nwarning: two tools are missing\nwarning: so is a third\n"
+@pytest.mark.parametrize(("full", "state"), [(False, b"ready"), (True, b"full")])
+def test_a_service_that_is_ready_names_its_warnings(full: bool, state: bytes) -> None:
+    readiness = Readiness(
+        full=full, warnings=["two tools are missing", "so is a third"]
     )
-    told = answer("GET", "/readyz", draining=True, full=False, warnings=warnings)
-    assert told.body == b"draining\n"
+    assert answer("GET", "/readyz", readiness) == Answer(
+        200, state + b"\nwarning: two tools are missing\nwarning: so is a third\n"
+    )
 
 
 def test_the_legacy_transport_is_told_the_websocket_form() -> None:
-    told = answer("POST", "/speech-to-speech-stream", draining=False, full=False)
+    told = answer("POST", "/speech-to-speech-stream", READY)
     assert told.status == 426
     assert b"ws://" in told.body
 
@@ -40,4 +55,4 @@ def test_the_legacy_transport_is_told_the_websocket_form() -> None:
     [("GET", "/"), ("POST", "/healthz"), ("GET", "/speech-to-speech-stream")],
 )
 def test_anything_else_is_not_there(method: str, path: str) -> None:
-    assert answer(method, path, draining=False, full=False).status == 404
+    assert answer(method, path, READY).status == 404

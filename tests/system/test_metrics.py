@@ -216,20 +216,28 @@ async def test_a_silent_model_is_dead_air_and_the_call_has_failed() -> None:
     assert ended["log_level"] == "warning"
 
 
-async def test_a_model_that_fails_call_after_call_is_told_to_probes() -> None:
+@pytest.mark.parametrize("status", [404, 401])
+async def test_a_model_that_fails_call_after_call_is_told_to_probes(
+    status: int,
+) -> None:
+    failing = {
+        404: "the model is failing: 5 calls in a row (no model)",
+        401: "the endpoint refuses the key",
+    }[status]
     with log() as lines:
         async with (
-            scripted_model(refuse=[401] * 5) as model,
+            scripted_model(refuse=[status] * 5) as model,
             serving(model.base_url) as service,
         ):
             for number in range(5):
-                assert await ask(service, "/readyz") == (200, "ready\n")
+                # A key that is refused once will be refused again.
+                seen = await ask(service, "/readyz")
+                assert (seen == (200, "ready\n")) is (number == 0 or status == 404)
                 async with calling(service.url) as core:
                     await core.init(f"call-{number}")
                     await core.wait_closed()
                 await until(service, "calls_failed_total", "", number + 1)
-            failing = "warning: the model is failing: 5 calls in a row (no model)"
-            assert await ask(service, "/readyz") == (200, f"ready\n{failing}\n")
+            assert await ask(service, "/readyz") == (503, f"not ready: {failing}\n")
             found = await until(service, "model_failing", "", 1)
             async with speaking(service, model, "good") as (core, _):
                 await core.hang_up()
@@ -237,9 +245,9 @@ async def test_a_model_that_fails_call_after_call_is_told_to_probes() -> None:
             assert await ask(service, "/readyz") == (200, "ready\n")
             assert (await scrape(service)).of("model_failing") == {"": 0}
     assert found.of("calls_total") == {"1011 no model": 5}
-    assert found.of("model_connects_total") == {"http_401": 5}
+    assert found.of("model_connects_total") == {f"http_{status}": 5}
     errors = [line["event"] for line in lines if line["log_level"] == "error"]
-    assert errors == ["model failing"]
+    assert errors == ["key refused"] * (status == 401) + ["model failing"]
 
 
 async def test_refused_callers_are_no_calls() -> None:

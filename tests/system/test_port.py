@@ -77,12 +77,17 @@ async def test_health_and_readiness_of_an_idle_service() -> None:
         assert await ask(service, "/healthz?from=probe", "HEAD") == (200, "")
 
 
-async def test_a_full_service_is_alive_but_not_ready() -> None:
-    async with listening(STS_MAX_CALLS="1") as service:
+@pytest.mark.parametrize(("ready_when_full", "status"), [("on", 200), ("off", 503)])
+async def test_a_full_service_is_alive_and_says_that_it_is_full(
+    ready_when_full: str, status: int
+) -> None:
+    async with listening(
+        STS_MAX_CALLS="1", STS_READY_WHEN_FULL=ready_when_full
+    ) as service:
         async with calling(service.url) as core:
             await begun(service, core)
             assert await ask(service, "/healthz") == (200, ALIVE)
-            assert await ask(service, "/readyz") == (503, "full\n")
+            assert await ask(service, "/readyz") == (status, "full\n")
             assert await refused(service.url) == 503
         assert await ask(service, "/readyz") == (200, "ready\n")
 

@@ -66,7 +66,8 @@ class Observer:
         in its `RunTool`), ``took_s``, ``outcome`` ("ok", "failed", "cancelled") and whether
         there is one of that name (``known``). ``dropped``: audio that a ``leg`` ("caller"
         or "model") could not send in time was dropped, ``ms`` of it in all; told when the
-        leg is left, and if there was any.
+        leg is left, and if there was any. ``session``: one was to be opened, with
+        ``result`` ("set up", or why not).
         """
 
     def settled(self, settings: Settings, session: SessionConfig, now: float) -> None:

@@ -6,12 +6,13 @@ from http import HTTPStatus
 from typing import Final, Protocol
 
 import structlog
-from attrs import define, field
+from attrs import define, field, frozen
 from typing_extensions import override
 
 from trio_sts.legs.http_head import RequestHead, has_token
+from trio_sts.settings import Settings
 
-from .answers import Answer, answer
+from .answers import Answer, Readiness, answer
 from .peer import Peer
 from .places import Place, Places
 
@@ -40,25 +41,38 @@ class Admission(Protocol):
         ...
 
 
+@frozen(eq=False)
+class Told:
+    """What the port asks the rest of the service.
+
+    Attributes:
+        warnings: What does not work, in words that anybody may read.
+        unready: Why calls would fail here now, in such words; None if nothing is known.
+        refused: Counts a caller that was refused, by the reason.
+        metrics: Answers ``GET /metrics`` for this ``Accept`` header: the body and its
+            media type.
+    """
+
+    warnings: Callable[[], Iterable[str]]
+    unready: Callable[[], str | None]
+    refused: Callable[[str], object]
+    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
+
+
 @define(eq=False)
 class PortAdmission(Admission):
     """Decides by the settings, the places, and what is known of the service.
 
     Attributes:
+        settings: May be changed.
         places: The calls at once.
-        token: What a caller has to present; empty for nothing.
-        warnings: What does not work, in words that anybody may read.
-        refused: Counts a caller that was refused, by the reason.
-        metrics: Answers ``GET /metrics`` for this ``Accept`` header: the body and its
-            media type.
+        told: What it asks.
         draining: Whether nobody is let in, because the service stops.
     """
 
+    settings: Settings
     places: Places
-    token: str
-    warnings: Callable[[], Iterable[str]]
-    refused: Callable[[str], None]
-    metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
+    told: Told
     draining: bool = field(default=False, init=False)
 
     @override
@@ -66,16 +80,10 @@ class PortAdmission(Admission):
         if not head.is_upgrade and head.path == _METRICS:
             return await self._tell_metrics(head)
         if not head.is_upgrade:
-            return answer(
-                head.method,
-                head.path,
-                draining=self.draining,
-                full=self.places.full,
-                warnings=self.warnings(),
-            )
-        if not has_token(head, self.token):
+            return answer(head.method, head.path, self._readiness())
+        if not has_token(head, self.settings.token or ""):
             _log.info("refused a caller", why="token", peer=str(peer))
-            self.refused("token")
+            self.told.refused("token")
             return _TOKEN_NEEDED
         place = await self.places.take(partial(self._refuse, peer))
         return place or no_more_calls(self._refuse(peer))
@@ -85,18 +93,27 @@ class PortAdmission(Admission):
         self.draining = True
         self.places.close()
 
+    def _readiness(self) -> Readiness:
+        return Readiness(
+            draining=self.draining,
+            unready=self.told.unready(),
+            full=self.places.full,
+            ready_when_full=self.settings.ready_when_full,
+            warnings=self.told.warnings(),
+        )
+
     def _refuse(self, peer: Peer) -> str:
         why = "stopping" if self.draining else "full"
         calls = self.places.calls
         _log.warning("refused a caller", why=why, calls=calls, peer=str(peer))
-        self.refused(why)
+        self.told.refused(why)
         return why
 
     async def _tell_metrics(self, head: RequestHead) -> Answer:
         """They tell nobody's words or numbers, but how much is called, and what it costs."""
-        if not has_token(head, self.token):
+        if not has_token(head, self.settings.token or ""):
             return _TOKEN_NEEDED
         if head.method not in {"GET", "HEAD"}:
             return _GET_ALONE
-        body, media_type = await self.metrics(head.headers.get("accept", ""))
+        body, media_type = await self.told.metrics(head.headers.get("accept", ""))
         return Answer(HTTPStatus.OK, body, media_type)

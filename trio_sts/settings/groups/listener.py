@@ -40,6 +40,15 @@ class Listener:
             "Calls at once; one more is refused with 503. 0 is no limit.",
         ),
     )
+    ready_when_full: bool = field(
+        default=True,
+        metadata=about(
+            "STS_READY_WHEN_FULL",
+            switch(),
+            "Whether `/readyz` answers 200 while all of `STS_MAX_CALLS` are held. In "
+            "Kubernetes a pod that is not ready loses its endpoint; with `off` it is 503.",
+        ),
+    )
     max_call_s: float = field(
         default=7200,
         metadata=about(
