@@ -1,7 +1,7 @@
 """The questions of a check: settings, model, endpoint, prompt and tools in turn."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 
 import trio
 
@@ -19,6 +19,7 @@ from trio_sts.settings import (
     transcriber,
     transcriber_fallback,
 )
+from trio_sts.settings.tls import Unusable, read_certificate, server_context
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
@@ -27,6 +28,8 @@ from trio_sts.tools.tool import BUILT_IN
 from .report import Finding, Level, Report
 
 _STORE_S = 8
+# Of certificates that are renewed by programs, none is so old.
+_RENEW_DAYS = 7
 
 
 async def examine(
@@ -54,6 +57,7 @@ async def examine(
         *_models(settings, today),
         *_lines("installation", "note", engine.WARNINGS),
     ]
+    findings += _certificate(settings)
     if not offline:
         findings.append(await _endpoint(settings))
         findings += await _store(settings)
@@ -88,6 +92,23 @@ def _models(settings: Settings, today: date) -> Iterator[Finding]:
     ago = "1 day ago" if age_days == 1 else f"{age_days} days ago"
     read = f"as of {facts().read_on}, {ago}"
     yield Finding("prices", "ok", f"{told} ({read})")
+
+
+def _certificate(settings: Settings) -> Iterator[Finding]:
+    cert, key = settings.tls_cert, settings.tls_key
+    if cert is None or key is None:
+        return
+    try:
+        found = read_certificate(server_context(cert, key), cert)
+    except Unusable as exc:
+        yield Finding("tls", "warning", str(exc))
+        return
+    days = found.days_left(datetime.now(tz=UTC).timestamp())
+    until = datetime.fromtimestamp(found.ends_at, tz=UTC).date()
+    level: Level = "warning" if days < _RENEW_DAYS else "ok"
+    yield Finding(
+        "tls", level, f"the certificate is good for {days} days, until {until}"
+    )
 
 
 async def _endpoint(settings: Settings) -> Finding:

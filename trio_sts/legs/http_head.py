@@ -15,6 +15,8 @@ import trio
 from attrs import define, field, frozen
 from typing_extensions import override
 
+from .fastpath.tls import TlsStream
+
 HEAD_S = 5.0
 MAX_HEAD_BYTES = 16 * 1024
 _ANSWER_S = 2.0
@@ -98,11 +100,13 @@ class ReplayStream(trio.abc.HalfCloseableStream):
 
     @override
     async def send_eof(self) -> None:
-        """Half-close, where the transport can (TLS cannot)."""
+        """Half-close, where the transport can; TLS says that nothing follows."""
         if isinstance(self._stream, trio.abc.HalfCloseableStream):
             await self._stream.send_eof()
-        else:
-            await trio.lowlevel.checkpoint()
+            return
+        if isinstance(self._stream, TlsStream):
+            self._stream.say_end()
+        await trio.lowlevel.checkpoint()
 
     @override
     async def aclose(self) -> None:

@@ -13,7 +13,7 @@ class Peer:
 
     Attributes:
         host: An IPv4 or IPv6 address; empty where there is none to be known.
-        port: The port at that address.
+        port: The port at that address; 0 if it is not known.
     """
 
     host: str
@@ -37,4 +37,4 @@ class Peer:
         if not self.host:
             return "unknown"
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"{host}:{self.port}"
+        return f"{host}:{self.port}" if self.port else host

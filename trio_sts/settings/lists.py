@@ -2,6 +2,9 @@
 
 import re
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from attrs import evolve
 
 from trio_sts.environment import NOT_SET
 
@@ -33,6 +36,32 @@ def host_names() -> Kind:
         _HOST.fullmatch,
         none="none",
     )
+
+
+def networks() -> Kind:
+    """Networks of the Internet; an address is a network of one."""
+    listed = _comma_list(
+        "networks (10.0.0.0/8, fd00::/8) or addresses with commas between them",
+        _network,
+        none="none",
+    )
+
+    def parse(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        return tuple(ip_network(entry, strict=False) for entry in listed.parse(text))
+
+    return evolve(
+        listed,
+        parse=parse,
+        show=lambda found: ", ".join(str(each) for each in found) or "none",
+    )
+
+
+def _network(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def extensions() -> Kind:

@@ -25,6 +25,7 @@ from .masking import MASK, mask_secrets, mask_url, mask_value, one_line
 from .schema import Settings
 from .sources import gather
 from .spec import Spec, spec_of
+from .tls import Unusable, server_context
 
 _SPECS: dict[str, Spec] = {
     attribute.name: spec_of(attribute) for attribute in fields(Settings)
@@ -247,11 +248,28 @@ def _completed(settings: Settings, found: _Findings) -> Settings:
     if settings.calls_db is not None and (fault := database_fault(settings.calls_db)):
         named = _named(_SPECS["calls_db"], settings.calls_db, found)
         found.faults.append(f"{named} {fault}")
+    found.faults += _tls_faults(settings)
     if settings.record_audio and settings.record_dir is None:
         found.faults.append("STS_RECORD_AUDIO=on needs a folder: set STS_RECORD_DIR")
     if settings.admin_port is not None and settings.admin_token is None:
         found.faults += _open_to_others(settings, found)
     return evolve(settings, model=model, tools_dir=tools_dir)
+
+
+def _tls_faults(settings: Settings) -> Iterator[str]:
+    """The certificate and its key, which go together."""
+    cert, key = settings.tls_cert, settings.tls_key
+    if cert is None or key is None:
+        if cert is not key:
+            missing, given = "STS_TLS_KEY", "STS_TLS_CERT"
+            if cert is None:
+                missing, given = given, missing
+            yield f"{missing} is not set: {given} needs it"
+        return
+    try:
+        server_context(cert, key)
+    except Unusable as exc:
+        yield str(exc)
 
 
 def _open_to_others(settings: Settings, found: _Findings) -> Iterator[str]:

@@ -33,9 +33,11 @@ class TlsStream(trio.abc.Stream):
         *,
         server_hostname: str | None = None,
         server_side: bool = False,
+        already_read: bytes = b"",
     ) -> None:
         self._below = SocketWire(socket)
         self._arrived = ssl.MemoryBIO()
+        self._arrived.write(already_read)
         self._sealed = ssl.MemoryBIO()
         self._tls = context.wrap_bio(
             self._arrived,
@@ -149,6 +151,15 @@ class TlsStream(trio.abc.Stream):
         """Wait until the socket takes something."""
         await self._below.wait_writable()
 
+    def say_end(self) -> None:
+        """Tell the peer that nothing follows, if that goes without waiting."""
+        gone = (ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError)
+        with suppress(*gone):
+            # The peer's own close_notify is not waited for.
+            self._tls.unwrap()
+        with suppress(*gone):
+            self._flush_now()
+
     async def send_eof(self) -> None:
         """Nothing: TLS has no half-close."""
         await trio.lowlevel.checkpoint()
@@ -156,12 +167,7 @@ class TlsStream(trio.abc.Stream):
     @override
     async def aclose(self) -> None:
         """Close the socket."""
-        gone = (ssl.SSLError, trio.BrokenResourceError, trio.ClosedResourceError)
-        with suppress(*gone):
-            # The peer's own close_notify is not waited for.
-            self._tls.unwrap()
-        with suppress(*gone):
-            self._flush_now()
+        self.say_end()
         await self._below.aclose()
 
     def _add(self, arrived: bytes) -> None:

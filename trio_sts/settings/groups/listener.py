@@ -1,8 +1,12 @@
 """The caller leg: where it comes in, who may, and for how long."""
 
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
 from attrs import field, frozen
 
-from trio_sts.settings.kinds import DAY_S, host, number, secret, switch, whole
+from trio_sts.settings.kinds import DAY_S, host, number, path, secret, switch, whole
+from trio_sts.settings.lists import networks
 from trio_sts.settings.spec import about
 
 
@@ -30,6 +34,36 @@ class Listener:
             "`Authorization: Bearer …` or as `?token=…`.",
             secret=True,
             no_words=True,
+        ),
+    )
+    tls_cert: Path | None = field(
+        default=None,
+        metadata=about(
+            "STS_TLS_CERT",
+            path(),
+            "A file with the listener's certificate and those between it and its issuer, "
+            "in PEM form: then the port speaks TLS alone (`wss://`). Read again on SIGHUP.",
+            example="/run/secrets/tls.crt",
+        ),
+    )
+    tls_key: Path | None = field(
+        default=None,
+        metadata=about(
+            "STS_TLS_KEY",
+            path(),
+            "A file with the certificate's key, in PEM form and without a password.",
+            example="/run/secrets/tls.key",
+        ),
+    )
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = field(
+        default=(),
+        metadata=about(
+            "STS_TRUSTED_PROXIES",
+            networks(),
+            "Networks of the proxies in front, whose `X-Forwarded-For` and PROXY protocol "
+            "(version 1 or 2) are believed; others' are not.",
+            default="none",
+            example="10.0.0.0/8",
         ),
     )
     max_calls: int = field(
