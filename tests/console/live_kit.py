@@ -32,13 +32,23 @@ class Call:
         self._told = len(log)
 
 
-def held(board: Board, uuid: str = "call-1", **metadata: str) -> Call:
+def held(
+    board: Board,
+    uuid: str = "call-1",
+    *,
+    started_at: float | None = None,
+    **metadata: str,
+) -> Call:
     """A call whose ``init`` has come, and whose model is ready."""
     given: dict[str, Any] = {"greeting": False, **QUIET}
     stage = Stage(Rules(**given))
     ends: list[EndCall] = []
     observed = Observed(
-        "fallback", metadata, stage.now, stage.conversation, ends.append
+        "fallback",
+        metadata,
+        stage.now if started_at is None else started_at,
+        stage.conversation,
+        ends.append,
     )
     call = Call(stage, board.observe(observed), ends)
     stage.init(uuid)

@@ -30,34 +30,36 @@ class WorkerViews:
         channel: Leads to the parent.
         lag: Measures this loop.
         scripts: The Node.js host, which is the parent's.
+        board: The calls, if there is a console.
     """
 
     settings: Settings
     channel: Channel
     lag: Lag
     scripts: FarScripts = field(init=False)
-    _board: BoardTold | None = field(init=False, default=None)
+    board: Board | None = field(init=False, default=None)
+    _board_told: BoardTold | None = field(init=False, default=None)
     _services: Services | None = field(init=False, default=None)
     _counts: CountsTold | None = field(init=False, default=None)
 
     def __attrs_post_init__(self) -> None:
         self.scripts = FarScripts(self.channel)
         if self.settings.admin_port is not None:
-            board = Board(self.settings, RecentLag(self.lag))
-            self._board = BoardTold(board, self.channel)
+            self.board = Board(self.settings, RecentLag(self.lag))
+            self._board_told = BoardTold(self.board, self.channel)
 
     @property
     def observers(self) -> Observers:
         """Who looks on at the calls."""
-        return () if self._board is None else (self._board.board.observe,)
+        return () if self.board is None else (self.board.observe,)
 
     @property
     def handlers(self) -> Mapping[str, Handler]:
         """What the parent says and asks, from before the services are open."""
         handlers = {ASKED: self._asked_for_counts, **self.scripts.handlers}
-        if self._board is not None:
+        if self._board_told is not None:
             tools = OwnTools(lambda: self._open.registry, lambda: self.settings)
-            handlers |= self._board.handlers
+            handlers |= self._board_told.handlers
             handlers |= ToolsTold(tools).handlers
         return handlers
 
@@ -71,8 +73,8 @@ class WorkerViews:
         async with trio.open_nursery() as nursery:
             if self._counts is not None:
                 nursery.start_soon(self._counts.run)
-            if self._board is not None:
-                nursery.start_soon(self._board.run)
+            if self._board_told is not None:
+                nursery.start_soon(self._board_told.run)
 
     async def farewell(self) -> None:
         """Tell the last counts, once the services are closed; the caller bounds it."""
