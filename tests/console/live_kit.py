@@ -35,8 +35,8 @@ class Call:
 def held(
     board: Board,
     uuid: str = "call-1",
-    *,
     started_at: float | None = None,
+    /,
     **metadata: str,
 ) -> Call:
     """A call whose ``init`` has come, and whose model is ready."""

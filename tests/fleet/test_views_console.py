@@ -17,7 +17,7 @@ from tests.console.live_kit import Call, held
 from tests.tools.folders import in_folder
 from trio_sts.console.app import Shown, Sources, application
 from trio_sts.console.calls import Calls
-from trio_sts.console.snapshots import MOST_WATCHERS, SHOWN_AFTER_S, Watcher
+from trio_sts.console.snapshots import SHOWN_AFTER_S, Watcher
 from trio_sts.conversation.commands import EndCall
 from trio_sts.fleet.board_told import CALL
 from trio_sts.fleet.channel import Channel
@@ -50,7 +50,7 @@ class Stage:
     def hold(self, worker: int, uuid: str, **metadata: str) -> Call:
         board = self.workers[worker].views.board
         assert board is not None
-        return held(board, uuid, started_at=trio.current_time(), **metadata)
+        return held(board, uuid, trio.current_time(), **metadata)
 
 
 @asynccontextmanager
@@ -224,12 +224,8 @@ async def test_the_worst_loop_of_all_is_shown(autojump_clock: MockClock) -> None
             on.fleet.views.lag.counts[0] += 1000
             on.workers[0].views.lag.counts[0] += 1000
             on.workers[1].views.lag.counts[6] += 1000
-            lags = [
-                json.loads(await watcher.next())["loop_lag_ms"]
-                for _ in range(MOST_WATCHERS)
-                if not await trio.sleep(0.5)  # type: ignore[func-returns-value]
-            ]
-            assert 100 in lags
+            while json.loads(await watcher.next())["loop_lag_ms"] != 100:
+                assert trio.current_time() < 20
 
 
 @asynccontextmanager
@@ -244,17 +240,13 @@ async def browser(on: Stage) -> AsyncGenerator[httpx.AsyncClient]:
 
 
 async def test_tools_are_the_workers_and_run_there(tmp_path: Path) -> None:
-    folder = in_folder(
-        tmp_path,
-        {
-            "tools/who.py": TOOL,
-            "tools/broken.py": "from trio_sts.tools import tool\nraise RuntimeError('no')",
-        },
-    )
+    broken = f"{TOOL}\nraise RuntimeError('no')"
+    files = {"tools/who.py": TOOL, "tools/broken.py": broken}
+    folder = in_folder(tmp_path, files)
     async with stage(tools=Path(folder)) as on, browser(on) as http:
         listed = (await http.get("/api/tools")).json()
         assert "whoami" in [tool["name"] for tool in listed["tools"]]
-        assert "broken.py" in listed["problems"][0]
+        assert "broken.py" in str(listed["problems"]), listed
         headers = await csrf_of(http)
         asked = {"arguments": {"name": "Ada"}}
         url = "/api/tools/whoami/run"
