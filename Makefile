@@ -9,12 +9,14 @@ CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py ba
 
 CORE_TESTS = tests/conversation tests/wire tests/audio
 ALONE_TESTS = tests/system tests/bench
+# What has a target of its own.
+OTHER_TESTS = tests/proxies
 PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py demo_kept.py \
   environments.py nothing_leaks.py process.py recording_killed.py spoken_tools.py) \
   tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test check bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
+.PHONY: help proxies demo run test check bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -42,6 +44,10 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@
 
+$(VENV)/proxies.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group proxies
+	@touch $@
+
 $(VENV)/conformance.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group conformance
 	@touch $@
@@ -65,7 +71,7 @@ run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded m
 test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
 	printf '%s\n' $(CORE_TESTS) | xargs -P 2 -n 1 $(BIN)/coverage run -m pytest -q
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS))
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS) $(OTHER_TESTS))
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(PROCESS_TESTS)
 	$(BIN)/python -m pytest $(ALONE_TESTS) $(addprefix --ignore=,$(PROCESS_TESTS))
 	STS_FAST_PATH=off $(BIN)/python -m pytest -q tests/wire tests/legs $(CALLS_TESTS)
@@ -86,6 +92,10 @@ format: $(VENV)/dev.stamp  ## format the code and mend what the linter can
 
 conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both paths, with a suite for the protocol
 	$(BIN)/python -m tests.conformance $(if $(REPORTS),--reports $(REPORTS))
+
+# Those that are not installed are left out, with a line that says so.
+proxies: $(VENV)/proxies.stamp  ## restart instances behind HAProxy, nginx and Envoy while calls come and go
+	$(BIN)/python -m pytest -n 3 tests/proxies
 
 # QUICK=1 holds some of the calls; FAULTS takes more options: FAULTS='--random 20 --docs docs/reliability.md'.
 faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a call
