@@ -60,4 +60,6 @@ def test_the_manager_is_told_what_the_service_tells() -> None:
     # Fed every 5 s at least, and while it drains for 15 s ahead.
     assert int(given["WatchdogSec"].removesuffix("s")) >= 10
     assert int(given["TimeoutStopSec"].removesuffix("s")) >= 15
-    assert given["KillMode"] == "mixed", "workers and Node.js get no signal of their own"
+    assert given["KillMode"] == "mixed", (
+        "workers and Node.js get no signal of their own"
+    )
