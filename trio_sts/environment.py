@@ -5,9 +5,12 @@ every few seconds.
 """
 
 import os
-from collections.abc import Mapping
 
-from .dotenv import Dotenv, parse
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .dotenv import Dotenv
 
 # What programs write where they have no value: AVR's panel the first of them.
 NOT_SET = frozenset({"undefined", "null", "none"})
@@ -31,7 +34,7 @@ def real_environment() -> dict[str, str]:
     }
 
 
-def read_dotenv(path: str | os.PathLike[str]) -> Dotenv:
+def read_dotenv(path: str | os.PathLike[str]) -> "Dotenv":
     """Read a file.
 
     Raises:
@@ -51,10 +54,13 @@ def read_dotenv(path: str | os.PathLike[str]) -> Dotenv:
     # UTF-16 of plain English is UTF-8 with a zero after each letter.
     if "\0" in text:
         raise Unreadable(_NO_TEXT)
+    # Imported here: there is such a file seldom where there are health checks.
+    from .dotenv import parse
+
     return parse(text)
 
 
-def unwrapped(values: Mapping[str, str]) -> dict[str, str]:
+def unwrapped(values: "Mapping[str, str]") -> dict[str, str]:
     """Drop what is empty, and the quotes that a compose file's list entries keep."""
     stripped = {
         variable: _without_quotes(value.strip()).strip()
