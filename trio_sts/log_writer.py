@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import select
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -113,7 +114,21 @@ def _putter(file: BinaryIO) -> Callable[[bytes], object]:
 
     def put(lines: bytes) -> None:
         view = memoryview(lines)
-        while view:
-            view = view[os.write(descriptor, view) :]
+        start = 0
+        while start < len(view):
+            end = _whole_lines(lines, start)
+            start += os.write(descriptor, view[start:end])
 
     return put
+
+
+def _whole_lines(lines: bytes, start: int) -> int:
+    """To where one write may go: it ends with a line, and is no longer than `PIPE_BUF`.
+
+    Several processes may write to one pipe. Such writes are never mixed by the system;
+    a single line that is longer may be, where the reader is slow.
+    """
+    end = lines.rfind(b"\n", start, start + select.PIPE_BUF)
+    if end < 0:
+        end = lines.find(b"\n", start)
+    return len(lines) if end < 0 else end + 1

@@ -1,5 +1,6 @@
 """The files of entries: whole or not there, and taken over from who has ended."""
 
+import fcntl
 import os
 import stat
 import subprocess
@@ -149,3 +150,24 @@ def test_a_folder_that_somebody_has_removed_is_made_anew(root: Path) -> None:
     path.parent.rmdir()
     assert spool.write("a2", 2, b"{}").exists()
     assert files(root) == ["000000000000002-a2.json"]
+
+
+def test_a_folder_that_another_process_takes_over_meanwhile_is_left_to_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(2):
+        ended = Spool(root)
+        ended.write(f"a{number}", number, b"{}")
+        ended.close()
+    faster, slower = Spool(root), Spool(root)
+    lock = fcntl.flock
+
+    def late(descriptor: int, operation: int) -> None:
+        # The slower one has opened the lock's file, and locks it now.
+        monkeypatch.undo()
+        assert faster.take_over() == 2
+        lock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert slower.take_over() == 0
+    assert [entry.id for entry in faster.load((), 9)] == ["a0", "a1"]

@@ -120,6 +120,10 @@ class Spool:
             except BlockingIOError:
                 # It lives.
                 continue
+            except FileNotFoundError:
+                # Between the two steps another process has taken over the folder, with
+                # the lock's file: several begin at once.
+                continue
             finally:
                 os.close(lock)
         return taken
