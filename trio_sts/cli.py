@@ -92,32 +92,57 @@ def _speak(text: str) -> bytes:
 def serve(*, embedded: bool, faults: tuple[str, ...], console: bool) -> None:
     """Run the service until SIGTERM or SIGINT.
 
-    The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
+    With STS_WORKERS it is several processes. The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
     them at once. Exit code 0 after a stop, 2 for faulty settings, 1 otherwise.
     """
     reap_as_first_process()
     from trio_sts.logs import configure
     from trio_sts.service import run_service
-    from trio_sts.settings import secrets_of, surprises, tool_environment
+    from trio_sts.settings import secrets_of
 
-    environ = real_environment()
-    if embedded:
-        environ["STS_EMBEDDED"] = "on"
-    settings, warnings = _load(environ, strict=False)
-    if console and settings.admin_port is None:
-        # Read once more: what a console needs is looked at as well.
-        environ["STS_ADMIN_PORT"] = str(_CONSOLE_PORT)
-        settings, warnings = _load(environ, strict=False)
+    read = partial(_read, embedded=embedded, console=console)
+    try:
+        settings, warnings, seen = read()
+    except SettingsError as exc:
+        _refuse(exc)
     configure(
         settings.log_level,
         settings.log_format,
         secrets=secrets_of(settings),
     )
     ordered = _faults(faults, settings) if faults else None
-    warnings += surprises(settings, _today())
-    seen = tool_environment(environ, _DOTENV)
     say = click.echo if console else None
+    if settings.workers != 1:
+        from trio_sts.fleet.cpus import worker_count
+
+        if worker_count(settings.workers) > 1:
+            from trio_sts.fleet.parent import run_parent
+
+            code = run_parent(settings, warnings, seen, read, faults=ordered, say=say)
+            sys.exit(code)
     sys.exit(run_service(settings, warnings, seen, faults=ordered, say=say))
+
+
+def _read(
+    *, embedded: bool, console: bool
+) -> "tuple[Settings, tuple[str, ...], Mapping[str, str]]":
+    """The settings, what was found out about them, and what tools see.
+
+    Raises:
+        SettingsError: One is faulty.
+    """
+    from trio_sts.settings import load, surprises, tool_environment
+
+    environ = real_environment()
+    if embedded:
+        environ["STS_EMBEDDED"] = "on"
+    settings, warnings = load(environ, _DOTENV, strict=False)
+    if console and settings.admin_port is None:
+        # Read once more: what a console needs is looked at as well.
+        environ["STS_ADMIN_PORT"] = str(_CONSOLE_PORT)
+        settings, warnings = load(environ, _DOTENV, strict=False)
+    warnings += surprises(settings, _today())
+    return settings, warnings, tool_environment(environ, _DOTENV)
 
 
 def _faults(orders: tuple[str, ...], settings: "Settings") -> "Faults":
@@ -207,17 +232,6 @@ def _starts(environ: dict[str, str]) -> bool:
 
 def _today() -> date:
     return date.today()  # noqa: DTZ011  # the operator's day
-
-
-def _load(
-    environ: dict[str, str], *, strict: bool
-) -> "tuple[Settings, tuple[str, ...]]":
-    from trio_sts.settings import load
-
-    try:
-        return load(environ, _DOTENV, strict=strict)
-    except SettingsError as exc:
-        _refuse(exc)
 
 
 def _refuse(exc: SettingsError) -> NoReturn:

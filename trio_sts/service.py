@@ -84,7 +84,7 @@ def run_service(
         instruments = [lag, Pace()]
         trio.run(_serve, settings, environ, faults, lag, say, instruments=instruments)
     except* (OSError, StsError) as group:
-        failures += [str(exc) for exc in _leaves(group)]
+        failures += [str(exc) for exc in leaves(group)]
     for failure in failures:
         _log.error("cannot run", why=failure)
     return 1 if failures else 0
@@ -290,11 +290,9 @@ async def _embedded_url(
     return f"{endpoint.url}/realtime?model={settings.model}"
 
 
-def _leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
-    leaves: list[Exception] = []
+def leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:
+    """The errors of a group and of the groups in it."""
+    found: list[Exception] = []
     for exc in group.exceptions:
-        if isinstance(exc, BaseExceptionGroup):
-            leaves += _leaves(exc)
-        else:
-            leaves.append(exc)
-    return leaves
+        found += leaves(exc) if isinstance(exc, BaseExceptionGroup) else [exc]
+    return found

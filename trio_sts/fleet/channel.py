@@ -98,7 +98,7 @@ class Channel:
 
         Args:
             kind: Which of the peer's handlers is to answer.
-            body: What JSON can hold.
+            body: What JSON can hold; whole numbers of 64 bits.
             timeout_s: How long to wait.
 
         Raises:
@@ -130,7 +130,7 @@ class Channel:
 
         Args:
             kind: Which of the peer's handlers is told.
-            body: What JSON can hold.
+            body: What JSON can hold; whole numbers of 64 bits.
 
         Raises:
             ValueError: The message is over 8 MiB.
@@ -259,6 +259,9 @@ class Channel:
     async def _told(
         self, kind: str, body: Any, handlers: Mapping[str, Handler]
     ) -> None:
+        if kind not in handlers:
+            _log.error("a notice of another process is not known", kind=kind)
+            return
         try:
             await handlers[kind](body)
         # One notice that fails must not cost those that follow.
@@ -297,7 +300,7 @@ def _encoded(message: tuple[Any, ...]) -> bytes:
     try:
         content = orjson.dumps(message)
     except TypeError:
-        # Lone surrogates and integers over 64 bits: slower, but it can write them.
+        # Lone surrogates: slower, but it can write them.
         content = json.dumps(message).encode()
     if len(content) > MOST_MESSAGE_BYTES:
         told = f"a message of {len(content)} bytes; {MOST_MESSAGE_BYTES} are the most"

@@ -10,7 +10,7 @@ Who holds calls, this process or its workers, is not known here.
 """
 
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 import trio
@@ -45,6 +45,7 @@ class Port:
         told: What it asks the rest of the service.
         serve_with: Serves a connection, from the first byte that is not a proxy's own;
             None for `connections`, which end TLS here.
+        facts: What the log tells beside its own, once it listens.
         number: Where it listens; 0 before it does.
 
     Raises:
@@ -55,6 +56,7 @@ class Port:
     hold: Callable[[Admitted], Awaitable[None]]
     told: Told
     serve_with: Serve | None = None
+    facts: Mapping[str, object] = field(factory=dict[str, object])
     number: int = field(default=0, init=False)
     places: Places = field(init=False)
     admission: PortAdmission = field(init=False)
@@ -103,6 +105,7 @@ class Port:
                 host=settings.host,
                 model="built in" if settings.embedded else settings.model,
                 version=__version__,
+                **self.facts,
             )
             task_status.started(number)
 

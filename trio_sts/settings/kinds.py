@@ -115,6 +115,16 @@ def tokens(high: int) -> Kind:
     return Kind(f"{count.allowed}, or inf", parse)
 
 
+def workers(high: int) -> Kind:
+    """``auto``, or how many processes."""
+    count = whole(1, high)
+
+    def parse(text: str) -> int | str:
+        return "auto" if text.lower() == "auto" else count.parse(text)
+
+    return Kind(f"{count.allowed}, or auto", parse)
+
+
 def time_zone() -> Kind:
     """A name of the time zone database."""
 

@@ -2,12 +2,24 @@
 
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import Final, Literal
 
 from attrs import field, frozen
 
-from trio_sts.settings.kinds import DAY_S, host, number, path, secret, switch, whole
+from trio_sts.settings.kinds import (
+    DAY_S,
+    host,
+    number,
+    path,
+    secret,
+    switch,
+    whole,
+    workers,
+)
 from trio_sts.settings.lists import networks
 from trio_sts.settings.spec import about
+
+MOST_WORKERS: Final = 256
 
 
 @frozen(kw_only=True, slots=False)
@@ -81,6 +93,15 @@ class Listener:
             switch(),
             "Whether `/readyz` answers 200 while all of `STS_MAX_CALLS` are held. In "
             "Kubernetes a pod that is not ready loses its endpoint; with `off` it is 503.",
+        ),
+    )
+    workers: int | Literal["auto"] = field(
+        default=1,
+        metadata=about(
+            "STS_WORKERS",
+            workers(MOST_WORKERS),
+            "How many processes hold calls, behind one port; `auto` is one for each CPU "
+            "that the service may use. More than 1 needs Linux.",
         ),
     )
     max_call_s: float = field(
