@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from attrs import frozen
+from typing_extensions import override
 
 _PINNED = Path(__file__).with_name("pinned.py")
 
@@ -28,6 +29,18 @@ class Place:
         """The command line that runs ``words`` in this place."""
         pin = [sys.executable, "-I", "-S", str(_PINNED)]
         return [*pin, str(self.core), str(self.priority), *words]
+
+
+@frozen
+class Anywhere(Place):
+    """On any core that is free."""
+
+    core: int = -1
+
+    @override
+    def command(self, *words: str) -> list[str]:
+        """The words themselves."""
+        return [*words]
 
 
 @frozen
