@@ -16,7 +16,7 @@ PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py
   tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
-.PHONY: help proxies demo run test check bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
+.PHONY: help proxies demo run test check image deploy bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,10 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp
 
 $(VENV)/proxies.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group proxies
+	@touch $@
+
+$(VENV)/deploy.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group deploy
 	@touch $@
 
 $(VENV)/conformance.stamp: $(VENV)/run.stamp
@@ -103,6 +107,12 @@ faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a c
 
 console: $(VENV)/console.stamp  ## try the console's pages in a browser, with a microphone that speaks
 	BROWSER_TESTS=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/console/browser
+
+image: $(VENV)/deploy.stamp  ## build the container image and run it, as root; no image registry is asked
+	IMAGE_TESTS=1 $(BIN)/pytest -q -rAs --show-capture=no tests/image
+
+deploy: $(VENV)/deploy.stamp  ## render the Helm chart, and hold it to what Kubernetes takes
+	$(BIN)/pytest -q tests/kubernetes
 
 # SCREENSHOTS is the folder; the README's picture is one of them.
 screenshots: $(VENV)/console.stamp  ## take pictures of each page, light and dark, wide and narrow

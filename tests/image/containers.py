@@ -1,6 +1,7 @@
 """One container without rights: read-only, no capabilities, a user of its own."""
 
 import json
+import socket
 import subprocess
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from .building import PODMAN
 _LIMITS = ("--ulimit=nofile=4096:4096", "--ulimit=nproc=4096:4096")
 # Of the loopback alone, so that the model of the tests is reached.
 WITHOUT_RIGHTS = [
-    *("--network=host", "--env=HOST=127.0.0.1", "--env=PORT=0"),
+    *("--network=host", "--env=HOST=127.0.0.1"),
     *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
     *_LIMITS,
 ]
@@ -32,11 +33,11 @@ class Container:
 
     Attributes:
         name: Its id.
-        port: Where the service listens, once `ready` has returned.
+        port: Where the service listens.
     """
 
     name: str
-    port: int = 0
+    port: int
 
     @property
     def url(self) -> str:
@@ -45,12 +46,8 @@ class Container:
     async def ready(self) -> None:
         """Wait until the service listens."""
         with trio.fail_after(_READY_S):
-            while True:
-                log = await self.log()
-                ready = [line for line in log if line.get("event") == "ready"]
-                if ready:
-                    self.port = ready[0]["port"]
-                    return
+            # It tells nobody.
+            while "ready" not in [line["event"] for line in await self.log()]:  # noqa: ASYNC110
                 await trio.sleep(0.1)
 
     async def log(self) -> list[dict[str, Any]]:
@@ -93,10 +90,15 @@ async def started(
     image: str, *command: str, options: Sequence[str] = (), **environ: str
 ) -> AsyncGenerator[Container]:
     """Start a container, and take it away in the end, whatever it does then."""
-    settings = [f"--env={name}={value}" for name, value in environ.items()]
-    given = (*WITHOUT_RIGHTS, *options, *settings, image, *command)
-    done = await podman("run", "--detach", *given)
-    container = Container(done.stdout.strip())
+    # The health check has to know the port, too.
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    given = {"PORT": str(port), **environ}
+    settings = [f"--env={name}={value}" for name, value in given.items()]
+    arguments = (*WITHOUT_RIGHTS, *options, *settings, image, *command)
+    done = await podman("run", "--detach", *arguments)
+    container = Container(done.stdout.strip(), port)
     try:
         yield container
     finally:
