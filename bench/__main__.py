@@ -54,6 +54,7 @@ def _settings(_: object, __: object, given: Sequence[str]) -> Mapping[str, str]:
     callback=_settings,
     help="K=V for the other one; {endpoint_port} in V is filled in.",
 )
+@click.option("--workers", default=1, help="STS_WORKERS of ours; over 1: on all cores.")
 @click.option("--urgent", is_flag=True, help="At real-time priority; needs root.")
 @click.option("--docs", type=_PATH, help="A page to put the table in.")
 @click.option("--json", "results", type=_PATH, help="Where all figures go.")
@@ -68,17 +69,20 @@ def main(
     env: Mapping[str, str],
     against: str | None,
     against_env: Mapping[str, str],
+    workers: int,
     urgent: bool,
     docs: Path | None,
     results: Path | None,
 ) -> None:
     """The command line."""
     ours = shlex.split(relay) if relay else [_beside_python("trio-sts"), "serve"]
+    if workers > 1:
+        env = {**env, "STS_WORKERS": str(workers)}
     relays = [Relay("ours" if against else "relay", tuple(ours), env)]
     if against:
         relays.append(Relay("other", tuple(shlex.split(against)), against_env))
     asked = loads(calls, churn, seconds=seconds, burst=burst)
-    rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent))
+    rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent, spread=workers > 1))
     machine = Machine.this()
     _show(rows)
     path = results or _RESULTS / f"{machine.at.replace(':', '')}.json"

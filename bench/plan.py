@@ -7,7 +7,7 @@ from attrs import frozen
 from rich.console import Console
 
 from .load import Bench, Load, Measured, build, measure
-from .machine import places
+from .machine import Anywhere, Place, places
 from .relays import Relay
 from .report import Row
 
@@ -35,12 +35,16 @@ def loads(
 
 @frozen
 class Plan:
-    """Loads for one relay or two, each ``repeat`` times."""
+    """Loads for one relay or two, each ``repeat`` times.
+
+    With ``spread`` neither relay nor load has a core of its own: workers need several.
+    """
 
     relays: tuple[Relay, ...]
     loads: tuple[Load, ...]
     repeat: int
     urgent: bool
+    spread: bool = False
 
     async def carry_out(self, folder: Path, console: Console) -> list[Row]:
         """Measure everything.
@@ -54,7 +58,10 @@ class Plan:
         Raises:
             CannotMeasure: A run gave no figures.
         """
-        relay_at, load_at = places(urgent=self.urgent)
+        relay_at: Place = Anywhere()
+        load_at: Place = Anywhere()
+        if not self.spread:
+            relay_at, load_at = places(urgent=self.urgent)
         bench = Bench(await build(folder), folder, relay_at, load_at)
         rows: list[Row] = []
         for number, load in enumerate(self.loads):
