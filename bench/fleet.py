@@ -71,7 +71,7 @@ class _Runs:
         _tell("none is killed", calm)
         _tell("one is killed", killed)
         _say(
-            f"{killed.ended_early} of {self.load.calls} calls ended with it; p99 moved "
+            f"{_lost(killed):g} of {self.load.calls} calls ended with it; p99 moved "
             f"by {killed.up.p99_ms - calm.up.p99_ms:.2f} ms up, "
             f"{killed.down.p99_ms - calm.down.p99_ms:.2f} ms down"
         )
@@ -83,8 +83,8 @@ class _Runs:
             bench, self.workers, load, "renewed", partial(_renew_all, told)
         )
         _tell(f"{told[0]} generations", renewed)
-        lost = renewed.ended_early + renewed.churn.failed
-        _say(f"{lost} of {load.calls + renewed.churn.calls} calls lost")
+        lost = _lost(renewed) + renewed.churn.failed
+        _say(f"{lost:g} of {load.calls + renewed.churn.calls} calls lost")
 
     async def _one(
         self,
@@ -158,12 +158,18 @@ def _below(pid: int) -> list[int]:
     return [*found, *(below for child in found for below in _below(child))]
 
 
+def _lost(found: Measured) -> float:
+    """Calls that ended early: the load program counts both legs of each."""
+    return found.ended_early / 2
+
+
 def _tell(what: str, found: Measured) -> None:
+    # The CPU of a process that has ended is in no sum.
+    cpu = f"{found.cpu_ms_per_call_s:.2f} ms" if found.cpu_s > 0 else "unknown"
     _say(
-        f"{what}: {found.cpu_ms_per_call_s:.2f} ms of CPU per call and second, "
-        f"{found.core_share:.0%} of a core, up p99 {found.up.p99_ms:.2f} ms, down p99 "
-        f"{found.down.p99_ms:.2f} ms, lost {found.lost}, ended early "
-        f"{found.ended_early}; arriving {found.churn.calls}, failed {found.churn.failed}"
+        f"{what}: CPU per call and second {cpu}, up p99 {found.up.p99_ms:.2f} ms, down "
+        f"p99 {found.down.p99_ms:.2f} ms, frames lost {found.lost}, calls ended early "
+        f"{_lost(found):g}; arriving {found.churn.calls}, failed {found.churn.failed}"
     )
 
 
