@@ -21,7 +21,7 @@ from .channel import Channel, ChannelError, Handler
 _BEGIN_S: Final = 0.5
 _HANG_UP_S: Final = 5.0
 # Of a call whose worker has ended under it.
-_LOST: Final = {
+_LOST: Final[Mapping[str, Any]] = {
     "state": "over",
     "outcome": "crashed",
     "close_code": 1006,
@@ -59,7 +59,7 @@ class FarCall:
 
     def lost(self, now: float) -> "FarCall":
         """The same, after the end of its worker."""
-        fields: dict[str, Any] = orjson.loads(b"{" + self.body) | _LOST
+        fields: dict[str, Any] = orjson.loads(b"{" + self.body) | dict(_LOST)
         body, age_s = orjson.dumps(fields)[1:], now - self.began_at
         return evolve(self, body=body, age_s=age_s, over_at=now)
 
@@ -103,8 +103,9 @@ class FarBoard(Snapshots):
     def begun(self, now: float) -> list[ShownCall]:
         self._lost = [call for call in self._lost if is_shown(call, now)]
         # As one process shows them: in the order in which they began.
-        calls = [*self._of_workers(), *self._lost]
-        return [*sorted(calls, key=lambda call: call.began_at)]
+        calls: list[FarCall] = [*self._of_workers(), *self._lost]
+        calls.sort(key=lambda call: call.began_at)
+        return [*calls]
 
     @override
     def of_uuid(self, uuid: str) -> FarCall | None:

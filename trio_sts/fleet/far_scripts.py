@@ -54,11 +54,11 @@ class FarScripts:
 
         A parent that does not answer leaves every file without an offer.
         """
+        told: Any = {"offers": {}, "faults": {}}
         try:
             told = await self.channel.ask(LOADED, timeout_s=_LOADED_S)
         except ChannelError as exc:
             _log.warning("JavaScript tools are not there", why=str(exc))
-            told = {"offers": {}, "faults": {}}
         self.offers = {
             Path(path): Offer(*offer) for path, offer in told["offers"].items()
         }
