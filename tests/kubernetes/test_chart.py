@@ -5,7 +5,7 @@ import re
 import tomllib
 from typing import Any
 
-import kubernetes_validate
+import kubernetes_validate  # pyright: ignore[reportMissingTypeStubs]
 import pytest
 import yaml
 from helm_python import HelmError

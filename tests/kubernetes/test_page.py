@@ -2,7 +2,7 @@
 
 import re
 
-import kubernetes_validate
+import kubernetes_validate  # pyright: ignore[reportMissingTypeStubs]
 import yaml
 
 from .chart import CHART, manifests, one, texts
@@ -18,7 +18,7 @@ BLOCKS = [
 def test_the_page_s_values_are_taken_together() -> None:
     assert len(BLOCKS) >= 3
     values = {name: value for block in BLOCKS for name, value in block.items()}
-    kinds = set()
+    kinds = set[str]()
     for manifest in manifests(values):
         kinds.add(manifest["kind"])
         if manifest["kind"] not in {"ServiceMonitor", "ScaledObject"}:
