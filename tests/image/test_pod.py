@@ -1,6 +1,8 @@
 """The chart's Deployment, started by podman: a call through it, stopped during the call."""
 
+import json
 import socket
+from base64 import b64encode
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,8 +19,9 @@ from .containers import podman
 
 chart = pytest.importorskip("tests.kubernetes.chart", exc_type=ImportError)
 yaml = pytest.importorskip("yaml")
-# What podman can start; the others are a cluster's.
-_KINDS = {"Deployment", "ConfigMap", "Secret"}
+# What podman can start; the others are a cluster's. Its secrets are made by itself.
+_KINDS = {"Deployment", "ConfigMap"}
+_SECRET = "keys"
 _UNTIL_S = 20.0
 _LIMITS = """[containers]
 default_ulimits = ["nofile=4096:4096", "nproc=4096:4096"]
@@ -34,15 +37,29 @@ async def played(
     config.write_text(_LIMITS)
     monkeypatch.setenv("CONTAINERS_CONF", str(config))
     documents = [each for each in chart.manifests(values) if each["kind"] in _KINDS]
+    for document in documents:
+        for container in (
+            document.get("spec", {})
+            .get("template", {})
+            .get("spec", {})
+            .get("containers", [])
+        ):
+            # Nothing is mapped in the machine's own network.
+            del container["ports"]
+    keys = folder / "keys.json"
+    keys.write_text(
+        json.dumps({"OPENAI_API_KEY": b64encode(chart.KEY.encode()).decode()})
+    )
     file = folder / "pod.yaml"
     file.write_text(yaml.safe_dump_all(documents))
+    await podman("secret", "create", _SECRET, str(keys))
     try:
         await podman("kube", "play", "--network=host", str(file))
         yield f"{chart.NAME}-pod-0-trio-sts"
     finally:
         with trio.move_on_after(60, shield=True):
             await podman("kube", "down", str(file), check=False)
-            await podman("secret", "rm", chart.NAME, check=False)
+            await podman("secret", "rm", _SECRET, check=False)
 
 
 async def test_a_call_through_the_chart_s_pod_and_a_stop_during_it(
@@ -59,7 +76,7 @@ async def test_a_call_through_the_chart_s_pod_and_a_stop_during_it(
             "port": port,
             "drainS": 2,
             "settings": {"HOST": "127.0.0.1", "OPENAI_BASE_URL": model.base_url},
-            "secret": {"values": {"OPENAI_API_KEY": chart.KEY}},
+            "secret": {"existing": _SECRET},
         }
         async with played(tmp_path, values, monkeypatch) as name:
             with trio.fail_after(_UNTIL_S):
