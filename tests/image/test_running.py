@@ -48,6 +48,8 @@ async def test_twenty_calls_and_health_checks_fit_into_96_mb(images: Images) -> 
             options=[f"--memory={_MEMORY}m", f"--memory-swap={_MEMORY}m"],
             OPENAI_API_KEY=KEY,
             OPENAI_BASE_URL=model.base_url,
+            # The model listens, and says nothing.
+            STS_DEAD_AIR_S="60",
         ) as service,
     ):
         await service.ready()
