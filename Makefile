@@ -166,7 +166,7 @@ sdks: $(VENV)/test.stamp  ## let other people's SDKs hold a call with the embedd
 
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
 bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50
-	$(BIN)/python -m bench $(if $(CALLS),--calls $(CALLS),--docs docs/performance.md) $(BENCH)
+	$(BIN)/python -m bench $(if $(CALLS),--calls $(CALLS),--everything --docs docs/performance.md) $(BENCH)
 
 bench-micro: $(VENV)/bench.stamp  ## measure the media path piece by piece
 	$(BIN)/pytest bench/test_media_path.py --benchmark-columns=median,iqr,ops

@@ -14,11 +14,21 @@ from rich.console import Console
 from .machine import CannotMeasure, Machine
 from .plan import Plan, loads
 from .relays import Relay
-from .report import Row, cpu_ratios, markdown, terminal_table, with_figures, write_json
+from .report import (
+    EVERYTHING,
+    Row,
+    cpu_ratios,
+    markdown,
+    terminal_table,
+    with_figures,
+    write_json,
+)
 
 _RESULTS = Path(__file__).with_name("results")
 _PATH = click.Path(path_type=Path)
 _WIDTH = 180
+# Beside TLS; metrics are always on. It runs in a folder of its own.
+_EVERYTHING = {"STS_RECORD_DIR": "records", "STS_RECORD_AUDIO": "on"}
 _CANNOT_MEASURE = 2
 
 _console = Console(width=None if sys.stdout.isatty() else _WIDTH)
@@ -55,6 +65,12 @@ def _settings(_: object, __: object, given: Sequence[str]) -> Mapping[str, str]:
     help="K=V for the other one; {endpoint_port} in V is filled in.",
 )
 @click.option("--workers", default=1, help="STS_WORKERS of ours; over 1: on all cores.")
+@click.option("--tls", is_flag=True, help="The endpoint speaks TLS, to all of them.")
+@click.option(
+    "--everything",
+    is_flag=True,
+    help="In turn with itself with TLS, call files and recordings.",
+)
 @click.option("--urgent", is_flag=True, help="At real-time priority; needs root.")
 @click.option("--docs", type=_PATH, help="A page to put the table in.")
 @click.option("--json", "results", type=_PATH, help="Where all figures go.")
@@ -70,6 +86,8 @@ def main(
     against: str | None,
     against_env: Mapping[str, str],
     workers: int,
+    tls: bool,
+    everything: bool,
     urgent: bool,
     docs: Path | None,
     results: Path | None,
@@ -78,9 +96,14 @@ def main(
     ours = shlex.split(relay) if relay else [_beside_python("trio-sts"), "serve"]
     if workers > 1:
         env = {**env, "STS_WORKERS": str(workers)}
-    relays = [Relay("ours" if against else "relay", tuple(ours), env)]
+    if against and everything:
+        raise click.UsageError("--everything is measured in turn with itself alone.")
+    relays = [Relay("ours" if against else "relay", tuple(ours), env, tls)]
     if against:
-        relays.append(Relay("other", tuple(shlex.split(against)), against_env))
+        other = tuple(shlex.split(against))
+        relays.append(Relay("other", other, against_env, tls))
+    if everything:
+        relays.append(Relay(EVERYTHING, tuple(ours), {**_EVERYTHING, **env}, tls=True))
     asked = loads(calls, churn, seconds=seconds, burst=burst)
     rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent, spread=workers > 1))
     machine = Machine.this()
@@ -111,7 +134,7 @@ def _show(rows: Sequence[Row]) -> None:
         ratios = cpu_ratios(ours, other)
         shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
         _console.print(
-            f"calls: {ours.load.label}; CPU of ours / other: {shown}, "
+            f"calls: {ours.load.label}; CPU of {ours.relay.name} / {other.relay.name}: {shown}, "
             f"median {median(ratios):.2f}"
         )
 

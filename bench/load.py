@@ -1,16 +1,18 @@
 """The load program: how it is built and run, and what it tells."""
 
 import subprocess
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import orjson
 import trio
-from attrs import frozen
+from attrs import evolve, frozen
 from cattrs import Converter
 
 from .machine import CannotMeasure, Place
 from .relays import Relay, free_port, running
+from .tls import terminating
 
 _SOURCE = Path(__file__).with_name("load.c")
 # What a fresh process still does after it has begun to listen.
@@ -187,6 +189,20 @@ async def build(folder: Path) -> Path:
     return program
 
 
+@asynccontextmanager
+async def _dialled(
+    bench: Bench, relay: Relay, endpoint_port: int, run: str
+) -> AsyncGenerator[tuple[Relay, int]]:
+    """The relay as it is started, and the port that it dials."""
+    if not relay.tls:
+        yield relay, endpoint_port
+        return
+    folder = bench.folder / f"{run}-tls"
+    async with terminating(endpoint_port, bench.load_at, folder) as terminated:
+        trusted = {"SSL_CERT_FILE": str(terminated.certificate)}
+        yield evolve(relay, env={**trusted, **relay.env}), terminated.port
+
+
 async def measure(
     bench: Bench,
     relay: Relay,
@@ -208,7 +224,10 @@ async def measure(
     """
     endpoint_port = free_port()
     folder = bench.folder / run
-    async with running(relay, endpoint_port, bench.relay_at, folder) as started:
+    async with (
+        _dialled(bench, relay, endpoint_port, run) as (dialling, dialled_port),
+        running(dialling, dialled_port, bench.relay_at, folder) as started,
+    ):
         await trio.sleep(_SETTLE_S)
         options = {
             "relay-port": started.port,

@@ -11,7 +11,7 @@ from .machine import Anywhere, Place, places
 from .relays import Relay
 from .report import Row
 
-_CALLS = (10, 50, 100, 150, 200)
+_CALLS = (10, 50, 100, 150, 200, 300)
 _CHURN_CALLS = 10
 _CHURN = 5.0
 

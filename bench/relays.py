@@ -31,11 +31,13 @@ class Relay:
         name: Its name in tables.
         command: It runs in an empty folder, so its paths are absolute.
         env: More environment; ``{endpoint_port}`` in a value is filled in.
+        tls: Whether its endpoint speaks TLS; see `bench.tls`.
     """
 
     name: str
     command: tuple[str, ...]
     env: Mapping[str, str] = field(factory=dict[str, str])
+    tls: bool = False
 
     def environment(self, port: int, endpoint_port: int) -> dict[str, str]:
         """All of its environment."""
@@ -53,7 +55,7 @@ class Relay:
             "HOST": "127.0.0.1",
             "PORT": str(port),
             "OPENAI_API_KEY": "sk-load",
-            "OPENAI_BASE_URL": f"http://127.0.0.1:{endpoint_port}/v1",
+            "OPENAI_BASE_URL": f"http{'s' * self.tls}://127.0.0.1:{endpoint_port}/v1",
             **own,
         }
 

@@ -16,6 +16,7 @@ from .relays import Relay
 
 BEGIN = "<!-- figures: written by `make bench` -->"
 END = "<!-- end of figures -->"
+EVERYTHING = "everything on"
 HEADS = (
     "calls",
     "CPU, ms per call and second",
@@ -50,8 +51,9 @@ class Row:
         """What stands below `HEADS`."""
         alone = not self.load.churn
         set_up = self.median(lambda m: (m.set_up if alone else m.churn).p50_ms)
+        on = f", {EVERYTHING}" if self.relay.name == EVERYTHING else ""
         return (
-            self.load.label,
+            f"{self.load.label}{on}",
             f"{self.median(lambda m: m.cpu_ms_per_call_s):.1f}" if alone else "",
             f"{self.median(lambda m: m.core_share):.0%}",
             self._times(lambda m: m.up),

@@ -9,7 +9,16 @@ from bench.load import Churn, Load, Measured, Side, Times
 from bench.machine import Machine
 from bench.plan import loads
 from bench.relays import Relay
-from bench.report import BEGIN, END, HEADS, Row, cpu_ratios, markdown, with_figures
+from bench.report import (
+    BEGIN,
+    END,
+    EVERYTHING,
+    HEADS,
+    Row,
+    cpu_ratios,
+    markdown,
+    with_figures,
+)
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 TEN = Load(10)
@@ -110,7 +119,7 @@ def test_the_documentation_has_a_place_for_figures() -> None:
 
 def test_unless_told_otherwise_arriving_calls_come_last() -> None:
     asked = loads((), 0, seconds=1, burst=1)
-    assert [load.calls for load in asked] == [10, 50, 100, 150, 200, 10]
+    assert [load.calls for load in asked] == [10, 50, 100, 150, 200, 300, 10]
     assert [load.churn for load in asked] == [0, 0, 0, 0, 0, 5]
 
 
@@ -120,3 +129,14 @@ def test_numbers_of_calls_stand_alone_or_each_with_arriving_ones() -> None:
         Load(8, 0, 1, 2),
     )
     assert loads((7,), 3, seconds=1, burst=1) == (Load(7, 3, 1, 1),)
+
+
+def test_a_row_with_everything_on_says_so() -> None:
+    relay = Relay(EVERYTHING, ("trio-sts",), tls=True)
+    assert Row(relay, TEN, (CLEAN,)).cells()[0] == "10, everything on"
+
+
+def test_an_endpoint_with_tls_is_dialled_so() -> None:
+    for tls, scheme in ((True, "https"), (False, "http")):
+        env = Relay("relay", ("trio-sts",), tls=tls).environment(1, 2)
+        assert env["OPENAI_BASE_URL"] == f"{scheme}://127.0.0.1:2/v1"
