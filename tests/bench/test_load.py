@@ -39,3 +39,17 @@ async def test_a_burst_is_heard_whole_although_it_is_paced(tmp_path: Path) -> No
     found = await measure(await _bench(tmp_path), relay, load, "run")
     assert not found.faults
     assert found.down.frames >= 30
+
+
+async def test_every_frame_is_heard_over_tls_with_records_written(
+    tmp_path: Path,
+) -> None:
+    if shutil.which("haproxy") is None:
+        pytest.skip("haproxy is not installed (Debian's package haproxy)")
+    env = {"STS_RECORD_DIR": str(tmp_path / "kept"), "STS_RECORD_AUDIO": "on"}
+    load = Load(2, seconds=0.5, warm_s=0.1)
+    relay = Relay("everything on", SERVE, env, tls=True)
+    found = await measure(await _bench(tmp_path), relay, load, "a run")
+    assert not found.faults
+    assert min(found.up.frames, found.down.frames) >= 2 * 25
+    assert len(list((tmp_path / "kept").rglob("*.wav"))) == 2

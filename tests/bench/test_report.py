@@ -120,7 +120,7 @@ def test_the_documentation_has_a_place_for_figures() -> None:
 def test_unless_told_otherwise_arriving_calls_come_last() -> None:
     asked = loads((), 0, seconds=1, burst=1)
     assert [load.calls for load in asked] == [10, 50, 100, 150, 200, 300, 10]
-    assert [load.churn for load in asked] == [0, 0, 0, 0, 0, 5]
+    assert [load.churn for load in asked] == [0, 0, 0, 0, 0, 0, 5]
 
 
 def test_numbers_of_calls_stand_alone_or_each_with_arriving_ones() -> None:

@@ -61,8 +61,8 @@ class Certificate:
             pem.write_to_path(chain, append=True)
         made.private_key_pem.write_to_path(key)
         made.private_key_and_cert_chain_pem.write_to_path(both)
-        trusting = create_default_context()
-        authority.configure_trust(trusting)
+        root = authority.cert_pem.bytes().decode()
+        trusting = create_default_context(cadata=root)
         return cls(chain, key, both, trusting)
 
 
