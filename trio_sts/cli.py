@@ -92,8 +92,10 @@ def _speak(text: str) -> bytes:
 def serve(*, embedded: bool, faults: tuple[str, ...], console: bool) -> None:
     """Run the service until SIGTERM or SIGINT.
 
-    With STS_WORKERS it is several processes. The first signal lets running calls finish for STS_DRAIN_S seconds, a second one ends
-    them at once. Exit code 0 after a stop, 2 for faulty settings, 1 otherwise.
+    With STS_WORKERS it is several processes. The first signal lets running calls finish
+    for STS_DRAIN_S seconds, a second one ends them at once. SIGHUP reads settings, files
+    and tools anew, for new calls. Exit code 0 after a stop, 2 for faulty settings, 1
+    otherwise.
     """
     reap_as_first_process()
     from trio_sts.logs import configure
@@ -120,7 +122,7 @@ def serve(*, embedded: bool, faults: tuple[str, ...], console: bool) -> None:
 
             code = run_parent(settings, warnings, seen, read, faults=ordered, say=say)
             sys.exit(code)
-    sys.exit(run_service(settings, warnings, seen, faults=ordered, say=say))
+    sys.exit(run_service(settings, warnings, seen, read=read, faults=ordered, say=say))
 
 
 def _read(

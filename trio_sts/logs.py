@@ -51,6 +51,8 @@ def configure(
     """
     out = sys.stdout.buffer if file is None else file
     on_terminal = out.isatty()
+    masker = _Masker(secrets)
+    _maskers[:] = [masker]
     console = log_format == "console" or (log_format is None and on_terminal)
     structlog.configure(
         processors=[
@@ -58,7 +60,7 @@ def configure(
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            _Masker(tuple(secret for secret in secrets if secret)),
+            masker,
             *(_for_people(colors=on_terminal) if console else (_to_json,)),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
@@ -68,7 +70,14 @@ def configure(
     _route_standard_logging(_LEVELS[level])
 
 
-# The writer of the last `configure`.
+def also_mask(secrets: Iterable[str | None]) -> None:
+    """From now on no line may contain these texts either."""
+    for masker in _maskers:
+        masker.add(secrets)
+
+
+# The masker and the writer of the last `configure`.
+_maskers: list["_Masker"] = []
 _writers: list[LogWriter] = []
 
 
@@ -98,10 +107,16 @@ def _dropped_for_people(count: int) -> bytes:
 class _Masker:
     """Masks secrets in every value, however deep; what is not plain becomes its repr."""
 
-    def __init__(self, secrets: tuple[str, ...]) -> None:
-        forms = {
-            form for secret in secrets for form in (secret, quote(secret, safe=""))
-        }
+    def __init__(self, secrets: Iterable[str | None]) -> None:
+        self._forms: tuple[str, ...] = ()
+        self.add(secrets)
+
+    def add(self, secrets: Iterable[str | None]) -> None:
+        """Mask these as well; what was a secret stays one."""
+        forms = {*self._forms}
+        for secret in secrets:
+            if secret:
+                forms |= {secret, quote(secret, safe="")}
         # The longest first, so that no form leaves the rest of another behind.
         self._forms = tuple(sorted(forms, key=len, reverse=True))
 

@@ -57,6 +57,20 @@ class Server:
         """End all calls, because the service stops."""
         self._calls.stop()
 
+    def use(self, services: Services) -> None:
+        """Let new calls share these; calls that run keep what they have.
+
+        Raises:
+            CannotListen: The certificate or its key cannot be used, and all stays.
+        """
+        self._port.use(services.settings)
+        self.services = self._calls.services = services
+        services.metrics.max_calls = services.settings.max_calls
+
+    async def unused(self, services: Services) -> None:
+        """Wait until no call holds these services; others are used for new ones."""
+        await self._calls.unused(services)
+
     async def serve(
         self,
         signals: AsyncIterator[int],

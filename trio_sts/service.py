@@ -1,7 +1,6 @@
 """Everything that ``serve`` runs, opened in order and closed in the reverse one."""
 
 import gc
-import signal
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -9,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 import trio
-from attrs import define, field
+from attrs import define, field, frozen
 
 from trio_sts.audio import engine
 from trio_sts.audio.formats import decoder, encoder
-from trio_sts.delivery.archive import open_archive
+from trio_sts.delivery.archive import Archive, open_archive
 from trio_sts.errors import StsError
 from trio_sts.legs.endpoint import endpoint_of
 from trio_sts.legs.optional_fields import RefusedFields
@@ -26,14 +25,16 @@ from trio_sts.nursery import Services
 from trio_sts.observing.observer import Observers
 from trio_sts.observing.verdicts import Judge, Verdict
 from trio_sts.record.records import Records
+from trio_sts.reloading import Generation, Open, Read, Reloads
 from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
+from trio_sts.signals import READ, Signals
 from trio_sts.systemd import Notifier
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.node_files import SharedScripts
 from trio_sts.tools.opening import open_registry
 from trio_sts.tracing.opening import open_tracing
-from trio_sts.watching import open_watch
+from trio_sts.watching import Watch, open_watch
 
 if TYPE_CHECKING:
     from trio_sts.console.board import Board
@@ -54,11 +55,33 @@ _RECORDS_S = 0.5
 _log = structlog.get_logger()
 
 
+@frozen(eq=False)
+class Shared:
+    """What the process has, whatever is reloaded.
+
+    Attributes:
+        alarms: Of all calls.
+        records: What is kept of them.
+        archive: Where they go that are over.
+        observers: Who looks on at each.
+        watch: What is found out meanwhile.
+        url: Of the built-in model, where that is used.
+    """
+
+    alarms: Alarms
+    records: Records
+    archive: Archive
+    observers: Observers
+    watch: Watch
+    url: str | None
+
+
 def run_service(
     settings: Settings,
     warnings: tuple[str, ...],
     environ: Mapping[str, str],
     *,
+    read: Read,
     faults: "Faults | None" = None,
     say: Callable[[str], None] | None = None,
 ) -> int:
@@ -68,6 +91,7 @@ def run_service(
         settings: The settings.
         warnings: What was found out about them.
         environ: What the operator's tools see.
+        read: Reads all of these anew, at a SIGHUP.
         faults: How the built-in model misbehaves.
         say: Is told in a sentence where the console is, if there is one.
 
@@ -82,7 +106,8 @@ def run_service(
     try:
         lag = Lag()
         instruments = [lag, Pace()]
-        trio.run(_serve, settings, environ, faults, lag, say, instruments=instruments)
+        serve = partial(_serve, settings, environ, read, faults, lag, say)
+        trio.run(serve, instruments=instruments)
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in leaves(group)]
     for failure in failures:
@@ -90,37 +115,81 @@ def run_service(
     return 1 if failures else 0
 
 
-async def _serve(
+async def _serve(  # noqa: PLR0917  trio.run takes no others
     settings: Settings,
     environ: Mapping[str, str],
+    read: Read,
     faults: "Faults | None",
     lag: Lag,
     say: Callable[[str], None] | None,
 ) -> None:
     # From here on no signal may kill the process before the calls are closed.
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+    with trio.open_signal_receiver(*READ) as received:
         async with trio.open_nursery() as starting:
+            signals = Signals()
+            starting.start_soon(signals.read, received)
             watch: _SignalWatch = await starting.start(
-                _stop_on_signal, signals, starting.cancel_scope
+                _stop_on_signal, signals.stops, starting.cancel_scope
             )
             console = new_console(settings, lag)
             observers = () if console is None else (console.board.observe,)
-            async with open_services(
-                settings, environ, faults=faults, lag=lag, observers=observers
-            ) as services:
+            async with (
+                open_shared(
+                    settings, environ, faults=faults, lag=lag, observers=observers
+                ) as shared,
+                _generations(shared) as open_one,
+            ):
+                first = await open_one(settings, environ)
                 await watch.end()
                 tune_collector()
-                server = Server(services, Notifier.from_environ())
+                server = Server(first.services, Notifier.from_environ())
+                reloads = Reloads(server, first, read, open_one)
                 async with (
                     _shown_in(console, server, say),
                     trio.open_nursery() as nursery,
                 ):
-                    nursery.start_soon(ask_for_the_key, settings, services.health.take)
+                    judge = shared.watch.health.take
+                    nursery.start_soon(ask_for_the_key, settings, judge)
                     nursery.start_soon(
                         server.notifier.run, lambda: f"calls: {server.calls}"
                     )
-                    await server.serve(signals)
+                    nursery.start_soon(reloads.run, signals)
+                    await server.serve(signals.stops)
                     nursery.cancel_scope.cancel(reason="the service stops")
+            starting.cancel_scope.cancel(reason="the service has stopped")
+
+
+@asynccontextmanager
+async def _generations(shared: Shared) -> AsyncGenerator[Open]:
+    """Opens generations, each in a task of its own, and closes those that are left."""
+    opened: list[Generation] = []
+
+    async def keep(
+        settings: Settings,
+        environ: Mapping[str, str],
+        *,
+        task_status: trio.TaskStatus[Generation],
+    ) -> None:
+        async with open_generation(shared, settings, environ) as services:
+            generation = Generation(services)
+            opened.append(generation)
+            try:
+                task_status.started(generation)
+                await generation.over.wait()
+            finally:
+                opened.remove(generation)
+
+    async with trio.open_nursery() as nursery:
+
+        async def open_one(
+            settings: Settings, environ: Mapping[str, str]
+        ) -> Generation:
+            generation: Generation = await nursery.start(keep, settings, environ)
+            return generation
+
+        yield open_one
+        for generation in opened:
+            generation.over.set()
 
 
 def new_console(settings: Settings, lag: Lag) -> "Console[Board] | None":
@@ -205,6 +274,81 @@ def tune_collector() -> None:
 
 
 @asynccontextmanager
+async def open_shared(
+    settings: Settings,
+    environ: Mapping[str, str],
+    *,
+    faults: "Faults | None" = None,
+    lag: Lag | None = None,
+    observers: Observers = (),
+    judge: Judge | None = None,
+) -> AsyncGenerator[Shared]:
+    """Open what is opened once in a process; the arguments are `open_services`'."""
+    async with (
+        trio.open_nursery() as nursery,
+        open_archive(settings) as archive,
+        AsyncExitStack() as stack,
+    ):
+        # The first of each kind builds the filters, and no call is to wait for that.
+        encoder(settings.audio_format)
+        decoder(settings.audio_format)
+        url = None
+        if settings.embedded:
+            url = await _embedded_url(nursery, faults)
+        alarms = Alarms(_late_s(settings))
+        nursery.start_soon(alarms.run)
+        nursery.start_soon(run_reactor)
+        records = Records(settings)
+        nursery.start_soon(records.run)
+        watch = stack.enter_context(open_watch(settings, archive, records, lag, judge))
+        traces = await stack.enter_async_context(open_tracing(environ))
+        nursery.start_soon(watch.saturation.run)
+        seeing = (*watch.observers, *traces, *observers)
+        try:
+            yield Shared(alarms, records, archive, seeing, watch, url)
+        finally:
+            with trio.move_on_after(_RECORDS_S, shield=True):
+                await records.aclose()
+        nursery.cancel_scope.cancel(reason="the service stops")
+
+
+@asynccontextmanager
+async def open_generation(
+    shared: Shared,
+    settings: Settings,
+    environ: Mapping[str, str],
+    scripts: SharedScripts | None = None,
+) -> AsyncGenerator[Services]:
+    """Open what calls share until the next reload: tools, and the HTTP client."""
+    async with (
+        tool_http_client() as http,
+        open_registry(
+            ami_url=settings.ami_url,
+            tools_dir=settings.tools_dir,
+            tool_timeout_s=settings.tool_timeout_s,
+            tool_result_kib=settings.tool_result_kib,
+            environ=environ,
+            call_control=settings.call_control_tools,
+            scripts=scripts,
+        ) as registry,
+    ):
+        url = shared.url and f"{shared.url}/realtime?model={settings.model}"
+        yield Services(
+            settings=settings,
+            endpoint=endpoint_of(settings, url=url),
+            refused_fields=RefusedFields(),
+            registry=registry,
+            http=http,
+            alarms=shared.alarms,
+            records=shared.records,
+            archive=shared.archive,
+            observers=shared.observers,
+            metrics=shared.watch.metrics,
+            health=shared.watch.health,
+        )
+
+
+@asynccontextmanager
 async def open_services(
     settings: Settings,
     environ: Mapping[str, str],
@@ -215,7 +359,7 @@ async def open_services(
     scripts: SharedScripts | None = None,
     judge: Judge | None = None,
 ) -> AsyncGenerator[Services]:
-    """Open what calls share: the tools, the HTTP client, the built-in model if asked.
+    """Open all that calls share, for a process that reloads nothing.
 
     Args:
         settings: The settings.
@@ -227,52 +371,17 @@ async def open_services(
         judge: Who judges the model by these calls; None for the services' own health.
     """
     async with (
-        trio.open_nursery() as nursery,
-        tool_http_client() as http,
-        open_registry(
-            ami_url=settings.ami_url,
-            tools_dir=settings.tools_dir,
-            tool_timeout_s=settings.tool_timeout_s,
-            tool_result_kib=settings.tool_result_kib,
-            environ=environ,
-            call_control=settings.call_control_tools,
-            scripts=scripts,
-        ) as registry,
-        open_archive(settings) as archive,
-        AsyncExitStack() as stack,
+        open_shared(
+            settings,
+            environ,
+            faults=faults,
+            lag=lag,
+            observers=observers,
+            judge=judge,
+        ) as shared,
+        open_generation(shared, settings, environ, scripts) as services,
     ):
-        # The first of each kind builds the filters, and no call is to wait for that.
-        encoder(settings.audio_format)
-        decoder(settings.audio_format)
-        url = None
-        if settings.embedded:
-            url = await _embedded_url(nursery, settings, faults)
-        alarms = Alarms(_late_s(settings))
-        nursery.start_soon(alarms.run)
-        nursery.start_soon(run_reactor)
-        records = Records(settings)
-        nursery.start_soon(records.run)
-        watch = stack.enter_context(open_watch(settings, archive, records, lag, judge))
-        traces = await stack.enter_async_context(open_tracing(environ))
-        nursery.start_soon(watch.saturation.run)
-        try:
-            yield Services(
-                settings=settings,
-                endpoint=endpoint_of(settings, url=url),
-                refused_fields=RefusedFields(),
-                registry=registry,
-                http=http,
-                alarms=alarms,
-                records=records,
-                archive=archive,
-                observers=(*watch.observers, *traces, *observers),
-                metrics=watch.metrics,
-                health=watch.health,
-            )
-        finally:
-            with trio.move_on_after(_RECORDS_S, shield=True):
-                await records.aclose()
-        nursery.cancel_scope.cancel(reason="the service stops")
+        yield services
 
 
 def _late_s(settings: Settings) -> float:
@@ -280,14 +389,12 @@ def _late_s(settings: Settings) -> float:
     return min(_LATE_S, settings.playout_lead_ms / _LEAD_MS_PER_LATE_S)
 
 
-async def _embedded_url(
-    nursery: trio.Nursery, settings: Settings, faults: "Faults | None"
-) -> str:
+async def _embedded_url(nursery: trio.Nursery, faults: "Faults | None") -> str:
     # Imported here: the relay alone needs none of the speech behind it.
     from trio_sts.embedded import Endpoint, serve_model
 
     endpoint: Endpoint = await nursery.start(partial(serve_model, faults=faults))
-    return f"{endpoint.url}/realtime?model={settings.model}"
+    return endpoint.url
 
 
 def leaves(group: BaseExceptionGroup[Exception]) -> list[Exception]:

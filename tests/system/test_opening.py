@@ -27,7 +27,10 @@ def test_a_port_that_is_bound_at_once_is_served_until_a_signal() -> None:
     # A signal that nobody took is raised again when its receiver is closed.
     before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
-        codes = {run_service(settings, (), {}) for _ in range(DRAWS)}
+        codes = {
+            run_service(settings, (), {}, read=lambda: (settings, (), {}))
+            for _ in range(DRAWS)
+        }
     finally:
         signal.signal(signal.SIGTERM, before)
         structlog.reset_defaults()

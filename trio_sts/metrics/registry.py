@@ -61,7 +61,7 @@ class _Pulled(Collector):
 
     lag: Lag
     records: Callable[[], RecordCounts]
-    max_calls: int
+    max_calls: Callable[[], int]
 
     @override
     def collect(self) -> Iterator[Metric]:
@@ -85,7 +85,7 @@ class _Pulled(Collector):
         yield GaugeMetricFamily(
             "trio_sts_calls_limit",
             "STS_MAX_CALLS; 0 is no limit.",
-            value=self.max_calls,
+            value=self.max_calls(),
         )
 
 
@@ -126,7 +126,7 @@ class Metrics:
         Info("trio_sts", "The program.", registry=self.registry).info(
             {"version": __version__}
         )
-        self.registry.register(_Pulled(self.lag, self.records, self.max_calls))
+        self.registry.register(_Pulled(self.lag, self.records, lambda: self.max_calls))
 
     def tool_label(self, name: str) -> str:
         """The name of a tool as a label: the first 64 names, and all others as one."""

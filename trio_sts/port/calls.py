@@ -40,7 +40,7 @@ class Calls:
     """Holds calls, and ends them.
 
     Attributes:
-        services: What they share.
+        services: What new ones share; may be changed.
     """
 
     services: Services
@@ -50,6 +50,7 @@ class Calls:
         factory=dict[Call, trio.SocketStream], init=False
     )
     _quiet: trio.Event = field(factory=trio.Event, init=False)
+    _ended: trio.Event = field(factory=trio.Event, init=False)
     _hurried: bool = field(default=False, init=False)
 
     async def hold(self, admitted: Admitted) -> None:
@@ -63,8 +64,17 @@ class Calls:
             await call.run(admitted.stream)
         finally:
             del self._sockets[call]
+            self._ended.set()
+            self._ended = trio.Event()
             if not self._sockets:
                 self._quiet.set()
+
+    async def unused(self, services: Services) -> None:
+        """Wait until no call holds these services any more, and no new one will."""
+        while services is self.services or any(
+            call.services is services for call in self._sockets
+        ):
+            await self._ended.wait()
 
     async def report(self) -> NoReturn:
         """Tell of connections that have sent no ``init``; to be run beside the calls."""

@@ -109,6 +109,20 @@ class Port:
             )
             task_status.started(number)
 
+    def use(self, settings: Settings) -> None:
+        """Go by other settings from now on; where it listens stays.
+
+        Raises:
+            CannotListen: The certificate or its key cannot be used, and all stays.
+        """
+        tls = tls_of(settings)
+        if (tls is None) != (self._tls is None):
+            raise CannotListen("TLS is turned on and off by a restart alone")
+        self._tls = tls
+        self.settings = self.admission.settings = settings
+        self.places.most = settings.max_calls
+        self.proxies.networks = settings.trusted_proxies
+
     def drain(self) -> None:
         """Let nobody in any more."""
         self.admission.drain()

@@ -20,7 +20,7 @@ from .lifetimes import retirements
 from .loading import load
 from .masking import mask_secrets, mask_url
 from .percall import NO_CONFIG, CallConfig, read_call_config
-from .report import EffectiveRow, Row, describe, effective
+from .report import EffectiveRow, Row, changed, describe, effective
 from .schema import Settings
 from .secrets import secrets_of
 from .sounds import Sound
@@ -35,6 +35,7 @@ __all__ = [
     "Settings",
     "Sound",
     "auth_header",
+    "changed",
     "describe",
     "effective",
     "endpoint_url",

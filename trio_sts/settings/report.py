@@ -77,3 +77,22 @@ def _shown(spec: Spec, value: object, secrets: Iterable[str], default: object) -
     if spec.secret or spec.kind.is_url:
         return mask_secrets(text, secrets)
     return one_line(mask_value(text, secrets))
+
+
+def changed(
+    before: Settings, after: Settings, names: Iterable[str] | None = None
+) -> dict[str, str]:
+    """The variables whose values differ, by the names of their fields.
+
+    Args:
+        before: Some settings.
+        after: Others.
+        names: The fields that are looked at; None for all.
+    """
+    looked_at = None if names is None else set(names)
+    return {
+        attribute.name: spec_of(attribute).variable
+        for attribute in fields(Settings)
+        if (looked_at is None or attribute.name in looked_at)
+        and getattr(before, attribute.name) != getattr(after, attribute.name)
+    }
