@@ -200,3 +200,32 @@ async def test_as_process_1_it_ends_as_the_service_ends(tmp_path: Path) -> None:
         service.kill()
         with trio.fail_after(5):
             assert await process.wait() == 128 + signal.SIGKILL
+
+
+# Stands in the way of the command line's library: the service never gets further.
+STUCK = """
+import sys, threading
+print("importing", flush=True)
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT])
+async def test_a_signal_ends_it_before_anything_slow_is_imported(
+    tmp_path: Path, is_first: bool, number: signal.Signals
+) -> None:
+    if is_first and not may_unshare():
+        pytest.skip("no new PID namespace may be made")
+    (tmp_path / "click.py").write_text(STUCK)
+    before = ("unshare", "--pid", "--fork") if is_first else ()
+    command = (*before, "env", f"PYTHONPATH={tmp_path}", *SERVE)
+    async with started(tmp_path, *command, stdout=subprocess.PIPE) as process:
+        await until_said(process, b"importing")
+        service = psutil.Process(process.pid)
+        if is_first:
+            (service,) = service.children()
+        service.send_signal(number)
+        with trio.fail_after(5):
+            code = await process.wait()
+    assert code == 128 + number

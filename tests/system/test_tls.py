@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from tests.legs.fastpath_kit import frame
 from tests.peers.core import calling
 from tests.peers.model import scripted_model
+from trio_sts.port.listening import CannotListen
 
 from .kit import goes_on, log
 from .service import Service, serving
@@ -177,3 +178,25 @@ async def test_the_word_of_others_is_not_taken() -> None:
                 forwarded = b"X-Forwarded-For: 6.6.6.6\r\n\r\n"
                 assert b" 401 " in await answered(stream, request + forwarded)
     assert "6.6.6.6" not in str(lines)
+
+
+async def test_a_new_certificate_is_shown_to_new_connections(
+    tls: Tls, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1")
+    other = ssl.create_default_context()
+    authority.configure_trust(other)
+    async with serving("http://127.0.0.1:9/v1", **tls.environ) as service:
+        server = service.server
+        async with connected(service, tls.trust) as before:
+            await before.send_all(HEALTH[:5])
+            (tmp_path / "tls.crt").write_text("spoiled")
+            with pytest.raises(CannotListen, match="STS_TLS_CERT"):
+                server.use(server.services)
+            issued.private_key_pem.write_to_path(str(tmp_path / "tls.key"))
+            issued.cert_chain_pems[0].write_to_path(str(tmp_path / "tls.crt"))
+            server.use(server.services)
+            async with connected(service, other) as after:
+                assert b" 200 " in await answered(after)
+            assert b" 200 " in await answered(before, HEALTH[5:])
