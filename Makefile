@@ -16,7 +16,7 @@ PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py
   tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
-.PHONY: help proxies demo run test check image deploy bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays
+.PHONY: help proxies demo run test check image deploy bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -129,6 +129,9 @@ soak: $(VENV)/test.stamp  ## hold calls for minutes, and see what the process ke
 
 fuzz: $(VENV)/test.stamp  ## send mutated messages on both legs
 	$(BIN)/python -m tests.fuzz $(FUZZ)
+
+rolling: $(VENV)/test.stamp  ## roll 50 generations of workers while calls arrive
+	ROLLING=50 $(BIN)/pytest -q tests/fleet/test_generations.py -k rolling
 
 replays: $(VENV)/test.stamp  ## hold 10,000 calls in any order of events, and replay each
 	EXPLORE=1 CONVERSATIONS=2500 $(BIN)/pytest tests/conversation/test_machine.py

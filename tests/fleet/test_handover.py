@@ -45,19 +45,23 @@ async def giving() -> AsyncGenerator[Giving]:
             yield Giving(giver, far, nursery)
 
 
+def is_waiting(giver: Giver) -> bool:
+    return giver.waiting_since is not None
+
+
 async def test_a_connection_is_taken_with_what_was_read_of_it() -> None:
     ours, theirs = socket.socketpair()
     async with giving() as given:
         await given.offer(7, theirs)
         assert not given.outcomes
-        assert given.giver.waiting_since is not None
+        assert is_waiting(given.giver)
         taker = Taker.over(given.far)
         taken = await taker.take()
         assert taken is not None
         assert (taken.number, taken.told, taken.read) == (7, {"n": 7}, b"GET /")
         await trio.testing.wait_all_tasks_blocked()
         assert given.outcomes == {7: "taken"}
-        assert given.giver.waiting_since is None
+        assert not is_waiting(given.giver)
         # The parent's own is closed, and the worker's still works.
         theirs.close()
         await taken.socket.send(b"hello")
@@ -117,7 +121,7 @@ async def test_one_that_nobody_waits_for_any_more_was_not_offered() -> None:
             with trio.move_on_after(0.01):
                 await given.giver.give(9, None, b"", shared)
             nursery.cancel_scope.cancel(reason="nobody waits any more")
-        assert given.giver.waiting_since is None
+        assert not is_waiting(given.giver)
         given.far.setblocking(False)
         with pytest.raises(BlockingIOError):
             given.far.recv(1)

@@ -47,11 +47,15 @@ class _Offer:
 
 @define(eq=False)
 class Giver:
-    """The parent's end; `run` has to run."""
+    """The parent's end; `run` has to run.
+
+    Attributes:
+        gone: Set once the worker has closed its end, and all its answers are read.
+    """
 
     _socket: trio.socket.SocketType
     _offers: dict[int, _Offer] = field(factory=dict[int, _Offer], init=False)
-    _gone: bool = field(default=False, init=False)
+    gone: trio.Event = field(factory=trio.Event, init=False)
     _turn: trio.StrictFIFOLock = field(factory=trio.StrictFIFOLock, init=False)
 
     @classmethod
@@ -83,7 +87,7 @@ class Giver:
             ``gone``: The worker is gone, and has not written a byte to the connection.
         """
         offer = _Offer()
-        if not self._gone:
+        if not self.gone.is_set():
             self._offers[number] = offer
             message = b"%b\n%b" % (orjson.dumps([number, told]), read)
             try:
@@ -115,7 +119,7 @@ class Giver:
                 while raw := await self._receive():
                     self._answered(int(raw))
             finally:
-                self._gone = True
+                self.gone.set()
                 offers, self._offers = self._offers, {}
                 for offer in offers.values():
                     offer.decided.set()

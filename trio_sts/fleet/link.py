@@ -162,14 +162,15 @@ class Worker:
             "closed": self._told_closed,
         }
         async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._giver.run)
             nursery.start_soon(self._let_end, nursery.cancel_scope)
             nursery.start_soon(self._watch, forks)
-            async with trio.open_nursery() as words:
-                words.start_soon(self._giver.run)
-                words.start_soon(self.channel.run, {**own, **handlers})
+            await self.channel.run({**own, **handlers})
             with trio.move_on_after(_EXIT_S):
                 await self.process.ended.wait()
             await forks.kill(self.process)
+            with trio.move_on_after(_LAST_WORDS_S):
+                await self._giver.gone.wait()
             nursery.cancel_scope.cancel(reason="the worker has ended")
         self.settled.set()
         self.calls_lost = self.calls
