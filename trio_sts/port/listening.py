@@ -60,8 +60,10 @@ async def accept_all(
     handle: Callable[[trio.SocketStream], Awaitable[None]],
     make_room: Callable[[], None] = _nobody_leaves,
     refusal: bytes = b"",
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> NoReturn:
-    """Accept connections for ever, each in a task of its own.
+    """Accept connections for ever, each in a task of its own; started when it does.
 
     With no file descriptor left for one more, beside those that running calls may need,
     whoever comes is refused at once; nobody is left to wait in the system's queue.
@@ -72,10 +74,12 @@ async def accept_all(
         handle: What is run for each connection; it closes it.
         make_room: Called when there is no descriptor for one more.
         refusal: What those are sent that are refused; without it they are hung up on.
+        task_status: Is told once the spare descriptor is there and it accepts.
     """
     refusing = Refusing(refusal)
     pause_s = _FIRST_PAUSE_S
     async with listener, refusing:
+        task_status.started()
         while True:
             try:
                 stream = await listener.accept()

@@ -89,7 +89,7 @@ class Port:
         refusal = no_more_calls("full")
         async with trio.open_nursery() as nursery:
             for each in listeners:
-                nursery.start_soon(
+                await nursery.start(
                     accept_all,
                     each,
                     nursery,
