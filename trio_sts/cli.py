@@ -117,7 +117,9 @@ def serve(*, embedded: bool, faults: tuple[str, ...], console: bool) -> None:
     if settings.workers != 1:
         from trio_sts.fleet.cpus import worker_count
 
-        if worker_count(settings.workers) > 1:
+        if sys.platform != "linux":
+            warnings += ("STS_WORKERS needs Linux: one process holds the calls",)
+        elif worker_count(settings.workers) > 1:
             from trio_sts.fleet.parent import run_parent
 
             code = run_parent(settings, warnings, seen, read, faults=ordered, say=say)

@@ -84,6 +84,7 @@ async def until(
 ) -> None:
     """Wait until something outside of this process is so."""
     with trio.move_on_after(within_s):
+        await trio.lowlevel.checkpoint()
         while not is_so():  # noqa: ASYNC110  # other processes set no event
             await trio.sleep(LOOK_EVERY_S)
         return

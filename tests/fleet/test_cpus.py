@@ -8,6 +8,14 @@ import pytest
 from trio_sts.fleet.cpus import usable_cpus, worker_count
 
 
+def eight(pid: int) -> set[int]:
+    return set(range(8))
+
+
+def thousand(pid: int) -> set[int]:
+    return set(range(1000))
+
+
 def cgroup(folder: Path, path: str, **quotas: str) -> tuple[Path, Path]:
     """A tree of control groups with their `cpu.max`, and the file that names ours."""
     own = folder / "own"
@@ -22,7 +30,7 @@ def cgroup(folder: Path, path: str, **quotas: str) -> tuple[Path, Path]:
 
 @pytest.fixture(autouse=True)
 def _has_eight_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)))
+    monkeypatch.setattr(os, "sched_getaffinity", eight)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +68,6 @@ def test_without_control_groups_the_affinity_counts(tmp_path: Path) -> None:
 def test_a_number_is_taken_as_it_is_and_auto_is_bounded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(1000)))
+    monkeypatch.setattr(os, "sched_getaffinity", thousand)
     assert worker_count(3) == 3
     assert 1 <= worker_count("auto") <= 256

@@ -113,7 +113,7 @@ async def test_one_that_nobody_waits_for_any_more_was_not_offered() -> None:
         async with trio.open_nursery() as nursery:
 
             async def hold_the_turn() -> None:
-                async with given.giver._turn:
+                async with given.giver._turn:  # pyright: ignore[reportPrivateUsage]
                     await trio.sleep_forever()
 
             nursery.start_soon(hold_the_turn)

@@ -1,6 +1,7 @@
 """The parent's side of a worker that does not answer."""
 
 import socket
+from collections.abc import Mapping
 from typing import cast
 
 import pytest
@@ -9,12 +10,14 @@ from attrs import define, field
 from structlog.testing import capture_logs
 from trio.testing import memory_stream_pair
 
-from trio_sts.fleet.channel import Channel
+from trio_sts.fleet.channel import Channel, Handler
 from trio_sts.fleet.forks import Forks, Process
 from trio_sts.fleet.handover import Giver
 from trio_sts.fleet.link import HUNG_S, STUCK_S, Given, Worker
 from trio_sts.fleet.plan import Plan
 from trio_sts.settings import load
+
+NONE: Mapping[str, Handler] = {}
 
 
 @define(eq=False)
@@ -61,7 +64,7 @@ async def test_a_worker_whose_loop_stands_still_is_killed(
                     await other.run({"alive": never})
 
             nursery.start_soon(be_ready_and_hang)
-            await worker.run(cast("Forks", killing), {})
+            await worker.run(cast("Forks", killing), NONE)
             nursery.cancel_scope.cancel(reason="the worker has ended")
     assert worker.is_ready
     assert worker.warnings == ("one tool is missing",)
@@ -84,7 +87,7 @@ async def test_what_an_ended_worker_had_is_over(autojump_clock: object) -> None:
             outcomes.append(await worker.give(Given(1), None, b"", shared))
 
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(worker.run, cast("Forks", killing), {})
+        nursery.start_soon(worker.run, cast("Forks", killing), NONE)
         nursery.start_soon(give)
         await trio.testing.wait_all_tasks_blocked()
         before = worker.load
@@ -103,7 +106,7 @@ async def test_a_worker_that_does_not_read_is_killed(
     worker, killing, _ = new_worker()
     worker.channel.most_waiting_bytes = most_bytes
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(worker.run, cast("Forks", killing), {})
+        nursery.start_soon(worker.run, cast("Forks", killing), NONE)
         await trio.testing.wait_all_tasks_blocked()
         for _ in range(1000):
             worker.channel.tell("end", [1, 1000, "x" * most_bytes, ""])

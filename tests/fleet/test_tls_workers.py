@@ -22,7 +22,8 @@ async def test_calls_and_probes_go_through_tls_and_limits_hold(tmp_path: Path) -
     for blob in issued.cert_chain_pems:
         blob.write_to_path(str(cert), append=True)
     trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+    # trustme also takes PyOpenSSL's contexts, which have no types here.
+    authority.configure_trust(trust)  # pyright: ignore[reportUnknownMemberType]
     async with (
         scripted_model() as model,
         fleet(

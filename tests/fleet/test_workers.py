@@ -126,7 +126,7 @@ async def test_a_worker_that_dies_before_it_takes_a_call_costs_none(
         )
         # Whoever has come before this has been offered to a worker.
         for _ in range(3):
-            assert await status(service, "/healthz")
+            assert (await status(service, "/healthz"))[0] == 200
         assert not done.is_set()
         os.kill(pid, signal.SIGKILL)
         with trio.fail_after(10):

@@ -14,7 +14,7 @@ is handled in a task of its own.
 
 import json
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from itertools import count
 from typing import Any, Final, Literal
 
@@ -81,7 +81,7 @@ class Channel:
     _stream: trio.abc.Stream
     most_waiting_bytes: int = MOST_WAITING_BYTES
     why: Why = field(default="", init=False)
-    _numbers: Iterator[int] = field(factory=count, init=False)
+    _numbers: "count[int]" = field(factory=lambda: count(0), init=False)
     _asked: dict[int, _Question] = field(factory=dict[int, _Question], init=False)
     _running: dict[int, trio.CancelScope] = field(
         factory=dict[int, trio.CancelScope], init=False

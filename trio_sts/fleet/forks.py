@@ -74,6 +74,7 @@ class Forks:
             )
             rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)
             with trio.move_on_after(_FORK_S):
+                await trio.lowlevel.checkpoint()
                 if not self.gone.is_set():
                     self._waiting.append(order)
                     with suppress(OSError):

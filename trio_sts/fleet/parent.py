@@ -138,7 +138,7 @@ class Parent:
     _metrics: Metrics = field(init=False)
     _health: ModelHealth = field(init=False)
     _port: Port = field(init=False)
-    _numbers: Iterator[int] = field(factory=partial(count, 1), init=False)
+    _numbers: "count[int]" = field(factory=lambda: count(1), init=False)
     _stops: trio.MemorySendChannel[int] = field(init=False)
     _stopped: trio.MemoryReceiveChannel[int] = field(init=False)
     _reloads: trio.MemorySendChannel[int] = field(init=False)
@@ -359,6 +359,7 @@ class Parent:
     async def _next_worker(self, tried: list[Worker]) -> Worker | None:
         """Who takes a call that none of these could take; None if nobody does in time."""
         with trio.move_on_after(_NO_WORKER_S):
+            await trio.lowlevel.checkpoint()
             while not self._port.admission.draining:
                 if (worker := self.workers.least_busy(set(tried))) is not None:
                     return worker

@@ -81,7 +81,7 @@ def work(handover: socket.socket, control: socket.socket) -> int:
         lag = Lag()
         return trio.run(_work, plan, handover, control, lag, instruments=[lag, Pace()])
     # The forkserver's own stack is below this.
-    except BaseException:  # noqa: BLE001
+    except Exception:  # noqa: BLE001
         _log.exception("worker crashed", worker=plan.worker)
         return _FAILED
     finally:

@@ -7,7 +7,6 @@ of its workers are ready; the workers of the old one hold theirs to the end, and
 import signal
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -23,8 +22,6 @@ from .link import Worker, WorkerFailed
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from trio_sts.embedded import Faults
 
 # A worker that has ended by itself is replaced at once; the next ones after a pause.
@@ -102,8 +99,8 @@ class Workers:
     current: Generation | None = field(default=None, init=False)
     living: set[Worker] = field(factory=set[Worker], init=False)
     _changed: trio.Event = field(factory=trio.Event, init=False)
-    _numbers: "Iterator[int]" = field(factory=partial(count, 1), init=False)
-    _generations: "Iterator[int]" = field(factory=partial(count, 1), init=False)
+    _numbers: "count[int]" = field(factory=lambda: count(1), init=False)
+    _generations: "count[int]" = field(factory=lambda: count(1), init=False)
     _stopping: bool = field(default=False, init=False)
 
     @property
@@ -197,6 +194,7 @@ class Workers:
 
     async def _until_ready(self, generation: Generation) -> None:
         with trio.move_on_after(READY_S):
+            await trio.lowlevel.checkpoint()
             for worker in tuple(generation.workers):
                 await worker.settled.wait()
                 if not worker.is_ready:
