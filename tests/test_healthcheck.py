@@ -126,7 +126,7 @@ def test_it_needs_no_key_and_little_memory(tmp_path: Path) -> None:
 def test_a_port_with_tls_is_asked_by_tls(tmp_path: Path) -> None:
     issued = trustme.CA().issue_cert("sts.example.org")
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    issued.configure_cert(context)
+    issued.configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     with socket.socket() as plain:
         plain.bind(("127.0.0.1", 0))
         plain.listen()

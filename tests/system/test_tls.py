@@ -45,7 +45,7 @@ def tls(tmp_path: Path) -> Tls:
     for blob in issued.cert_chain_pems:
         blob.write_to_path(str(cert), append=True)
     trust = ssl.create_default_context()
-    authority.configure_trust(trust)
+    authority.configure_trust(trust)  # pyright: ignore[reportUnknownMemberType]
     return Tls({"STS_TLS_CERT": str(cert), "STS_TLS_KEY": str(key)}, trust)
 
 
@@ -186,7 +186,7 @@ async def test_a_new_certificate_is_shown_to_new_connections(
     authority = trustme.CA()
     issued = authority.issue_cert("127.0.0.1")
     other = ssl.create_default_context()
-    authority.configure_trust(other)
+    authority.configure_trust(other)  # pyright: ignore[reportUnknownMemberType]
     async with serving("http://127.0.0.1:9/v1", **tls.environ) as service:
         server = service.server
         async with connected(service, tls.trust) as before:

@@ -1,6 +1,6 @@
 """Who is at the other end of a connection."""
 
-from typing import Self
+from typing import Self, cast
 
 import trio
 from attrs import frozen
@@ -23,14 +23,14 @@ class Peer:
     def of(cls, stream: trio.SocketStream) -> Self:
         """Who is at the other end of a socket; nobody if it is gone already."""
         try:
-            name = stream.socket.getpeername()
+            name: object = stream.socket.getpeername()
         except OSError:
             return cls("", 0)
         # A name of two parts or more, unless it is a socket in the file system.
         if not isinstance(name, tuple):
             return cls("", 0)
-        host, port, *_ = name
-        return cls(str(host), int(port))
+        host, port, *_ = cast("tuple[object, ...]", name)
+        return cls(str(host), int(str(port)))
 
     @override
     def __str__(self) -> str:
