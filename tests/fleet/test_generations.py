@@ -4,8 +4,10 @@ import os
 import signal
 from pathlib import Path
 
+import httpx
 import pytest
 import trio
+import trustme
 
 from tests.peers.core import calling
 from tests.peers.model import ScriptedSession, scripted_model
@@ -88,10 +90,13 @@ async def test_a_running_call_stays_with_its_generation_to_its_end(
         caller(service, model) as placing,
     ):
         old = await placing.call()
-        env.write_text("OPENAI_VOICE=coral\n")
+        env.write_text("OPENAI_VOICE=coral\nSTS_MAX_CALLS=7\n")
         service.process.send_signal(signal.SIGHUP)
         await service.logged("generation ready", 2)
         new = await placing.call()
+        async with httpx.AsyncClient() as http:
+            metrics = (await http.get(f"http://127.0.0.1:{service.port}/metrics")).text
+        assert "trio_sts_calls_limit 7.0" in metrics.splitlines()
         for held, voice in ((old, "ash"), (new, "coral")):
             await held.goes_on()
             received = held.session.received
@@ -105,7 +110,13 @@ async def test_a_running_call_stays_with_its_generation_to_its_end(
 
 
 @pytest.mark.parametrize(
-    "faulty", ["STS_IDLE_S=soon\n", "STS_EMBEDDED=on\n"], ids=["setting", "worker"]
+    "faulty",
+    [
+        "STS_IDLE_S=soon\n",
+        "STS_EMBEDDED=on\n",
+        "STS_TLS_CERT={folder}/cert.pem\nSTS_TLS_KEY={folder}/key.pem\n",
+    ],
+    ids=["setting", "worker", "TLS instead of none"],
 )
 async def test_a_faulty_reload_keeps_the_old_generation(
     tmp_path: Path, faulty: str
@@ -114,6 +125,9 @@ async def test_a_faulty_reload_keeps_the_old_generation(
     (tmp_path / "pocketsphinx.py").write_text("raise ImportError")
     env = tmp_path / ".env"
     env.write_text("")
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    issued.private_key_pem.write_to_path(str(tmp_path / "key.pem"))
+    issued.cert_chain_pems[0].write_to_path(str(tmp_path / "cert.pem"))
     async with (
         scripted_model() as model,
         fleet(tmp_path, model, PYTHONPATH=str(tmp_path)) as service,
@@ -121,7 +135,7 @@ async def test_a_faulty_reload_keeps_the_old_generation(
     ):
         held = await placing.call()
         pids = service.pids()
-        env.write_text(faulty)
+        env.write_text(faulty.format(folder=tmp_path))
         service.process.send_signal(signal.SIGHUP)
         await service.logged("reload failed")
         await until(lambda: service.pids() == pids)

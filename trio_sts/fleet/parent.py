@@ -31,6 +31,7 @@ from trio_sts.audio import engine
 from trio_sts.conversation.commands import EndCall
 from trio_sts.errors import SettingsError, StsError
 from trio_sts.legs.http_head import RequestHead, respond
+from trio_sts.logs import also_mask
 from trio_sts.loop.lag import Lag
 from trio_sts.metrics.registry import Metrics
 from trio_sts.observing.model_health import ModelHealth
@@ -41,7 +42,7 @@ from trio_sts.port.connections import Admitted
 from trio_sts.port.peer import Peer
 from trio_sts.port.port import Port
 from trio_sts.service import ask_for_the_key, leaves, tune_collector
-from trio_sts.settings import Settings
+from trio_sts.settings import Settings, secrets_of
 from trio_sts.settings.spec import spec_of
 from trio_sts.systemd import Notifier
 
@@ -379,26 +380,25 @@ class Parent:
         except SettingsError as exc:
             _log.error("reload failed", faults=exc.faults)
             return
+        also_mask(secrets_of(settings))
         for warning in warnings:
             _log.warning("setting", problem=warning)
         for name in _kept(self.settings, settings):
             _log.warning("setting", problem=f"{name} changes with a restart only")
-        # A reload opens no console, and closes none.
-        settings = evolve(settings, admin_port=self.settings.admin_port)
+        kept = {name: getattr(self.settings, name) for name in _FOR_A_RESTART}
+        settings, before = evolve(settings, **kept), self._port.settings
         try:
+            self._port.use(settings)
             await self.workers.begin(settings, environ)
-            self._take_on(settings)
         except StsError as exc:
+            self._port.use(before)
             if not self._port.admission.draining:
                 _log.error("reload failed", faults=[str(exc)])
-
-    def _take_on(self, settings: Settings) -> None:
-        """What the port itself goes by, and can change while it listens."""
-        self._port.places.most = settings.max_calls
-        self._port.admission.settings = settings
+        else:
+            self._metrics.max_calls = settings.max_calls
 
     async def _drain(self) -> None:
-        drain_s = self.settings.drain_s
+        drain_s = self._port.settings.drain_s
         drained_at = trio.current_time() + drain_s
         self._port.drain()
         self.notifier.stopping(drain_s)
