@@ -219,7 +219,9 @@ async def test_a_signal_ends_it_before_anything_slow_is_imported(
         pytest.skip("no new PID namespace may be made")
     (tmp_path / "click.py").write_text(STUCK)
     before = ("unshare", "--pid", "--fork") if is_first else ()
-    command = (*before, "env", f"PYTHONPATH={tmp_path}", *SERVE)
+    # Who runs these tests in the background may ignore it, and so would the service.
+    heeding = ("env", "--default-signal=QUIT", f"PYTHONPATH={tmp_path}")
+    command = (*before, *heeding, *SERVE)
     async with started(tmp_path, *command, stdout=subprocess.PIPE) as process:
         await until_said(process, b"importing")
         service = psutil.Process(process.pid)

@@ -59,16 +59,17 @@ async def told(stream: trio.SocketStream) -> bytes:
 
 async def test_with_the_spare_descriptor_one_is_refused_after_the_other() -> None:
     (listener,) = await listen("127.0.0.1", 0)
-    async with listener, Refusing(REFUSAL) as refusing:
-        for _ in range(3):
-            async with asking(listener) as stream:
-                with nothing_left():
-                    with pytest.raises(OSError, match="Too many open files"):
-                        await listener.accept()
-                    assert await refusing.accept_and_refuse(listener)
-                assert await told(stream) == REFUSAL
-        # Whoever waited has gone.
-        assert await refusing.accept_and_refuse(listener)
+    with Refusing(REFUSAL) as refusing:
+        async with listener:
+            for _ in range(3):
+                async with asking(listener) as stream:
+                    with nothing_left():
+                        with pytest.raises(OSError, match="Too many open files"):
+                            await listener.accept()
+                        assert await refusing.accept_and_refuse(listener)
+                    assert await told(stream) == REFUSAL
+            # Whoever waited has gone.
+            assert await refusing.accept_and_refuse(listener)
 
 
 async def test_without_a_spare_descriptor_nothing_is_accepted() -> None:
@@ -76,8 +77,9 @@ async def test_without_a_spare_descriptor_nothing_is_accepted() -> None:
         raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
 
     (listener,) = await listen("127.0.0.1", 0)
-    async with listener, Refusing(REFUSAL, none_left) as refusing:
-        assert not await refusing.accept_and_refuse(listener)
+    with Refusing(REFUSAL, none_left) as refusing:
+        async with listener:
+            assert not await refusing.accept_and_refuse(listener)
 
 
 async def test_the_last_descriptors_are_for_calls_that_run() -> None:

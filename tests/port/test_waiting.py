@@ -53,13 +53,14 @@ async def test_those_who_come_together_all_have_a_second(
 
 
 async def test_there_is_an_end_to_it(autojump_clock: MockClock) -> None:
+    await trio.lowlevel.checkpoint()
     guests = Guests(WaitingRoom(2, at_all=5))
     for _ in range(7):
         guests.come()
     assert guests.left == [0, 1]
 
 
-async def test_a_room_has_numbers_beside_calls() -> None:
+def test_a_room_has_numbers_beside_calls() -> None:
     assert WaitingRoom.beside(3).most == 6
     unlimited = WaitingRoom.beside(0)
     assert unlimited.most == unlimited.at_all <= MOST_WAITING

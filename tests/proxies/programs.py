@@ -157,6 +157,7 @@ class Proxy:
         before = {child.pid for child in main.children()}
         main.send_signal(number)
         with trio.fail_after(_STARTS_S):
+            await trio.lowlevel.checkpoint()
             # Nobody tells of a child.
             while {child.pid for child in main.children()} <= before:  # noqa: ASYNC110
                 await trio.sleep(0.05)
@@ -247,6 +248,7 @@ class Envoy(Proxy):
     async def reload(self) -> None:
         await self.start()
         with trio.fail_after(_STARTS_S):
+            await trio.lowlevel.checkpoint()
             while (
                 "all dependencies initialized. starting workers" not in self._latest()
             ):

@@ -261,6 +261,7 @@ async def test_refused_callers_are_no_calls() -> None:
         async with calling(f"{service.url}/?token=s3cret") as core:
             await core.init()
             with trio.fail_after(5):
+                await trio.lowlevel.checkpoint()
                 while service.server.calls < 1:  # noqa: ASYNC110  the service's count
                     await trio.sleep(0.01)
             with pytest.raises(InvalidStatus):

@@ -60,6 +60,7 @@ async def begun(service: Service, core: FakeCore, calls: int = 1) -> None:
     """Send ``init``, and wait until the call has its place."""
     await core.init()
     with trio.fail_after(5):
+        await trio.lowlevel.checkpoint()
         while service.server.calls < calls:  # noqa: ASYNC110  the service's own count
             await trio.sleep(0.01)
 
@@ -253,6 +254,7 @@ async def test_callers_who_come_together_are_refused_in_their_handshakes() -> No
         for _ in range(6):
             nursery.start_soon(come)
         with trio.fail_after(10):
+            await trio.lowlevel.checkpoint()
             while len(statuses) < 6:  # noqa: ASYNC110  six tasks
                 await trio.sleep(0.01)
         assert sorted(statuses) == [101, 101, 503, 503, 503, 503]
@@ -269,6 +271,7 @@ async def test_thousands_without_init_cost_a_line_a_second() -> None:
                     await stream.send_all(UPGRADE)
                     await stream.receive_some()
             with trio.fail_after(5):
+                await trio.lowlevel.checkpoint()
                 while counted(lines) < 100:  # noqa: ASYNC110  the service's log
                     await trio.sleep(0.05)
     assert len([line for line in lines if line["log_level"] != "debug"]) < 10

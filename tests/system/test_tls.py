@@ -100,6 +100,7 @@ async def test_a_caller_behind_tls_is_pinged(
         await stream.send_all(UPGRADE + b"\r\n" + INIT)
         received = b""
         with trio.fail_after(60):
+            await trio.lowlevel.checkpoint()
             while b"\x89\x00" not in received:
                 received += bytes(await stream.receive_some())
         assert trio.current_time() == pytest.approx(5, abs=0.5)

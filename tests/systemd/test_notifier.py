@@ -50,7 +50,7 @@ async def test_without_a_manager_nothing_is_done(given: str) -> None:
     assert told.address is None
 
 
-async def test_a_manager_that_is_gone_costs_one_line(tmp_path: Path) -> None:
+def test_a_manager_that_is_gone_costs_one_line(tmp_path: Path) -> None:
     told = notifier(str(tmp_path / "nobody"))
     with capture_logs() as lines:
         told.ready()

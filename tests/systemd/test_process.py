@@ -46,10 +46,9 @@ async def test_no_ready_where_the_port_is_taken(tmp_path: Path) -> None:
     async with (
         managing(path) as manager,
         running(tmp_path, OPENAI_API_KEY=KEY) as first,
-        trio.open_nursery() as nursery,
     ):
         # It never gets as far as the line that `running` waits for.
-        nursery.start_soon(_fails_to_start, tmp_path, path, first.port)
+        await _fails_to_start(tmp_path, path, first.port)
     assert "READY=1" not in manager.lines
 
 

@@ -78,27 +78,28 @@ async def accept_all(
     """
     refusing = Refusing(refusal)
     pause_s = _FIRST_PAUSE_S
-    async with listener, refusing:
-        task_status.started()
-        while True:
-            try:
-                stream = await listener.accept()
-            except OSError as exc:
-                if exc.errno not in _OUT_OF:
-                    raise
-                refusing.warn(exc.strerror or "", 0)
-                make_room()
-                if not await refusing.accept_and_refuse(listener):
-                    await trio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            else:
-                pause_s = _FIRST_PAUSE_S
-                if is_near_limit(stream.socket.fileno()):
-                    refusing.warn("few file descriptors are left", 1)
+    with refusing:
+        async with listener:
+            task_status.started()
+            while True:
+                try:
+                    stream = await listener.accept()
+                except OSError as exc:
+                    if exc.errno not in _OUT_OF:
+                        raise
+                    refusing.warn(exc.strerror or "", 0)
                     make_room()
-                    await refusing.refuse(stream)
+                    if not await refusing.accept_and_refuse(listener):
+                        await trio.sleep(pause_s)
+                        pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
                 else:
-                    nursery.start_soon(handle, stream)
+                    pause_s = _FIRST_PAUSE_S
+                    if is_near_limit(stream.socket.fileno()):
+                        refusing.warn("few file descriptors are left", 1)
+                        make_room()
+                        await refusing.refuse(stream)
+                    else:
+                        nursery.start_soon(handle, stream)
 
 
 async def _both_families(port: int) -> trio.SocketListener:

@@ -54,11 +54,13 @@ class Proxies:
         raw = b""
         try:
             with trio.fail_after(HEADER_S):
-                while (header := read_header(raw)) is None:
+                while True:
                     read = await stream.receive_some(V2_MOST_BYTES)
                     if not read:
                         return None
                     raw += read
+                    if (header := read_header(raw)) is not None:
+                        break
         except NoProxyHeader as exc:
             _log.debug("no PROXY header", why=str(exc), peer=str(peer))
         except (trio.TooSlowError, trio.BrokenResourceError, trio.ClosedResourceError):

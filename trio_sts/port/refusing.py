@@ -56,14 +56,12 @@ class Refusing:
     _refused: int = field(default=0, init=False)
     _warned_at: float = field(default=float("-inf"), init=False)
 
-    async def __aenter__(self) -> Self:
+    def __enter__(self) -> Self:
         self._keep_spare()
-        await trio.lowlevel.checkpoint()
         return self
 
-    async def __aexit__(self, *_: object) -> None:
+    def __exit__(self, *_: object) -> None:
         self._give_up_spare()
-        await trio.lowlevel.checkpoint()
 
     def warn(self, why: str, refused: int) -> None:
         """Say that there is no room, unless that was said within the second."""
