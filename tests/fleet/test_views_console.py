@@ -56,7 +56,7 @@ class Stage:
 @asynccontextmanager
 async def stage(workers: int = 2, **given: Any) -> AsyncGenerator[Stage]:
     async with fleet(**given) as all_:
-        console = all_.views._console
+        console = all_.views._console  # pyright: ignore[reportPrivateUsage] # nothing else shows it
         assert console is not None
         all_.nursery.start_soon(console.board.keep)
         started = [await all_.worker() for _ in range(workers)]

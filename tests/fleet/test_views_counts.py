@@ -128,7 +128,7 @@ async def test_no_count_goes_back_while_workers_come_and_go() -> None:
             over = True
 
         nursery.start_soon(change)
-        nursery.start_soon(all_.views._counts.keep)
+        nursery.start_soon(all_.views._counts.keep)  # pyright: ignore[reportPrivateUsage] # nothing else shows it
         seen: dict[str, float] = {}
         scrapes = 0
         while not over:
@@ -209,7 +209,7 @@ async def told(counts: Counts, *metrics: Metrics) -> None:
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(channel.run, {TOLD: handle})
-            nursery.start_soon(far.run, {})
+            nursery.start_soon(far.run, dict[str, Any]())
             await CountsTold(each, far).tell()
             await arrived.wait()
             nursery.cancel_scope.cancel(reason="it was told")
@@ -247,8 +247,8 @@ async def test_what_is_kept_of_ended_workers_does_not_grow() -> None:
             metrics = Metrics()
             metrics.barge_ins.inc()
             await told(counts, metrics)
-            counts.left(next(iter(counts._last)))
+            counts.left(next(iter(counts._last)))  # pyright: ignore[reportPrivateUsage] # nothing else shows it
             await trio.testing.wait_all_tasks_blocked()
-        assert len(counts._ended) == 1
+        assert len(counts._ended) == 1  # pyright: ignore[reportPrivateUsage] # nothing else shows it
         nursery.cancel_scope.cancel(reason="the test is over")
     assert (await scraped(counts.render))["barge_ins_total"] == 30

@@ -94,9 +94,9 @@ async def test_a_call_that_is_cancelled_is_waited_for_no_more_and_a_host_comes_a
             assert host is not None
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(lambda: ran(worker, "call-2", wait=True))
-                await soon(lambda: host._waiting)
+                await soon(lambda: host._waiting)  # pyright: ignore[reportPrivateUsage] # nothing else shows it
                 nursery.cancel_scope.cancel(reason="the call is over")
-            await soon(lambda: not host._waiting)
+            await soon(lambda: not host._waiting)  # pyright: ignore[reportPrivateUsage] # nothing else shows it
             died = await ran(worker, "call-3", die=True)
             assert died == {"ok": False, "error": "The tool failed."}
             again = await ran(worker, "call-4")

@@ -100,7 +100,7 @@ def test_while_it_fails_an_answer_is_enough_and_a_greeting_is_not() -> None:
 def fed(*verdicts: tuple[str, str, float]) -> ModelHealth:
     health = ModelHealth()
     for kind, why, now in verdicts:
-        health.take(Verdict(kind, why), now)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        health.take(Verdict(kind, why), now)  # type: ignore[arg-type]
     return health
 
 

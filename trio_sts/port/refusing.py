@@ -81,13 +81,14 @@ class Refusing:
         if self._spare is None and not self._keep_spare():
             return False
         self._give_up_spare()
+        stream = None
         try:
-            with trio.move_on_after(_ACCEPT_S) as soon:
+            with trio.move_on_after(_ACCEPT_S):
                 stream = await listener.accept()
         except OSError:
             return False
         else:
-            if soon.cancelled_caught:
+            if stream is None:
                 # It has gone meanwhile.
                 return True
             self._refused += 1

@@ -49,11 +49,10 @@ def networks() -> Kind:
     def parse(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
         return tuple(ip_network(entry, strict=False) for entry in listed.parse(text))
 
-    return evolve(
-        listed,
-        parse=parse,
-        show=lambda found: ", ".join(str(each) for each in found) or "none",
-    )
+    def show(found: tuple[IPv4Network | IPv6Network, ...]) -> str:
+        return ", ".join(str(each) for each in found) or "none"
+
+    return evolve(listed, parse=parse, show=show)
 
 
 def _network(text: str) -> bool:
