@@ -2,8 +2,9 @@
 
 The load shares the machine's cores with the workers, so that no number of calls tells
 what they could hold alone. What a call costs them does: where it costs with N workers what
-it costs one process, N cores hold N times the calls. The first figures are that ratio, both
-under the same load, one after the other. Then a worker is killed while its calls talk, and
+it costs one process that holds an Nth of the calls, N cores hold N times the calls: with
+fewer calls in a process each costs more. The first figures are that ratio, one after the
+other. Then a worker is killed while its calls talk, and
 the latency of all others is told beside that of a run without; at last the service is
 told with SIGHUP, again and again, to begin anew while calls arrive.
 """
@@ -50,7 +51,9 @@ class _Runs:
         ratios: list[float] = []
         for turn in range(self.repeat):
             found = {
-                workers: await self._one(bench, workers, self.load, f"cost-{turn}")
+                workers: await self._one(
+                    bench, workers, self._for(workers), f"cost-{turn}"
+                )
                 for workers in (1, self.workers)[:: -1 if turn % 2 else 1]
             }
             one, all_ = found[1], found[self.workers]
@@ -61,6 +64,11 @@ class _Runs:
             f"{self.workers} cores hold {self.workers * median(ratios):.2f} times the "
             f"calls of one (median of {self.repeat}, by the CPU of a call)"
         )
+
+    def _for(self, workers: int) -> Load:
+        """As many calls for each worker, however many there are."""
+        share = self.load.calls * workers // self.workers
+        return Load(share, seconds=self.load.seconds)
 
     async def _kill(self, bench: Bench) -> None:
         calm = await self._one(bench, self.workers, self.load, "calm")
@@ -105,7 +113,7 @@ class _Runs:
 @click.command(help=__doc__)
 @click.option("--program", default=_OURS, help="The trio-sts to measure.")
 @click.option("--workers", default=2, show_default=True, help="How many.")
-@click.option("--calls", default=40, show_default=True, help="In all.")
+@click.option("--calls", default=40, show_default=True, help="Of all workers together.")
 @click.option("--seconds", default=10.0, show_default=True, help="Measured in a run.")
 @click.option("--repeat", default=3, show_default=True, help="Runs of the comparison.")
 def main(
