@@ -98,16 +98,24 @@ def run_service(
     Returns:
         The exit code: 0 after a stop, 1 if the service could not start.
     """
+    lag = Lag()
+    serve = partial(_serve, settings, environ, read, faults, lag, say)
+    return run_logged(warnings, partial(trio.run, serve, instruments=[lag, Pace()]))
+
+
+def run_logged(warnings: tuple[str, ...], run: Callable[[], object]) -> int:
+    """Log what was found out before the start; run, and log why that did not work.
+
+    Returns:
+        The exit code: 1 if it raised an error of the system's or one of ours, else 0.
+    """
     for warning in warnings:
         _log.warning("setting", problem=warning)
     for warning in engine.WARNINGS:
         _log.warning("installation", problem=warning)
     failures: list[str] = []
     try:
-        lag = Lag()
-        instruments = [lag, Pace()]
-        serve = partial(_serve, settings, environ, read, faults, lag, say)
-        trio.run(serve, instruments=instruments)
+        run()
     except* (OSError, StsError) as group:
         failures += [str(exc) for exc in leaves(group)]
     for failure in failures:

@@ -27,7 +27,6 @@ import structlog
 import trio
 from attrs import define, evolve, field
 
-from trio_sts.audio import engine
 from trio_sts.conversation.commands import EndCall
 from trio_sts.errors import SettingsError, StsError
 from trio_sts.legs.http_head import RequestHead, respond
@@ -41,7 +40,7 @@ from trio_sts.port.answers import Answer
 from trio_sts.port.connections import Admitted
 from trio_sts.port.peer import Peer
 from trio_sts.port.port import Port
-from trio_sts.service import ask_for_the_key, leaves, tune_collector
+from trio_sts.service import ask_for_the_key, run_logged, tune_collector
 from trio_sts.settings import Settings, secrets_of
 from trio_sts.settings.spec import spec_of
 from trio_sts.systemd import Notifier
@@ -101,21 +100,14 @@ def run_parent(
     """
     # The first line of the log begins a thread.
     orders = forkserver.start(work)
-    for warning in warnings:
-        _log.warning("setting", problem=warning)
-    for warning in engine.WARNINGS:
-        _log.warning("installation", problem=warning)
-    failures: list[str] = []
-    try:
-        lag = Lag()
-        workers = partial(Workers, most=worker_count(settings.workers), faults=faults)
+    lag = Lag()
+    workers = partial(Workers, most=worker_count(settings.workers), faults=faults)
+
+    def run() -> None:
         parent = Parent(settings, Notifier.from_environ(), read, lag)
         trio.run(parent.run, environ, workers, orders, say, instruments=[lag])
-    except* (OSError, StsError) as group:
-        failures += [str(exc) for exc in leaves(group)]
-    for failure in failures:
-        _log.error("cannot run", why=failure)
-    return 1 if failures else 0
+
+    return run_logged(warnings, run)
 
 
 @define(eq=False)
