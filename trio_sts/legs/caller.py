@@ -13,9 +13,11 @@ from trio_sts.audio.formats import CALLER_MS_PER_BYTE
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
 from trio_sts.wire.avr import (
     AgentAudio,
+    Answer,
     CallerAudio,
     Failure,
     FromCore,
+    HangUp,
     Interruption,
     ToCore,
 )
@@ -141,7 +143,9 @@ class CallerLeg(CallerSide):
         for message in messages:
             if isinstance(message, Interruption):
                 link.outbox.clear_audio()
-            link.post(message)
+            # AVR Core has no such messages: its calls are answered, and it hangs up.
+            if not isinstance(message, Answer | HangUp):
+                link.post(message)
 
     @override
     async def watch(self) -> NoReturn:

@@ -60,6 +60,8 @@ def _to_caller(line: Timeline, message: avr.ToCore) -> None:
             line.audio()
         case avr.Interruption():
             line.is_heard = False
+        case avr.Answer():
+            line.add("call", "is answered: the caller has heard ringing so far")
         case avr.Failure(message=text):
             line.add("call", f"AVR Core is told: {line.text(text)}")
         case _:

@@ -1,6 +1,8 @@
-"""The messages between AVR Core and an STS service.
+"""What a caller leg and the conversation exchange: AVR Core's messages, and a few more.
 
-Audio is PCM16LE, 8000 Hz, mono; a frame is 20 ms, 160 samples, 320 bytes.
+Audio is PCM16LE, mono, at the rate of the caller's line; a frame is 20 ms. AVR Core's is
+8000 Hz: 160 samples, 320 bytes. Asterisk's own leg has messages that AVR Core does not
+know: marks, a full queue, the answer of a call that is ringing.
 """
 
 from collections.abc import Mapping
@@ -39,21 +41,50 @@ class UnknownFromCore:
     type: str
 
 
+@frozen
+class MarkPlayed:
+    """The peer has played all that was sent before this mark."""
+
+    mark: int
+
+
+@frozen
+class QueueFull:
+    """The peer takes no more audio until `QueueFree`."""
+
+
+@frozen
+class QueueFree:
+    """The peer takes audio again."""
+
+
 DTMF_DIGITS = frozenset("0123456789*#ABCD")
 
-FromCore = Init | CallerAudio | DtmfDigit | UnknownFromCore
+FromCore = (
+    Init
+    | CallerAudio
+    | DtmfDigit
+    | UnknownFromCore
+    | MarkPlayed
+    | QueueFull
+    | QueueFree
+)
 
 
 @frozen
 class AgentAudio:
-    """The agent's voice: whole frames of 320 bytes, one WebSocket message per frame."""
+    """The agent's voice: whole frames; to AVR Core one WebSocket message per frame.
+
+    ``mark`` is to be reported when all of it has been played; 0 is for none.
+    """
 
     pcm: bytes = field(repr=False)
+    mark: int = 0
 
 
 @frozen
 class Interruption:
-    """The caller barged in: AVR Core throws away every frame it has queued."""
+    """The caller barged in: the peer throws away every frame it has queued."""
 
 
 @frozen
@@ -71,7 +102,17 @@ class Failure:
     message: str
 
 
-ToCore = AgentAudio | Interruption | Transcript | Failure
+@frozen
+class Answer:
+    """The call is answered: the caller, who has heard ringing, is through."""
+
+
+@frozen
+class HangUp:
+    """The peer is to end its leg; what becomes of the caller is for the dialplan."""
+
+
+ToCore = AgentAudio | Interruption | Transcript | Failure | Answer | HangUp
 
 
 @frozen
