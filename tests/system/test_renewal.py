@@ -33,6 +33,7 @@ PLAN: Final = Plan(
 )
 TOOL_RUNS: Final = 2
 MOST_GAP_S: Final = 0.04
+_IDLE_S: Final = 0.002
 # Of 240 ms, by frames of 20 that may lie across a word's edge.
 WORD_MS: Final = range(200, 261)
 
@@ -62,7 +63,7 @@ async def hold(folder: Path, clock: MockClock, pause_s: float) -> Held:
     with log() as lines:
         async with trio.open_nursery() as nursery, AsyncExitStack() as everybody:
             enter = everybody.enter_async_context
-            with Jumps(clock).set_up():
+            with Jumps(clock, _IDLE_S).set_up():
                 environ["AMI_URL"] = await nursery.start(partial(ami.serve, port=0))
                 model = await enter(scripted_model(agent.script))
                 service = await enter(serving(model.base_url, **environ))
@@ -73,8 +74,12 @@ async def hold(folder: Path, clock: MockClock, pause_s: float) -> Held:
                 await core.init(uuid)
                 await trio.sleep(pause_s)
                 await caller.talk(reached)
-            # No session is left to its end: each is closed when it was followed.
-            codes = [session.close_code for session in model.sessions[:-1]]
+            # No session is left to its end: each is closed when it was followed, and the
+            # last ones, one of which may just have followed the other, with the call.
+            await core.hang_up()
+            for session in model.sessions:
+                await session.closed.wait()
+            codes = [session.close_code for session in model.sessions]
             await everybody.aclose()
             nursery.cancel_scope.cancel(reason="the call is over")
     assert set(codes) == {1000}
