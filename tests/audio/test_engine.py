@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bench.labelled import non_speech, utterances
 from trio_sts.audio import engine, portable, portable_vad
 from trio_sts.audio.g711 import A_LAW, MU_LAW, Law
-from trio_sts.audio.resample import downsampler, upsampler
+from trio_sts.audio.resample import Direction, resampler
 from trio_sts.audio.voice_activity import STATE_BYTES, spectrum_table
 
 headers = Path(sysconfig.get_path("include"), "Python.h")
@@ -26,8 +26,9 @@ from trio_sts.audio import speedups  # noqa: E402  what follows needs it
 
 EACH = pytest.mark.parametrize("name", ["portable", "speedups"])
 ENGINES = {"portable": portable, "speedups": speedups}
-UP_TAPS = upsampler().direction.taps
-DOWN_TAPS = downsampler().direction.taps
+RATES_HZ = (8_000, 16_000, 24_000)
+DIRECTIONS = [resampler(a, b).direction for a in RATES_HZ for b in RATES_HZ if a != b]
+UNITS = st.integers(1, 3)
 
 
 def pack_taps(wholes: list[int]) -> bytes:
@@ -35,35 +36,49 @@ def pack_taps(wholes: list[int]) -> bytes:
     return struct.pack(f"{len(wholes)}d", *(whole / 2**24 for whole in wholes))
 
 
-def filters(taps: int) -> st.SearchStrategy[bytes]:
-    tap = st.integers(-(2**24), 2**24)
-    return st.lists(tap, min_size=3 * taps, max_size=3 * taps).map(pack_taps)
+def filters(count: int) -> st.SearchStrategy[bytes]:
+    tap = st.integers(-(2**24), 2**24) | st.just(0)
+    return st.lists(tap, min_size=count, max_size=count).map(pack_taps)
 
 
-ANY_FILTER = st.integers(1, 32).flatmap(filters)
 # The loudest there is, so that sums go beyond 16 bits; or any bytes.
 LOUD = st.lists(st.sampled_from([b"\xff\x7f", b"\0\x80", b"\0\0"]), max_size=2_000)
 PCM = st.binary(max_size=4_000) | LOUD.map(b"".join)
 
 
-def assert_same(pcm: bytes, up_taps: bytes, down_taps: bytes) -> None:
-    assert speedups.upsample(pcm, up_taps) == portable.upsample(pcm, up_taps)
-    assert speedups.downsample(pcm, down_taps) == portable.downsample(pcm, down_taps)
+@given(pcm=PCM, way=st.sampled_from(DIRECTIONS))
+def test_both_give_the_same_bytes(pcm: bytes, way: Direction) -> None:
+    asked = pcm, way.taps, way.unit_in, way.unit_out
+    assert speedups.resample(*asked) == portable.resample(*asked)
 
 
-@given(pcm=PCM)
-def test_both_give_the_same_bytes(pcm: bytes) -> None:
-    assert_same(pcm, UP_TAPS, DOWN_TAPS)
+@given(pcm=PCM, taps=st.integers(1, 32), units=st.tuples(UNITS, UNITS), data=st.data())
+def test_both_give_the_same_bytes_with_any_filter(
+    pcm: bytes, taps: int, units: tuple[int, int], data: st.DataObject
+) -> None:
+    packed = data.draw(filters(taps * units[0] * units[1]))
+    made = speedups.resample(pcm, packed, *units)
+    assert made == portable.resample(pcm, packed, *units)
+    whole = len(pcm) // 2 // units[0] - (taps - 1)
+    assert len(made) == max(whole, 0) * units[1] * 2
 
 
-@given(pcm=PCM, taps=ANY_FILTER)
-def test_both_give_the_same_bytes_with_any_filter(pcm: bytes, taps: bytes) -> None:
-    assert_same(pcm, taps, taps)
-
-
-def test_both_give_the_same_bytes_for_many_seconds_at_once() -> None:
+@pytest.mark.parametrize("way", DIRECTIONS)
+def test_both_give_the_same_bytes_for_many_seconds_at_once(way: Direction) -> None:
     numbers = (n * n % 60_000 - 30_000 for n in range(100_003))
-    assert_same(struct.pack("<100003h", *numbers), UP_TAPS, DOWN_TAPS)
+    asked = struct.pack("<100003h", *numbers), way.taps, way.unit_in, way.unit_out
+    assert speedups.resample(*asked) == portable.resample(*asked)
+
+
+@given(pcm=PCM, ratio=st.integers(2, 3))
+def test_both_give_the_same_means(pcm: bytes, ratio: int) -> None:
+    made = speedups.thin(pcm, ratio)
+    assert made == portable.thin(pcm, ratio)
+    assert len(made) == len(pcm) // 2 // ratio * 2
+    samples = struct.unpack(f"<{len(made) // 2 * ratio}h", pcm[: len(made) * ratio])
+    for at, mean in enumerate(struct.unpack(f"<{len(made) // 2}h", made)):
+        exact = sum(samples[ratio * at : ratio * (at + 1)]) / ratio
+        assert -1.5 <= mean - exact <= 0.5
 
 
 @EACH
@@ -77,11 +92,22 @@ def test_every_sample_has_its_code(name: str, law: Law) -> None:
 
 
 @EACH
-@pytest.mark.parametrize("taps", [b"", bytes(8), bytes(3 * 33 * 8), bytes(3 * 8 + 1)])
+@pytest.mark.parametrize("taps", [b"", bytes(8), bytes(6 * 33 * 8), bytes(6 * 8 + 1)])
 def test_what_is_no_filter_is_refused(name: str, taps: bytes) -> None:
-    for convert in (ENGINES[name].upsample, ENGINES[name].downsample):
-        with pytest.raises(ValueError, match="three phases of 1 to 32"):
-            convert(bytes(100), taps)
+    for units in ((2, 3), (3, 2)):
+        with pytest.raises(ValueError, match="1 to 32 float64 for each"):
+            ENGINES[name].resample(bytes(100), taps, *units)
+
+
+@EACH
+@pytest.mark.parametrize("unit", [-1, 0, 4])
+def test_what_is_no_unit_and_no_ratio_is_refused(name: str, unit: int) -> None:
+    for units in ((unit, 1), (1, unit)):
+        with pytest.raises(ValueError, match="1 to 3 samples"):
+            ENGINES[name].resample(bytes(100), bytes(8 * 32), *units)
+    for ratio in (unit, 1):
+        with pytest.raises(ValueError, match="2 or 3"):
+            ENGINES[name].thin(bytes(100), ratio)
 
 
 @EACH
@@ -94,16 +120,21 @@ def test_half_a_sample_and_half_a_table_are_refused(name: str) -> None:
 
 
 def test_what_is_no_bytes_is_refused() -> None:
-    for function in (speedups.upsample, speedups.downsample, speedups.compress):
-        with pytest.raises(TypeError):
-            function("text", UP_TAPS)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speedups.resample("text", bytes(8), 1, 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speedups.resample(b"", bytes(8), 1.0, 1)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speedups.thin("text", 2)  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        speedups.compress("text", MU_LAW.codes)  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         speedups.detect_speech(b"", bytes(STATE_BYTES), b"")  # type: ignore[arg-type]
 
 
 def test_the_compiled_one_is_used() -> None:
-    assert engine.upsample is speedups.upsample
-    assert engine.downsample is speedups.downsample
+    assert engine.resample is speedups.resample
+    assert engine.thin is speedups.thin
     assert engine.compress is speedups.compress
     assert engine.detect_speech is speedups.detect_speech
     assert not engine.WARNINGS
@@ -118,7 +149,7 @@ def test_where_it_was_not_built_the_other_is_used_and_the_operator_told() -> Non
     code = (
         "import sys; sys.modules['trio_sts.audio.speedups'] = None\n"
         "from trio_sts.audio import engine, portable\n"
-        "assert engine.upsample is portable.upsample\n"
+        "assert engine.resample is portable.resample\n"
         "from trio_sts.audio import portable_vad\n"
         "assert engine.detect_speech is portable_vad.detect_speech\n"
         "from trio_sts.cli import main\n"

@@ -23,17 +23,19 @@ spec = importlib.util.spec_from_file_location("speedups", sys.argv[1])
 engine = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(engine)
 random.seed(1)
-edges = [block * size + n for block in (0, 160) for size in (2, 6) for n in range(-7, 8)]
+edges = [block * size + n for block in (0, 160) for size in (2, 4, 6) for n in range(-7, 8)]
 edges = [edge for edge in edges if edge >= 0]
 for trial in range(4_000):
     n_bytes = random.choice([*edges, random.randrange(9_000)])
-    n_taps = random.randint(1, 32)
-    taps = struct.pack(f"{3 * n_taps}d", *random.choices([-1.0, 0.5, 1.0], k=3 * n_taps))
+    n_taps, units = random.randint(1, 32), (random.randint(1, 3), random.randint(1, 3))
+    n_all = n_taps * units[0] * units[1]
+    taps = struct.pack(f"{n_all}d", *random.choices([-1.0, 0, 0.5, 1.0], k=n_all))
     # A heap block of just this size; half of the time it is read from an odd address.
     pcm = memoryview(bytearray(random.randbytes(n_bytes)))[trial % 2 :]
-    up, down = engine.upsample(pcm, taps), engine.downsample(pcm, taps)
-    assert len(up) == 6 * max(len(pcm) // 2 - n_taps + 1, 0)
-    assert len(down) == 2 * max(len(pcm) // 6 - n_taps + 1, 0)
+    made = engine.resample(pcm, taps, *units)
+    assert len(made) == 2 * units[1] * max(len(pcm) // 2 // units[0] - n_taps + 1, 0)
+    for ratio in (2, 3):
+        assert len(engine.thin(pcm, ratio)) == len(pcm) // 2 // ratio * 2
     whole = pcm[: len(pcm) & -2]
     assert len(engine.compress(whole, bytes(65_536))) == len(whole) // 2
 

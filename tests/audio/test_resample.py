@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_sts.audio.resample import Resampler, downsampler, upsampler
+from trio_sts.audio.resample import Resampler, resampler
 
 signal: Any = import_module("scipy.signal")  # scipy has no types
 Samples = npt.NDArray[np.float64]
@@ -19,6 +19,16 @@ Make = Callable[[], Resampler]
 
 LOW_HZ, HIGH_HZ = 8_000, 24_000
 AMPLITUDE = 10_000.0
+
+
+def upsampler() -> Resampler:
+    return resampler(LOW_HZ, HIGH_HZ)
+
+
+def downsampler() -> Resampler:
+    return resampler(HIGH_HZ, LOW_HZ)
+
+
 DIRECTIONS = [
     pytest.param(upsampler, LOW_HZ, HIGH_HZ, id="up"),
     pytest.param(downsampler, HIGH_HZ, LOW_HZ, id="down"),

@@ -9,9 +9,9 @@ Attributes:
 from typing import Final
 
 try:
-    from .speedups import compress, detect_speech, downsample, upsample
+    from .speedups import compress, detect_speech, resample, thin
 except ImportError:
-    from .portable import compress, downsample, upsample
+    from .portable import compress, resample, thin
     from .portable_vad import detect_speech
 
     _warning = (
@@ -23,4 +23,4 @@ else:
 
 WARNINGS: Final = (_warning,) if _warning else ()
 
-__all__ = ["WARNINGS", "compress", "detect_speech", "downsample", "upsample"]
+__all__ = ["WARNINGS", "compress", "detect_speech", "resample", "thin"]

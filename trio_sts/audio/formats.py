@@ -1,8 +1,8 @@
 """Between caller-side PCM and the audio formats of the model leg.
 
 Formats are named as in the settings: ``pcm`` is PCM16LE at 24 kHz, ``pcmu`` and
-``pcma`` are G.711 mu-law and A-law at 8 kHz, which cost no resampling. The caller side is
-PCM16LE at 8 kHz always.
+``pcma`` are G.711 mu-law and A-law at 8 kHz. The caller side is PCM16LE at the line's
+rate: 8, 16 or 24 kHz. Where both rates are the same, nothing is resampled.
 """
 
 from collections.abc import Callable
@@ -10,8 +10,9 @@ from typing import Final, Literal, Protocol
 
 from attrs import define, frozen
 
+from .framing import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from .g711 import A_LAW, MU_LAW, Law
-from .resample import Resampler, downsampler, upsampler
+from .resample import Resampler, resampler
 
 AudioFormat = Literal["pcm", "pcmu", "pcma"]
 
@@ -22,13 +23,19 @@ _MS_PER_BYTE: Final[dict[AudioFormat, float]] = {
     "pcmu": 1 / 8,
     "pcma": 1 / 8,
 }
+_PCM_RATE_HZ: Final = 24_000
+_G711_RATE_HZ: Final = 8_000
 
 
 class Encoder(Protocol):
     """The caller's voice for the model, one continuous stream."""
 
-    def encode(self, pcm8k: bytes, /) -> bytes:
-        """Convert whole samples of PCM16LE, 8 kHz; nothing is held back."""
+    def encode(self, pcm: bytes, /) -> bytes:
+        """Convert whole samples of PCM16LE at the caller's rate.
+
+        Of frames of 20 ms nothing is held back, nor of anything at 8 kHz; else up to two
+        samples.
+        """
         ...
 
 
@@ -36,10 +43,10 @@ class Decoder(Protocol):
     """The agent's voice for the caller, one stream for each item."""
 
     def decode(self, model_bytes: bytes) -> bytes:
-        """Convert any number of bytes; an odd one is kept for the next call.
+        """Convert any number of bytes; what fills no sample is kept for the next call.
 
         Returns:
-            PCM16LE, 8 kHz: whole samples, for ``pcm`` a third as many as came in.
+            PCM16LE at the caller's rate: whole samples, as many as last the same time.
         """
         ...
 
@@ -47,36 +54,62 @@ class Decoder(Protocol):
         """End the item.
 
         Returns:
-            Its last sound, at most 3.75 ms, which for ``pcm`` come on top of the
-            item's own length. The next ``decode`` begins a new item.
+            Its last sound, at most 3.75 ms, which where something is resampled come on
+            top of the item's own length. The next ``decode`` begins a new item.
         """
         ...
 
 
 @frozen
-class _PcmEncoder:
+class _Streamed:
+    """Without an end: an encoder has no `flush`."""
+
     encode: Callable[[bytes], bytes]
+
+
+def _unchanged(pcm: bytes) -> bytes:
+    return pcm
+
+
+@define
+class _SamePcm:
+    """24 kHz on both sides."""
+
+    _odd: bytes = b""
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        if self._odd:
+            model_bytes = self._odd + model_bytes
+            self._odd = b""
+        if len(model_bytes) % SAMPLE_BYTES:
+            self._odd = model_bytes[-1:]
+            return model_bytes[:-1]
+        return model_bytes
+
+    def flush(self) -> bytes:
+        self._odd = b""
+        return b""
 
 
 @define
 class _PcmDecoder:
-    _down: Resampler
+    _resampler: Resampler
 
     def decode(self, model_bytes: bytes) -> bytes:
-        return self._down.push(model_bytes)
+        return self._resampler.push(model_bytes)
 
     def flush(self) -> bytes:
-        return self._down.flush()
+        return self._resampler.flush()
 
 
 @frozen
 class _G711:
-    """Both ways: without memory, a stream has no state and no tail."""
+    """8 kHz on both sides: without memory, a stream has no state and no tail."""
 
     _law: Law
 
-    def encode(self, pcm8k: bytes) -> bytes:
-        return self._law.encode(pcm8k)
+    def encode(self, pcm: bytes) -> bytes:
+        return self._law.encode(pcm)
 
     def decode(self, model_bytes: bytes) -> bytes:
         return self._law.decode(model_bytes)
@@ -85,27 +118,62 @@ class _G711:
         return b""
 
 
+@define
+class _WideToG711:
+    """From a caller at a higher rate: the law has the last word."""
+
+    _law: Law
+    _resampler: Resampler
+
+    def encode(self, pcm: bytes) -> bytes:
+        return self._law.encode(self._resampler.push(pcm))
+
+
+@define
+class _G711ToWide:
+    _law: Law
+    _resampler: Resampler
+
+    def decode(self, model_bytes: bytes) -> bytes:
+        return self._resampler.push(self._law.decode(model_bytes))
+
+    def flush(self) -> bytes:
+        return self._resampler.flush()
+
+
 def ms_per_byte(audio_format: AudioFormat) -> float:
     """The duration of a byte of the model's audio, in ms."""
     return _MS_PER_BYTE[audio_format]
 
 
-_G711_FORMATS: Final = {"pcmu": _G711(MU_LAW), "pcma": _G711(A_LAW)}
+_LAWS: Final = {"pcmu": MU_LAW, "pcma": A_LAW}
+_SAME_G711: Final = {name: _G711(law) for name, law in _LAWS.items()}
 
 
-def encoder(audio_format: AudioFormat) -> Encoder:
+def encoder(audio_format: AudioFormat, caller_rate_hz: int = SAMPLE_RATE_HZ) -> Encoder:
     """An encoder for one call.
 
-    The first one for ``pcm`` builds the filter, some milliseconds: make one when the
+    The first one that resamples builds its filter, some milliseconds: make one when the
     process starts.
+
+    Raises:
+        ValueError: The caller's rate is none of 8, 16 and 24 kHz.
     """
     if audio_format == "pcm":
-        return _PcmEncoder(upsampler().push)
-    return _G711_FORMATS[audio_format]
+        if caller_rate_hz == _PCM_RATE_HZ:
+            return _Streamed(_unchanged)
+        return _Streamed(resampler(caller_rate_hz, _PCM_RATE_HZ).push)
+    if caller_rate_hz == _G711_RATE_HZ:
+        return _SAME_G711[audio_format]
+    return _WideToG711(_LAWS[audio_format], resampler(caller_rate_hz, _G711_RATE_HZ))
 
 
-def decoder(audio_format: AudioFormat) -> Decoder:
-    """A decoder for one item; as for ``encoder``, the first for ``pcm`` takes longer."""
+def decoder(audio_format: AudioFormat, caller_rate_hz: int = SAMPLE_RATE_HZ) -> Decoder:
+    """A decoder for one item; otherwise as for `encoder`."""
     if audio_format == "pcm":
-        return _PcmDecoder(downsampler())
-    return _G711_FORMATS[audio_format]
+        if caller_rate_hz == _PCM_RATE_HZ:
+            return _SamePcm()
+        return _PcmDecoder(resampler(_PCM_RATE_HZ, caller_rate_hz))
+    if caller_rate_hz == _G711_RATE_HZ:
+        return _SAME_G711[audio_format]
+    return _G711ToWide(_LAWS[audio_format], resampler(_G711_RATE_HZ, caller_rate_hz))

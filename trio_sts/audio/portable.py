@@ -12,9 +12,12 @@ import numpy as np
 import numpy.typing as npt
 from attrs import frozen
 
-_RATIO: Final = 3  # 24 kHz to 8 kHz
+_UNITS: Final = range(1, 4)  # in samples: 8, 16 and 24 kHz
 _MOST_TAPS: Final = 32
 _CODES: Final = 1 << 16
+# Of a mean: with them a sum of the loudest samples fits 32 bits, and the mean 16.
+_WEIGHT_BITS: Final = 16
+_WEIGHTS: Final = {2: np.int32(1 << 15), 3: np.int32(21_845)}
 _ROW: Final = 10  # units for each row of the product: the quickest of 4 to 160
 # 200 ms at once keep the product below OpenBLAS's threshold for waking its threads,
 # and the floats of one slab below 200 kB.
@@ -28,40 +31,48 @@ _LOWEST: Final = np.array(-32_768.0)
 _HIGHEST: Final = np.array(32_767.0)
 
 
-def upsample(pcm: bytes, taps: bytes, /) -> bytes:
-    """From 8 to 24 kHz: three samples for each, the filter's reach at the front excepted.
+def resample(pcm: bytes, taps: bytes, unit_in: int, unit_out: int, /) -> bytes:
+    """Filter, and change the rate: ``unit_out`` samples for each ``unit_in``.
+
+    What is left of a unit at the end is left out.
 
     Args:
-        pcm: PCM16LE. The first ``n - 1`` samples are those before, for the filter.
-        taps: float64 of this machine, three phases of ``n`` taps, one after the other,
-            1 to 32 of them. Output ``p`` of three is phase ``p`` over ``n`` samples, the
-            oldest first. Sums must be exact in float64 and below 2**31, or the two
-            engines differ.
+        pcm: PCM16LE. The first ``n - 1`` units are those before, for the filter.
+        taps: float64 of this machine: for each output of a unit, and in it for each of its
+            inputs, ``n`` taps, 1 to 32 of them. Output ``q`` is the sum, over all inputs
+            ``r``, of their taps over sample ``r`` of ``n`` units, the oldest first. Sums
+            must be exact in float64 and below 2**31, or the two engines differ.
+        unit_in: 1 to 3.
+        unit_out: 1 to 3.
 
     Returns:
         PCM16LE, rounded half to even and clipped.
 
     Raises:
-        ValueError: There are too many taps, or not three phases of them.
+        ValueError: There are too many taps, or not as many for each, or a unit is none.
     """
-    return _converted(pcm, _product(taps, 1, _RATIO))
+    return _converted(pcm, _product(taps, unit_in, unit_out))
 
 
-def downsample(pcm: bytes, taps: bytes, /) -> bytes:
-    """From 24 to 8 kHz: a sample for three; what is left of three is left out.
+def thin(pcm: bytes, ratio: int, /) -> bytes:
+    """The mean of each ``ratio`` samples; what is left of as many is left out.
 
     Args:
-        pcm: PCM16LE. The first ``3 * (n - 1)`` samples are those before.
-        taps: As for `upsample`, but phase ``p`` is that of the samples ``p``, ``p + 3``
-            and so on of ``3 * n``, and the output is the sum of the three.
+        pcm: PCM16LE.
+        ratio: 2 or 3.
 
     Returns:
-        PCM16LE, rounded half to even and clipped.
+        PCM16LE, rounded down; means of three are smaller by 2**-16.
 
     Raises:
-        ValueError: There are too many taps, or not three phases of them.
+        ValueError: It is another ratio.
     """
-    return _converted(pcm, _product(taps, _RATIO, 1))
+    if ratio not in _WEIGHTS:
+        raise ValueError("ratio: 2 or 3")
+    size = ratio * _SAMPLE_BYTES
+    samples = np.frombuffer(pcm, _SAMPLE, len(pcm) // size * ratio)
+    sums = samples.reshape(-1, ratio).sum(axis=1, dtype=np.int32)
+    return ((sums * _WEIGHTS[ratio]) >> _WEIGHT_BITS).astype(_SAMPLE).tobytes()
 
 
 def compress(pcm: bytes, codes: bytes, /) -> bytes:
@@ -88,9 +99,8 @@ def compress(pcm: bytes, codes: bytes, /) -> bytes:
 class _Product:
     """One direction as a matrix product.
 
-    A unit is the least that can be converted: 1 sample to 3, or 3 to 1. The matrix turns
-    ``history`` units and ``_ROW`` more, which overlap with those of the next row, into
-    the outputs of these.
+    The matrix turns ``history`` units and ``_ROW`` more, which overlap with those of the
+    next row, into the outputs of these.
     """
 
     unit_in: int
@@ -101,12 +111,13 @@ class _Product:
 
 @cache
 def _product(taps: bytes, unit_in: int, unit_out: int) -> _Product:
-    count, odd = divmod(len(taps), _RATIO * _FLOAT.itemsize)
+    if unit_in not in _UNITS or unit_out not in _UNITS:
+        raise ValueError("units: 1 to 3 samples")
+    count, odd = divmod(len(taps), unit_in * unit_out * _FLOAT.itemsize)
     if odd or not 1 <= count <= _MOST_TAPS:
-        raise ValueError("taps: three phases of 1 to 32 float64 each")
-    phases, history = np.frombuffer(taps, _FLOAT).reshape(_RATIO, count), count - 1
-    # Upwards a phase is one output of a unit, downwards one input.
-    of_unit = phases.T if unit_out == _RATIO else phases.T.reshape(-1, 1)
+        raise ValueError("taps: 1 to 32 float64 for each output and input")
+    filters, history = np.frombuffer(taps, _FLOAT), count - 1
+    of_unit = filters.reshape(unit_out, unit_in, count).T.reshape(-1, unit_out)
     matrix = np.zeros(((history + _ROW) * unit_in, _ROW * unit_out))
     for unit in range(_ROW):
         top, left = unit * unit_in, unit * unit_out

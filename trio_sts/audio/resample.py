@@ -1,75 +1,106 @@
-"""Between 8 and 24 kHz: one low-pass filter, streamed, the same for any chunk size.
+"""Between 8, 16 and 24 kHz: one kind of low-pass filter, streamed, for any chunk size.
 
-The filter is a windowed sinc (Kaiser) on the 24 kHz grid, 6 dB down at 4 kHz. Upwards
-it fills in two samples between any two of the caller's, which pass unchanged; downwards
-every third output is computed and no other. Its figures: flat within 0.01 dB to 3.4 kHz,
-below -70 dB from 4.6 kHz on. It delays by 1.83 ms upwards, 1.75 ms downwards.
+Each is a windowed sinc (Kaiser) on the coarsest grid that has the samples of both rates,
+6 dB down at half the lower rate, flat within 0.01 dB below the transition, whatever the
+frequency delayed by the same time:
+
+==========  ======  ==============  ============  =======  =======  =======
+rates, kHz  grid    transition      stop band     up       down     half
+==========  ======  ==============  ============  =======  =======  =======
+8, 24       24 kHz  3.4 to 4.6 kHz  below -70 dB  1.83 ms  1.75 ms  44 taps
+8, 16       16 kHz  3.4 to 4.6 kHz  below -69 dB  1.81 ms  1.75 ms  29 taps
+16, 24      48 kHz  7.2 to 8.8 kHz  below -68 dB  1.33 ms  1.31 ms  65 taps
+==========  ======  ==============  ============  =======  =======  =======
+
+Upwards every sample of the lower rate that falls on one of the higher passes unchanged.
 
 The taps are rounded to multiples of 2**-24: then every partial sum is exact in 64-bit
 floats, and neither the order of summing nor the engine can change a sample.
 """
 
 from array import array
-from collections.abc import Callable
 from functools import cache
-from itertools import chain, count
-from math import pi, sin, sqrt
+from itertools import count
+from math import gcd, lcm, pi, sin, sqrt
 from typing import Final
 
 from attrs import define, frozen
 
-from .engine import downsample, upsample
+from .engine import resample, thin
 
-_RATIO: Final = 3  # 24 kHz to 8 kHz
-_HALF: Final = 44  # taps on each side of the middle; a 45th would be zero
-_BETA: Final = 6.9  # the best stop band for this length, found by search
 _TAP_BITS: Final = 24  # 16 bits of sample, 24 of tap, 2 of gain: well below 53
 _SAMPLE_BYTES: Final = 2
+_THINNED_HZ: Final = 8_000
+
+
+@frozen
+class _Shape:
+    """How long a filter is, and how its window falls.
+
+    Attributes:
+        half: Taps on each side of the middle; one more would be zero.
+        beta: The Kaiser window's: the best stop band for this length, found by search.
+    """
+
+    half: int
+    beta: float
+
+
+# By the grid's rate.
+_SHAPES: Final = {
+    16_000: _Shape(29, 6.8),
+    24_000: _Shape(44, 6.9),
+    48_000: _Shape(65, 6.8),
+}
 
 
 @frozen(eq=False)
 class Direction:
-    """One way. A unit is the least that can be converted: 1 sample to 3, or 3 to 1.
+    """From one rate to another. A unit is the least that can be converted.
 
     Attributes:
-        convert: An engine's: PCM with the filter's history at its front to PCM.
-        taps: As the engine takes them.
+        unit_in: How many samples it takes.
+        unit_out: How many samples are made of them.
+        taps: As an engine takes them.
         history: How many units before a unit have a part in its outputs.
-        unit_in_bytes: PCM16LE.
-        unit_out_bytes: PCM16LE.
         tail_bytes: How long the last sample of a stream still sounds, as input.
+        delay_samples: Of any sound, in samples that come out.
     """
 
-    convert: Callable[[bytes, bytes], bytes]
+    unit_in: int
+    unit_out: int
     taps: bytes
     history: int
-    unit_in_bytes: int
-    unit_out_bytes: int
     tail_bytes: int
+    delay_samples: int
 
     @property
     def silence(self) -> bytes:
         """What was heard before a stream begins."""
-        return bytes(self.history * self.unit_in_bytes)
+        return bytes(self.history * self.unit_in * _SAMPLE_BYTES)
 
 
-def _low_pass() -> list[float]:
-    """The taps on the 24 kHz grid, each of their three phases of gain 1.
+def _low_pass(shape: _Shape, ratio: int, phases: int) -> list[float]:
+    """The taps on the grid, each of their phases of gain 1.
 
-    Equal phases put a zero at 8 kHz: a constant offset makes no tone.
+    Equal phases put a zero at the grid's rate divided by their number: a constant offset
+    makes no tone.
     """
-    taps = [_sinc(n / _RATIO) * _kaiser(n / _HALF) for n in range(-_HALF, _HALF + 1)]
-    sums = [sum(taps[phase::_RATIO]) for phase in range(_RATIO)]
-    return [tap / sums[n % _RATIO] for n, tap in enumerate(taps)]
+    half = shape.half
+    taps = [
+        _sinc(n / ratio) * _kaiser(n / half, shape.beta) for n in range(-half, half + 1)
+    ]
+    sums = [sum(taps[phase::phases]) for phase in range(phases)]
+    return [tap / sums[n % phases] for n, tap in enumerate(taps)]
 
 
 def _sinc(x: float) -> float:
     return sin(pi * x) / (pi * x) if x else 1.0
 
 
-def _kaiser(position: float) -> float:
+def _kaiser(position: float, beta: float) -> float:
     """The window, from -1 to 1, by the modified Bessel function of order zero."""
-    return _bessel_i0(_BETA * sqrt(1 - position**2)) / _bessel_i0(_BETA)
+    return _bessel_i0(beta * sqrt(1 - position**2)) / _bessel_i0(beta)
 
 
 def _bessel_i0(x: float) -> float:
@@ -83,41 +114,44 @@ def _bessel_i0(x: float) -> float:
     return total
 
 
-def _phases(gain: float) -> list[list[float]]:
-    """The taps of each output in three, for the oldest sample first."""
+def _rounded(taps: list[float], gain: float) -> list[float]:
     scale = 2**_TAP_BITS
-    taps = [round(tap * gain * scale) / scale for tap in _low_pass()]
-    taps += [0.0] * (-len(taps) % _RATIO)
-    return [taps[phase::_RATIO][::-1] for phase in range(_RATIO)]
+    return [round(tap * gain * scale) / scale for tap in taps]
 
 
-def _direction(
-    convert: Callable[[bytes, bytes], bytes],
-    phases: list[list[float]],
-    *,
-    unit_in: int,
-    unit_out: int,
-) -> Direction:
+@cache
+def _direction(from_hz: int, to_hz: int) -> Direction:
+    """Its filter, divided into those of each output of a unit for each of its inputs.
+
+    On the grid an input is every ``unit_out`` steps, an output every ``unit_in``. The
+    outputs of a unit stand as late as what has come by its end allows.
+    """
+    grid_hz, common_hz = lcm(from_hz, to_hz), gcd(from_hz, to_hz)
+    if grid_hz not in _SHAPES or from_hz == to_hz:
+        why = f"from {from_hz} to {to_hz} Hz: only between 8000, 16000 and 24000"
+        raise ValueError(why)
+    unit_in, unit_out = from_hz // common_hz, to_hz // common_hz
+    shape, ratio = _SHAPES[grid_hz], max(unit_in, unit_out)
+    phases = unit_out if unit_out > 1 else unit_in
+    taps = _rounded(_low_pass(shape, ratio, phases), unit_out / phases)
+    late, last, unit = unit_in - 1, 2 * shape.half, unit_in * unit_out
+    history = (last - late + late * unit_out) // unit
+    # Oldest first; before the first tap and behind the last there is nothing.
+    divided = [
+        taps[at] if 0 <= at <= last else 0.0
+        for out in range(unit_out)
+        for into in range(unit_in)
+        for back in range(history, -1, -1)
+        for at in [out * unit_in + late - into * unit_out + back * unit]
+    ]
     return Direction(
-        convert,
-        taps=array("d", chain.from_iterable(phases)).tobytes(),
-        history=len(phases[0]) - 1,
-        unit_in_bytes=unit_in * _SAMPLE_BYTES,
-        unit_out_bytes=unit_out * _SAMPLE_BYTES,
-        tail_bytes=2 * _HALF * unit_in // _RATIO * _SAMPLE_BYTES,
+        unit_in,
+        unit_out,
+        array("d", divided).tobytes(),
+        history,
+        tail_bytes=((last - late) // unit_out + late) * _SAMPLE_BYTES,
+        delay_samples=(shape.half - late) // unit_in,
     )
-
-
-@cache
-def _up() -> Direction:
-    return _direction(upsample, _phases(1.0), unit_in=1, unit_out=_RATIO)
-
-
-@cache
-def _down() -> Direction:
-    # The output stands at the last of its three samples, so theirs are turned round.
-    phases = _phases(1.0 / _RATIO)[::-1]
-    return _direction(downsample, phases, unit_in=_RATIO, unit_out=1)
 
 
 @define
@@ -135,16 +169,16 @@ class Resampler:
                 is kept for the next call.
 
         Returns:
-            PCM16LE: three samples for each sample, or one for each three.
+            PCM16LE: as many samples, times the ratio of the rates.
         """
         way = self.direction
         pcm = self._kept + pcm
-        made = way.convert(pcm, way.taps)
-        self._kept = pcm[len(made) // way.unit_out_bytes * way.unit_in_bytes :]
+        made = resample(pcm, way.taps, way.unit_in, way.unit_out)
+        self._kept = pcm[len(made) // way.unit_out * way.unit_in :]
         return made
 
     def flush(self) -> bytes:
-        """End the stream: what the filter still holds, 3.75 ms; nothing if silent.
+        """End the stream: what the filter still holds, at most 3.75 ms; nothing if silent.
 
         Half a sample at the very end is left out. The next ``push`` begins a new stream.
         """
@@ -155,13 +189,74 @@ class Resampler:
         return tail
 
 
-def upsampler() -> Resampler:
-    """From 8 to 24 kHz."""
-    way = _up()
+def resampler(from_hz: int, to_hz: int) -> Resampler:
+    """A stream from one rate to another; the first of a direction builds its filter.
+
+    Raises:
+        ValueError: The rates are equal, or not two of 8, 16 and 24 kHz.
+    """
+    way = _direction(from_hz, to_hz)
     return Resampler(way, way.silence)
 
 
-def downsampler() -> Resampler:
-    """From 24 to 8 kHz."""
-    way = _down()
-    return Resampler(way, way.silence)
+def resample_whole(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
+    """A whole sound at another rate: as long as it was, and without the filter's delay.
+
+    Args:
+        pcm: PCM16LE; half a sample at the very end is left out.
+        from_hz: Its rate.
+        to_hz: The rate that is wanted; may be the same.
+
+    Raises:
+        ValueError: As for `resampler`, but equal rates are fine.
+    """
+    if from_hz == to_hz:
+        return pcm[: len(pcm) & -_SAMPLE_BYTES]
+    stream = resampler(from_hz, to_hz)
+    way = stream.direction
+    samples = len(pcm) // _SAMPLE_BYTES
+    # What is silent at its end gets no tail; it is still as long as it was.
+    silence = bytes(way.tail_bytes + way.unit_in * _SAMPLE_BYTES)
+    made = stream.push(pcm[: samples * _SAMPLE_BYTES] + silence)
+    first = way.delay_samples
+    last = first + -(-samples * way.unit_out // way.unit_in)
+    return made[first * _SAMPLE_BYTES : last * _SAMPLE_BYTES]
+
+
+@define
+class Thinner:
+    """Means of two or three samples, for ears that need no more.
+
+    What is above 6 kHz comes back below 2 kHz 8 dB down or more; what is between 4 and 6 kHz
+    comes back above 2 kHz hardly weaker.
+    """
+
+    _ratio: int
+    _kept: bytes = b""
+
+    def push(self, pcm: bytes) -> bytes:
+        """Take any number of bytes.
+
+        Returns:
+            PCM16LE, 8 kHz, a sample for each two or three that are complete: how many
+            depends on lengths alone.
+        """
+        if self._ratio == 1:
+            return pcm
+        if self._kept:
+            pcm = self._kept + pcm
+        rest = len(pcm) % (self._ratio * _SAMPLE_BYTES)
+        self._kept = pcm[len(pcm) - rest :] if rest else b""
+        return thin(pcm, self._ratio)
+
+
+def thinner(rate_hz: int) -> Thinner:
+    """A stream from this rate to 8 kHz, as cheap as can be; at 8 kHz it is left as it is.
+
+    Raises:
+        ValueError: The rate is none of 8, 16 and 24 kHz.
+    """
+    if rate_hz not in {_THINNED_HZ, 2 * _THINNED_HZ, 3 * _THINNED_HZ}:
+        why = f"{rate_hz} Hz: only 8000, 16000 and 24000"
+        raise ValueError(why)
+    return Thinner(rate_hz // _THINNED_HZ)

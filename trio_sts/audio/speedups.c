@@ -14,7 +14,7 @@
 #error "PCM16LE is read as this machine's own integers"
 #endif
 
-#define RATIO 3 /* 24 kHz to 8 kHz */
+#define MOST_UNIT 3 /* samples that are converted together: 8, 16 and 24 kHz */
 #define MOST_TAPS 32
 #define BLOCK 160 /* outputs of a phase at once; all that is used fits the first cache */
 #define LANES 16  /* outputs summed side by side, in registers */
@@ -64,75 +64,145 @@ static inline void store(sample *to, const double *from, Py_ssize_t n, Py_ssize_
     }
 }
 
-typedef void convert_block(sample *, const sample *, const double *, Py_ssize_t, Py_ssize_t);
+/* Of the taps of one output for one input: zeros at both ends cost nothing. */
+typedef struct {
+    const double *taps;
+    Py_ssize_t first, count;
+} filter;
 
-static void up_block(sample *out, const sample *in, const double *taps, Py_ssize_t n_taps,
-                     Py_ssize_t n) {
-    double samples[BLOCK + MOST_TAPS + LANES] = {0};
-    load(samples, in, n + n_taps - 1, 1);
-    for (int phase = 0; phase < RATIO; phase++) {
+static filter without_zeros(const double *taps, Py_ssize_t n_taps) {
+    filter f = {taps, 0, n_taps};
+    while (f.count > 0 && f.taps[f.count - 1] == 0) {
+        f.count--;
+    }
+    while (f.count > 0 && f.taps[0] == 0) {
+        f.taps++, f.first++, f.count--;
+    }
+    return f;
+}
+
+static inline __attribute__((always_inline)) void
+convert_block(sample *out, const sample *in, const filter *filters, Py_ssize_t n_taps,
+              Py_ssize_t n, int unit_in, int unit_out) {
+    double samples[MOST_UNIT][BLOCK + MOST_TAPS + LANES];
+    for (int from = 0; from < unit_in; from++) {
+        const Py_ssize_t known = n + n_taps - 1;
+        load(samples[from], in + from, known, unit_in);
+        memset(samples[from] + known, 0, LANES * sizeof(double));
+    }
+    for (int to = 0; to < unit_out; to++) {
         double sums[BLOCK] = {0};
-        add_filtered(sums, samples, taps + phase * n_taps, n_taps, n);
-        store(out + phase, sums, n, RATIO);
+        for (int from = 0; from < unit_in; from++) {
+            const filter *f = filters + to * unit_in + from;
+            add_filtered(sums, samples[from] + f->first, f->taps, f->count, n);
+        }
+        store(out + to, sums, n, unit_out);
     }
 }
 
-static void down_block(sample *out, const sample *in, const double *taps, Py_ssize_t n_taps,
-                       Py_ssize_t n) {
-    double samples[BLOCK + MOST_TAPS + LANES] = {0}, sums[BLOCK] = {0};
-    for (int phase = 0; phase < RATIO; phase++) {
-        load(samples, in + phase, n + n_taps - 1, RATIO);
-        add_filtered(sums, samples, taps + phase * n_taps, n_taps, n);
+/* A loop for each pair of units: the compiler knows the steps. */
+#define CONVERT(unit_in, unit_out)                                                            \
+    case 4 * unit_in + unit_out:                                                              \
+        convert_block(out, in, filters, n_taps, n, unit_in, unit_out);                        \
+        break;
+
+static void convert(sample *out, const sample *in, const filter *filters, Py_ssize_t n_taps,
+                    Py_ssize_t n, int unit_in, int unit_out) {
+    switch (4 * unit_in + unit_out) {
+        CONVERT(1, 3) /* 8 to 24 kHz */
+        CONVERT(3, 1)
+        CONVERT(1, 2) /* 8 to 16 kHz */
+        CONVERT(2, 1)
+        CONVERT(2, 3) /* 16 to 24 kHz */
+        CONVERT(3, 2)
+    default:
+        convert_block(out, in, filters, n_taps, n, unit_in, unit_out);
     }
-    store(out, sums, n, 1);
 }
 
 static PyObject *converted(const Py_buffer *pcm, const Py_buffer *taps, int unit_in,
-                           int unit_out, convert_block *convert) {
-    const Py_ssize_t n_taps = taps->len / (Py_ssize_t)(RATIO * sizeof(double));
-    if (n_taps < 1 || n_taps > MOST_TAPS ||
-        taps->len != n_taps * (Py_ssize_t)(RATIO * sizeof(double))) {
-        PyErr_SetString(PyExc_ValueError, "taps: three phases of 1 to 32 float64 each");
+                           int unit_out) {
+    if (unit_in < 1 || unit_in > MOST_UNIT || unit_out < 1 || unit_out > MOST_UNIT) {
+        PyErr_SetString(PyExc_ValueError, "units: 1 to 3 samples");
         return NULL;
     }
-    Py_ssize_t units = pcm->len / (Py_ssize_t)(unit_in * sizeof(sample)) - (n_taps - 1);
+    const int n_filters = unit_in * unit_out;
+    const Py_ssize_t n_taps = taps->len / (n_filters * (Py_ssize_t)sizeof(double));
+    if (n_taps < 1 || n_taps > MOST_TAPS ||
+        taps->len != n_taps * n_filters * (Py_ssize_t)sizeof(double)) {
+        PyErr_SetString(PyExc_ValueError, "taps: 1 to 32 float64 for each output and input");
+        return NULL;
+    }
+    Py_ssize_t units = pcm->len / (unit_in * (Py_ssize_t)sizeof(sample)) - (n_taps - 1);
     units = units < 0 ? 0 : units;
     PyObject *result =
         PyBytes_FromStringAndSize(NULL, units * unit_out * (Py_ssize_t)sizeof(sample));
     if (result == NULL) {
         return NULL;
     }
-    double phases[RATIO * MOST_TAPS]; /* a buffer of bytes may begin anywhere */
-    memcpy(phases, taps->buf, (size_t)taps->len);
+    double all_taps[MOST_UNIT * MOST_UNIT * MOST_TAPS]; /* a buffer may begin anywhere */
+    memcpy(all_taps, taps->buf, (size_t)taps->len);
+    filter filters[MOST_UNIT * MOST_UNIT];
+    for (int i = 0; i < n_filters; i++) {
+        filters[i] = without_zeros(all_taps + i * n_taps, n_taps);
+    }
     const sample *in = pcm->buf;
     sample *out = (sample *)PyBytes_AsString(result);
     for (Py_ssize_t done = 0; done < units; done += BLOCK) {
         const Py_ssize_t n = units - done < BLOCK ? units - done : BLOCK;
-        convert(out + done * unit_out, in + done * unit_in, phases, n_taps, n);
+        convert(out + done * unit_out, in + done * unit_in, filters, n_taps, n, unit_in,
+                unit_out);
     }
     return result;
 }
 
-static PyObject *resampled(PyObject *args, const char *format, int unit_in, int unit_out,
-                           convert_block *convert) {
+static PyObject *resample(PyObject *module, PyObject *args) {
+    (void)module;
     Py_buffer pcm, taps;
-    if (!PyArg_ParseTuple(args, format, &pcm, &taps)) {
+    int unit_in, unit_out;
+    if (!PyArg_ParseTuple(args, "y*y*ii:resample", &pcm, &taps, &unit_in, &unit_out)) {
         return NULL;
     }
-    PyObject *result = converted(&pcm, &taps, unit_in, unit_out, convert);
+    PyObject *result = converted(&pcm, &taps, unit_in, unit_out);
     PyBuffer_Release(&taps);
     PyBuffer_Release(&pcm);
     return result;
 }
 
-static PyObject *upsample(PyObject *module, PyObject *args) {
-    (void)module;
-    return resampled(args, "y*y*:upsample", 1, RATIO, up_block);
+static PyObject *means(const Py_buffer *pcm, int ratio) {
+    if (ratio != 2 && ratio != 3) {
+        PyErr_SetString(PyExc_ValueError, "ratio: 2 or 3");
+        return NULL;
+    }
+    const Py_ssize_t n = pcm->len / (ratio * (Py_ssize_t)sizeof(sample));
+    PyObject *result = PyBytes_FromStringAndSize(NULL, n * (Py_ssize_t)sizeof(sample));
+    if (result == NULL) {
+        return NULL;
+    }
+    const sample *in = pcm->buf;
+    sample *out = (sample *)PyBytes_AsString(result);
+    if (ratio == 2) {
+        for (Py_ssize_t i = 0; i < n; i++) {
+            out[i] = (int16_t)((in[2 * i] + in[2 * i + 1]) >> 1);
+        }
+    } else {
+        for (Py_ssize_t i = 0; i < n; i++) {
+            out[i] = (int16_t)((in[3 * i] + in[3 * i + 1] + in[3 * i + 2]) * 21845 >> 16);
+        }
+    }
+    return result;
 }
 
-static PyObject *downsample(PyObject *module, PyObject *args) {
+static PyObject *thin(PyObject *module, PyObject *args) {
     (void)module;
-    return resampled(args, "y*y*:downsample", RATIO, 1, down_block);
+    Py_buffer pcm;
+    int ratio;
+    if (!PyArg_ParseTuple(args, "y*i:thin", &pcm, &ratio)) {
+        return NULL;
+    }
+    PyObject *result = means(&pcm, ratio);
+    PyBuffer_Release(&pcm);
+    return result;
 }
 
 static PyObject *looked_up(const Py_buffer *pcm, const Py_buffer *codes) {
@@ -410,8 +480,8 @@ static PyObject *detect_speech(PyObject *module, PyObject *args) {
 }
 
 static PyMethodDef methods[] = {
-    {"upsample", upsample, METH_VARARGS, NULL},
-    {"downsample", downsample, METH_VARARGS, NULL},
+    {"resample", resample, METH_VARARGS, NULL},
+    {"thin", thin, METH_VARARGS, NULL},
     {"compress", compress, METH_VARARGS, NULL},
     {"detect_speech", detect_speech, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
