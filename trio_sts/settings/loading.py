@@ -41,6 +41,14 @@ _OF_A_CLUSTER = re.compile(
 )
 _LINKED = ("tcp://", "udp://", "sctp://")
 
+# Which settings of others need one.
+_NEEDED_BY = {
+    "webhook_secret": ("webhook_url",),
+    "ari_url": ("ari_user", "ari_password"),
+    "ari_user": ("ari_url", "ari_password"),
+    "ari_password": ("ari_url", "ari_user"),
+}
+
 
 @define
 class _Findings:
@@ -95,7 +103,9 @@ def load(
     for misfit in misfits:
         _judge(misfit, found, strict=strict)
     settings = _with_key(settings, given, found)
-    settings = _with_webhook_secret(settings, found)
+    for name in ("webhook_secret", "ari_password"):
+        settings = _with_secret(settings, name, found)
+    found.faults += _missing(settings, found)
     settings = _completed(settings, found)
     if found.faults:
         raise SettingsError(found.masked(found.faults))
@@ -205,28 +215,46 @@ def _with_key(
     return settings
 
 
-def _with_webhook_secret(settings: Settings, found: _Findings) -> Settings:
-    """Take the webhook's secret from its file, and insist on one where there is a URL."""
-    direct, by_file = _SPECS["webhook_secret"], _SPECS["webhook_secret_file"]
-    file = settings.webhook_secret_file
-    if settings.webhook_secret is not None or direct.variable in found.misfits:
-        if file is not None:
-            told = f"{by_file.variable} is not read: {direct.variable} is set too"
-            found.warnings.append(told)
+def _with_secret(settings: Settings, name: str, found: _Findings) -> Settings:
+    """Take a secret from the file of the same name, if it is not in the environment.
+
+    Args:
+        settings: As they are so far.
+        name: Of the secret's field; with ``_file`` it is that of the file's.
+        found: Is told what is wrong.
+    """
+    direct, by_file = _SPECS[name], _SPECS[f"{name}_file"]
+    file: Any = getattr(settings, f"{name}_file")
+    if file is None:
         return settings
-    if file is not None:
-        secret, fault = read_key(file, direct.kind)
-        if fault:
-            found.faults.append(f"{_named(by_file, file, found)} {fault}")
-        if secret is not None:
-            found.secrets.append(secret)
-        return evolve(settings, webhook_secret=secret)
-    if settings.webhook_url is not None:
-        found.faults.append(
-            f"{direct.variable} is not set: {_SPECS['webhook_url'].variable} needs it, or "
-            f"{by_file.variable}"
-        )
-    return settings
+    if getattr(settings, name) is not None or direct.variable in found.misfits:
+        told = f"{by_file.variable} is not read: {direct.variable} is set too"
+        found.warnings.append(told)
+        return settings
+    secret, fault = read_key(file, direct.kind)
+    if fault:
+        found.misfits.add(direct.variable)
+        found.faults.append(f"{_named(by_file, file, found)} {fault}")
+    if secret is not None:
+        found.secrets.append(secret)
+    read: dict[str, Any] = {name: secret}
+    return evolve(settings, **read)
+
+
+def _missing(settings: Settings, found: _Findings) -> Iterator[str]:
+    """Settings without which others are of no use."""
+
+    def is_given(name: str) -> bool:
+        is_misfit = _SPECS[name].variable in found.misfits
+        return is_misfit or getattr(settings, name) is not None
+
+    for name, others in _NEEDED_BY.items():
+        needing = next(filter(is_given, others), None)
+        if needing is not None and not is_given(name):
+            by_file = _SPECS.get(f"{name}_file")
+            instead = "" if by_file is None else f", or {by_file.variable}"
+            needs = f"{_SPECS[needing].variable} needs it{instead}"
+            yield f"{_SPECS[name].variable} is not set: {needs}"
 
 
 def _completed(settings: Settings, found: _Findings) -> Settings:

@@ -4,6 +4,7 @@ from attrs import frozen
 
 from .groups.admin import Admin
 from .groups.agent import Agent
+from .groups.asterisk import Asterisk
 from .groups.delivery import Delivery
 from .groups.hearing import Hearing
 from .groups.listener import Listener
@@ -16,7 +17,16 @@ from .groups.tools import Tools
 # attrs takes the fields of the last base first: the order here is the reverse of theirs.
 @frozen(kw_only=True, slots=False)
 class Settings(
-    Admin, Delivery, Records, Tools, Playout, Hearing, Agent, Model, Listener
+    Admin,
+    Delivery,
+    Records,
+    Asterisk,
+    Tools,
+    Playout,
+    Hearing,
+    Agent,
+    Model,
+    Listener,
 ):
     """What an operator may choose, checked and typed; see `trio_sts.settings.load`.
 

@@ -11,6 +11,7 @@ def secrets_of(settings: Settings) -> tuple[str, ...]:
         settings.token,
         settings.admin_token,
         settings.webhook_secret,
+        settings.ari_password,
         password_of(settings.calls_db),
         password_of(settings.webhook_url),
     )
