@@ -1,8 +1,11 @@
 """From the settings to what the core is given: a session's shape and a call's rules."""
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from trio_sts import sounds
+from trio_sts.audio.framing import SAMPLE_RATE_HZ
+from trio_sts.audio.resample import resample_whole
 from trio_sts.conversation.config import ControlKind, Rules
 from trio_sts.modelfacts import facts
 from trio_sts.settings import (
@@ -13,6 +16,7 @@ from trio_sts.settings import (
     transcriber,
     transcriber_fallback,
 )
+from trio_sts.wire.line import Line
 from trio_sts.wire.realtime.session import FunctionTool, SessionConfig, TurnDetection
 
 
@@ -42,19 +46,26 @@ def session_config(
     )
 
 
-def rules(settings: Settings, control: Mapping[str, ControlKind]) -> Rules:
+def rules(
+    settings: Settings, control: Mapping[str, ControlKind], line: Line | None = None
+) -> Rules:
     """What a call's conversation obeys.
 
     Args:
         settings: The service's settings.
         control: The tools that end a call, and how, by name.
+        line: What its caller is on; AVR Core's by default.
     """
+    line = line or Line()
     extension = settings.fallback_extension
     return Rules(
         audio_format=settings.audio_format,
+        caller_rate_hz=line.rate_hz,
+        reports_marks=line.reports_marks,
+        awaits_answer=line.awaits_answer,
         caller_transcripts=settings.transcription_model is not None,
         playout_lead_ms=settings.playout_lead_ms,
-        playout_delay_ms=settings.playout_delay_ms,
+        playout_delay_ms=0 if line.reports_marks else settings.playout_delay_ms,
         playout_max_s=settings.playout_max_s,
         barge_in=_may_barge_in(settings),
         greeting=settings.greeting,
@@ -67,9 +78,9 @@ def rules(settings: Settings, control: Mapping[str, ControlKind]) -> Rules:
         dead_air_s=settings.dead_air_s,
         thinking_max_s=settings.thinking_max_s,
         silence_prompt_s=settings.silence_prompt_s,
-        apology=_apology(settings),
+        apology=_at_rate(_apology(settings), line.rate_hz),
         fallback=(extension, settings.fallback_context) if extension else None,
-        hold_sound=_hold_sound(settings),
+        hold_sound=_at_rate(_hold_sound(settings), line.rate_hz),
         hold_sound_always=settings.hold_sound != "auto",
         reconnect=settings.reconnect_budget_s > 0,
         renew=settings.renew,
@@ -107,6 +118,12 @@ def _hold_sound(settings: Settings) -> bytes:
     if isinstance(settings.hold_sound, Sound):
         return settings.hold_sound.pcm
     return b"" if settings.hold_sound == "off" else sounds.hold()
+
+
+# A few sounds, each at the rates of the lines that there are.
+@lru_cache(maxsize=16)
+def _at_rate(pcm: bytes, rate_hz: int) -> bytes:
+    return resample_whole(pcm, SAMPLE_RATE_HZ, rate_hz)
 
 
 def _may_barge_in(settings: Settings) -> bool:

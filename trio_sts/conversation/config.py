@@ -6,6 +6,7 @@ from typing import Literal
 from attrs import field, frozen
 
 from trio_sts.audio.formats import AudioFormat
+from trio_sts.wire.line import NARROWBAND_HZ
 
 ControlKind = Literal["hangup", "transfer", "either"]
 
@@ -21,16 +22,22 @@ class Rules:
     Attributes:
         call_control: The tools that end the agent's part of the call, by name, and how;
             "either" where nobody says it.
-        apology: PCM16LE at 8 kHz that is played when the model can't be had; empty for
-            none.
+        caller_rate_hz: Of the PCM16LE that comes from the caller and goes to them.
+        reports_marks: Whether the caller's peer says what it has played.
+        awaits_answer: Whether the caller hears ringing until the call is answered.
+        apology: PCM16LE at the caller's rate that is played when the model can't be had;
+            empty for none.
         fallback: Extension and context that the caller is transferred to after it.
-        hold_sound: PCM16LE at 8 kHz, played over and over while a connection is
-            awaited; empty for never.
+        hold_sound: PCM16LE at the caller's rate, played over and over while a connection
+            is awaited; empty for never.
         hold_sound_always: Whether it is played while a tool or a thought takes long
             as well.
     """
 
     audio_format: AudioFormat = "pcm"
+    caller_rate_hz: int = NARROWBAND_HZ
+    reports_marks: bool = False
+    awaits_answer: bool = False
     caller_transcripts: bool = True
     playout_lead_ms: int = 400
     playout_delay_ms: int = 60

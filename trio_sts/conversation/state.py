@@ -74,6 +74,7 @@ def new_state(
     detector: SpeechDetector | None = None,
 ) -> State:
     """The state of a call whose caller leg opened just now; arguments as its session's."""
+    rate_hz = rules.caller_rate_hz
     return State(
         rules=rules,
         opening=Opening(started_at, fallback_uuid),
@@ -83,12 +84,14 @@ def new_state(
             delay_ms=rules.playout_delay_ms,
             max_ms=rules.playout_max_s * 1000,
         ),
-        intake=Intake(encoder(rules.audio_format)),
+        intake=Intake(encoder(rules.audio_format, rate_hz), rate_hz),
         history=History(rules.caller_transcripts),
         goodbye=Goodbye(rules.goodbye_timeout_s, rules.hangup_grace_ms),
         keypad=Keypad(rules.dtmf_timeout_ms),
         owed_turn=OwedTurn(rules.dead_air_s, rules.thinking_max_s),
         caller_silence=CallerSilence(rules.silence_prompt_s, started_at),
-        hold_sound=HoldSound(rules.hold_sound),
+        hold_sound=HoldSound(rules.hold_sound, rate_hz),
+        replay=Replay(rate_hz=rate_hz),
+        counters=Counters(rate_hz=rate_hz),
         ear=Ear() if detector is None else Ear(detector),
     )

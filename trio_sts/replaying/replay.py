@@ -7,7 +7,7 @@ from typing import Any, Final
 import orjson
 from attrs import define, field, frozen
 
-from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.audio.framing import FRAME_MS, frame_bytes
 from trio_sts.audio.voice_activity import BATCH_MS
 from trio_sts.conversation.commands import Command
 from trio_sts.conversation.config import Rules
@@ -18,13 +18,14 @@ from trio_sts.record.encode import Crash
 from trio_sts.record.masking import Masker
 from trio_sts.record.passes import Digest, Unfolded, written_commands, written_due
 
-_BATCH_BYTES: Final = BATCH_MS // FRAME_MS * FRAME_BYTES
+_BATCH_FRAMES: Final = BATCH_MS // FRAME_MS
 
 
 @define(eq=False)
 class RecordedEar:
     """The verdicts of the call's own detector, at the same places of the stream."""
 
+    rate_hz: int
     _verdicts: deque[int] = field(factory=deque[int], repr=False)
     _waiting_bytes: int = 0
 
@@ -35,14 +36,13 @@ class RecordedEar:
     @property
     def waiting_ms(self) -> float:
         """How much of the stream was taken and not judged yet."""
-        return self._waiting_bytes * FRAME_MS / FRAME_BYTES
+        return self._waiting_bytes * FRAME_MS / frame_bytes(self.rate_hz)
 
     def feed(self, pcm: bytes) -> bytes:
         """Judge as much as the detector did; beyond what is told it is silence."""
-        whole, self._waiting_bytes = divmod(
-            self._waiting_bytes + len(pcm), _BATCH_BYTES
-        )
-        frames = whole * (BATCH_MS // FRAME_MS)
+        batch_bytes = _BATCH_FRAMES * frame_bytes(self.rate_hz)
+        whole, self._waiting_bytes = divmod(self._waiting_bytes + len(pcm), batch_bytes)
+        frames = whole * _BATCH_FRAMES
         verdicts = self._verdicts
         return bytes(verdicts.popleft() if verdicts else 0 for _ in range(frames))
 
@@ -101,7 +101,7 @@ class Replay:
         cls, rules: Rules, started_at: float, fallback_uuid: str, *, keeps_text: bool
     ) -> "Replay":
         """A call, as its file's first line tells it."""
-        ear = RecordedEar()
+        ear = RecordedEar(rules.caller_rate_hz)
         core = Conversation(
             rules, now=started_at, fallback_uuid=fallback_uuid, detector=ear
         )

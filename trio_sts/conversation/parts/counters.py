@@ -5,10 +5,9 @@ from typing import Any, Literal
 
 from attrs import define, field
 
-from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.audio.framing import SAMPLE_RATE_HZ, ms_per_pcm_byte
 from trio_sts.wire.realtime.items import Usage
 
-_MS_PER_BYTE = FRAME_MS / FRAME_BYTES
 _MOST_UNKNOWN_TYPES = 100
 # A day of speech, and its tokens many times over: more is no count of a call's.
 _MOST_COUNTED = 10_000_000
@@ -33,8 +32,14 @@ class Counters:
     """Counters of one call; milliseconds of audio.
 
     Written by: every rule, each what it does.
+
+    Args:
+        rate_hz: Of the audio of the caller's line.
     """
 
+    _ms_per_byte: float = field(
+        default=SAMPLE_RATE_HZ, converter=ms_per_pcm_byte, alias="rate_hz", repr=False
+    )
     turns: int = 0
     barge_ins: int = 0
     tools: int = 0
@@ -78,7 +83,7 @@ class Counters:
 
     def caller_audio(self, pcm: bytes) -> None:
         """Audio of the caller's has come."""
-        self.caller_audio_ms += len(pcm) * _MS_PER_BYTE
+        self.caller_audio_ms += len(pcm) * self._ms_per_byte
 
     def dropped_audio(self, ms: float, *, away: bool) -> bool:
         """Caller audio was dropped; whether it is the first of the call.
@@ -96,7 +101,7 @@ class Counters:
 
     def agent_audio(self, pcm: bytes) -> None:
         """Audio leaves for AVR Core."""
-        self.agent_audio_ms += len(pcm) * _MS_PER_BYTE
+        self.agent_audio_ms += len(pcm) * self._ms_per_byte
 
     def add_usage(self, usage: Usage) -> None:
         """Add the tokens of one response."""

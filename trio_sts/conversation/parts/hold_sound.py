@@ -4,7 +4,7 @@ from typing import Final
 
 from attrs import define, field
 
-from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.audio.framing import FRAME_MS, SAMPLE_RATE_HZ, frame_bytes
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 # So far ahead it is fed: it has to be gone soon after somebody speaks.
@@ -19,10 +19,13 @@ class HoldSound:
     Written by: hold_sound.
 
     Attributes:
-        ends_at: When the last of it that was sent has been played by AVR Core.
+        ends_at: When the last of it that was sent has been played.
     """
 
     pcm: bytes = field(repr=False)
+    _frame_bytes: int = field(
+        default=SAMPLE_RATE_HZ, converter=frame_bytes, alias="rate_hz"
+    )
     ends_at: float = AT_ONCE
     _position: int = 0
     _start_at: float = NEVER
@@ -56,8 +59,8 @@ class HoldSound:
         return b"".join(frames)
 
     def _next_frame(self) -> bytes:
-        frame = self.pcm[self._position : self._position + FRAME_BYTES]
-        self._position += FRAME_BYTES
+        frame = self.pcm[self._position : self._position + self._frame_bytes]
+        self._position += self._frame_bytes
         if self._position >= len(self.pcm):
             self._position = 0
-        return frame.ljust(FRAME_BYTES, b"\0")
+        return frame.ljust(self._frame_bytes, b"\0")

@@ -5,7 +5,12 @@ from collections import deque
 from attrs import define, field
 
 from trio_sts.audio.formats import Encoder
-from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.audio.framing import (
+    FRAME_MS,
+    SAMPLE_RATE_HZ,
+    frame_bytes,
+    ms_per_pcm_byte,
+)
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 KEPT_MS = 10_000
@@ -17,19 +22,19 @@ _CATCH_UP_RATE = 4.0
 _GAP_S = 0.2
 _MOST_SILENCE_MS = 2_000
 _MEND_MS = 100
-_MS_PER_BYTE = 1 / 16
-_CHUNK_BYTES = 1_600
+_CHUNK_MS = 100
 
 
 @define
 class Intake:
-    """A ring buffer of caller PCM (8 kHz), and the token bucket that empties it.
+    """A ring buffer of caller PCM, and the token bucket that empties it.
 
     Written by: hearing; restoring opens and closes it with the model's session, and
     greeting withholds the caller's audio.
     """
 
     _encoder: Encoder = field(repr=False)
+    rate_hz: int = SAMPLE_RATE_HZ
     open: bool = False
     withheld: bool = False
     heard_at: float = AT_ONCE
@@ -40,6 +45,10 @@ class Intake:
     _metered_at: float = AT_ONCE
     _mended_ms: float = 0
     _mend_at: float = NEVER
+    _ms_per_byte: float = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._ms_per_byte = ms_per_pcm_byte(self.rate_hz)
 
     def start(self, *, model_hears_speech: bool) -> None:
         """There is a session: audio may go to the model."""
@@ -74,7 +83,7 @@ class Intake:
         self.heard_at = now
         self._mended_ms = 0
         self._ring.append(pcm)
-        self._ring_ms += len(pcm) * _MS_PER_BYTE
+        self._ring_ms += len(pcm) * self._ms_per_byte
         return self._keep_bound()
 
     def pass_on(
@@ -92,7 +101,7 @@ class Intake:
         self.heard_at = self._metered_at = now
         self._mended_ms = 0
         self._mend_at = now + _GAP_S if model_hears_speech else NEVER
-        self._allowance_ms = allowance_ms - len(pcm) * _MS_PER_BYTE
+        self._allowance_ms = allowance_ms - len(pcm) * self._ms_per_byte
         self._rate = _BURST_MS / 1000
         return self._encoder.encode(pcm)
 
@@ -113,12 +122,11 @@ class Intake:
 
     def put_back(self, pcm: bytes) -> None:
         """Audio that was sent in vain goes again, before what is kept."""
-        chunks = [
-            pcm[at : at + _CHUNK_BYTES] for at in range(0, len(pcm), _CHUNK_BYTES)
-        ]
+        size = frame_bytes(self.rate_hz) * (_CHUNK_MS // FRAME_MS)
+        chunks = [pcm[at : at + size] for at in range(0, len(pcm), size)]
         for chunk in reversed(chunks):
             self._ring.appendleft(chunk)
-        self._ring_ms += len(pcm) * _MS_PER_BYTE
+        self._ring_ms += len(pcm) * self._ms_per_byte
         self._keep_bound()
 
     def encode(self, pcm: bytes) -> bytes:
@@ -133,7 +141,7 @@ class Intake:
         taken: list[bytes] = []
         while self._ring and self._allowance_ms > 0:
             pcm = self._ring.popleft()
-            ms = len(pcm) * _MS_PER_BYTE
+            ms = len(pcm) * self._ms_per_byte
             self._ring_ms -= ms
             self._allowance_ms -= ms
             taken.append(pcm)
@@ -154,7 +162,9 @@ class Intake:
         done = self._mended_ms >= _MOST_SILENCE_MS
         next_at = max(self._mend_at, now) + _MEND_MS / 1000
         self._mend_at = NEVER if done else next_at
-        return self._encoder.encode(bytes(FRAME_BYTES * (_MEND_MS // FRAME_MS)))
+        return self._encoder.encode(
+            bytes(frame_bytes(self.rate_hz) * (_MEND_MS // FRAME_MS))
+        )
 
     @property
     def deadline(self) -> float:
@@ -169,7 +179,7 @@ class Intake:
     def _keep_bound(self) -> float:
         dropped_ms = 0.0
         while self._ring_ms > KEPT_MS and len(self._ring) > 1:
-            ms = len(self._ring.popleft()) * _MS_PER_BYTE
+            ms = len(self._ring.popleft()) * self._ms_per_byte
             self._ring_ms -= ms
             dropped_ms += ms
         return dropped_ms

@@ -8,6 +8,7 @@ from typing import Final
 
 from attrs import define, field
 
+from trio_sts.audio.framing import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from trio_sts.conversation.moments import AT_ONCE
 
 # Kept of a caller who does not speak: between this and twice as much, by the clock.
@@ -15,15 +16,21 @@ RECENT_S: Final = 0.5
 # Speech is kept with so much of the silence after it, and so long without a turn of it.
 _AFTER_SPEECH_S: Final = 1.5
 _LONGEST_S: Final = 30.0
-_BYTES_PER_S: Final = 16_000
-_MOST_BYTES: Final = 10 * _BYTES_PER_S
+_MOST_S: Final = 10
+
+
+def _pcm_bytes_per_s(rate_hz: int) -> int:
+    return rate_hz * SAMPLE_BYTES
 
 
 @define
 class Replay:
-    """PCM of the caller (8 kHz): speech that is not answered yet, and what came last.
+    """PCM of the caller: speech that is not answered yet, and what came last.
 
     Of all of it 10 s are kept at most.
+
+    Args:
+        rate_hz: Of the caller's line.
 
     Written by: hearing; transcripts and responses say what became of a turn; restoring
     takes it.
@@ -34,6 +41,9 @@ class Replay:
     """
 
     turn: str = ""
+    _bytes_per_s: int = field(
+        default=SAMPLE_RATE_HZ, converter=_pcm_bytes_per_s, alias="rate_hz"
+    )
     _committed: bytearray = field(factory=bytearray, repr=False)
     # In no turn yet.
     _speech: bytearray = field(factory=bytearray, repr=False)
@@ -58,7 +68,7 @@ class Replay:
     def committed(self, item_id: str) -> None:
         """What was sent is a turn now; it is kept until its words or its answer come."""
         self._committed += self._speech + self._older + self._newest
-        _cut_to_bound(self._committed)
+        self._cut_to_bound(self._committed)
         if self._committed:
             self.turn = item_id or self.turn
         self._speech.clear()
@@ -77,7 +87,7 @@ class Replay:
 
     def refused(self, pcm: bytes, now: float) -> None:
         """The session cannot have got the last of what was sent, be it speech or not."""
-        since = now - len(pcm) / _BYTES_PER_S
+        since = now - len(pcm) / self._bytes_per_s
         holds_speech = not self._speech or self._speech_from >= since
         if holds_speech and len(pcm) > len(self._older) + len(self._newest):
             self._speech.clear()
@@ -86,7 +96,7 @@ class Replay:
     def take(self) -> bytes:
         """All of it, oldest first; nothing is kept of it."""
         audio = self._committed + self._speech + self._older + self._newest
-        _cut_to_bound(audio)
+        self._cut_to_bound(audio)
         self.turn = ""
         for each in (self._committed, self._speech, self._older, self._newest):
             each.clear()
@@ -97,13 +107,12 @@ class Replay:
             if not self._speech:
                 self._speech_from = self._newest_from - RECENT_S
             self._speech += self._older
-            _cut_to_bound(self._speech)
+            self._cut_to_bound(self._speech)
         elif self._speech and now - spoke_at > _LONGEST_S:
             self._speech.clear()
         self._older, self._newest, self._newest_from = self._newest, bytearray(), now
 
-
-def _cut_to_bound(audio: bytearray) -> None:
-    over = len(audio) - _MOST_BYTES
-    if over > 0:
-        del audio[:over]
+    def _cut_to_bound(self, audio: bytearray) -> None:
+        over = len(audio) - _MOST_S * self._bytes_per_s
+        if over > 0:
+            del audio[:over]

@@ -38,7 +38,7 @@ def use_spare(state: State, now: float) -> None:
 def model_lost(state: State, event: ModelLost, now: float) -> None:
     """The model leg is gone."""
     if event.unsent:
-        unsent = decoder(state.rules.audio_format).decode(event.unsent)
+        unsent = _unsent(state, event.unsent)
         state.replay.refused(unsent, now)
     drop_session(state, now)
 
@@ -111,6 +111,12 @@ def _begin_session(state: State, now: float) -> None:
         # If the caller's kept audio is speech, the VAD answers that.
         state.sequencer.speech_stopped(now)
         state.owed_turn.owe()
+
+
+def _unsent(state: State, audio: bytes) -> bytes:
+    """What the session cannot have got, as the caller's line has it."""
+    rules = state.rules
+    return decoder(rules.audio_format, rules.caller_rate_hz).decode(audio)
 
 
 def _owes_turn(state: State) -> bool:
