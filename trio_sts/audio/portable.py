@@ -17,7 +17,7 @@ _MOST_TAPS: Final = 32
 _CODES: Final = 1 << 16
 # Of a mean: with them a sum of the loudest samples fits 32 bits, and the mean 16.
 _WEIGHT_BITS: Final = 16
-_WEIGHTS: Final = {2: np.int32(1 << 15), 3: np.int32(21_845)}
+_WEIGHTS: Final = {2: 32_768, 3: 21_845}
 _ROW: Final = 10  # units for each row of the product: the quickest of 4 to 160
 # 200 ms at once keep the product below OpenBLAS's threshold for waking its threads,
 # and the floats of one slab below 200 kB.
@@ -71,8 +71,10 @@ def thin(pcm: bytes, ratio: int, /) -> bytes:
         raise ValueError("ratio: 2 or 3")
     size = ratio * _SAMPLE_BYTES
     samples = np.frombuffer(pcm, _SAMPLE, len(pcm) // size * ratio)
-    sums = samples.reshape(-1, ratio).sum(axis=1, dtype=np.int32)
-    return ((sums * _WEIGHTS[ratio]) >> _WEIGHT_BITS).astype(_SAMPLE).tobytes()
+    means: npt.NDArray[np.int32] = samples.reshape(-1, ratio).sum(1, np.int32)
+    means *= _WEIGHTS[ratio]
+    means >>= _WEIGHT_BITS
+    return means.astype(_SAMPLE).tobytes()
 
 
 def compress(pcm: bytes, codes: bytes, /) -> bytes:

@@ -26,11 +26,10 @@ from typing import Final
 
 from attrs import define, frozen
 
-from .engine import resample, thin
+from .engine import resample
 
 _TAP_BITS: Final = 24  # 16 bits of sample, 24 of tap, 2 of gain: well below 53
 _SAMPLE_BYTES: Final = 2
-_THINNED_HZ: Final = 8_000
 
 
 @frozen
@@ -221,42 +220,3 @@ def resample_whole(pcm: bytes, from_hz: int, to_hz: int) -> bytes:
     first = way.delay_samples
     last = first + -(-samples * way.unit_out // way.unit_in)
     return made[first * _SAMPLE_BYTES : last * _SAMPLE_BYTES]
-
-
-@define
-class Thinner:
-    """Means of two or three samples, for ears that need no more.
-
-    What is above 6 kHz comes back below 2 kHz 8 dB down or more; what is between 4 and 6 kHz
-    comes back above 2 kHz hardly weaker.
-    """
-
-    _ratio: int
-    _kept: bytes = b""
-
-    def push(self, pcm: bytes) -> bytes:
-        """Take any number of bytes.
-
-        Returns:
-            PCM16LE, 8 kHz, a sample for each two or three that are complete: how many
-            depends on lengths alone.
-        """
-        if self._ratio == 1:
-            return pcm
-        if self._kept:
-            pcm = self._kept + pcm
-        rest = len(pcm) % (self._ratio * _SAMPLE_BYTES)
-        self._kept = pcm[len(pcm) - rest :] if rest else b""
-        return thin(pcm, self._ratio)
-
-
-def thinner(rate_hz: int) -> Thinner:
-    """A stream from this rate to 8 kHz, as cheap as can be; at 8 kHz it is left as it is.
-
-    Raises:
-        ValueError: The rate is none of 8, 16 and 24 kHz.
-    """
-    if rate_hz not in {_THINNED_HZ, 2 * _THINNED_HZ, 3 * _THINNED_HZ}:
-        why = f"{rate_hz} Hz: only 8000, 16000 and 24000"
-        raise ValueError(why)
-    return Thinner(rate_hz // _THINNED_HZ)

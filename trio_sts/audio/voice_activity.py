@@ -1,7 +1,9 @@
 """Voice activity detection: does the caller speak now?
 
 A frame of 20 ms is *evidence* of speech if all of this holds. Everything is computed at
-4 kHz, where the voice's pitch and first two formants are, and most noise is not:
+4 kHz, where the voice's pitch and first two formants are, and most noise is not. A caller
+at 16 or 24 kHz is brought there by the means of two or three samples: what that folds back
+from above 6 kHz falls by 8 dB and more, and it is no voice.
 
 - It is loud: above -36 dBov, and 9 dB above the noise floor. The floor follows the level
   downwards within some frames, upwards at 6.7 dB/s (as minimum statistics do, Martin
@@ -39,8 +41,8 @@ from typing import Final
 
 from attrs import define, field
 
-from .engine import detect_speech
-from .framing import FRAME_BYTES, FRAME_MS
+from .engine import detect_speech, thin
+from .framing import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ
 
 BATCH_MS: Final = 100
 _BATCH_BYTES: Final = BATCH_MS // FRAME_MS * FRAME_BYTES
@@ -76,12 +78,25 @@ def _scaled(value: float) -> int:
     return round(value * _TABLE_SCALE)
 
 
+def _ratio_to_ours(rate_hz: int) -> int:
+    return rate_hz // SAMPLE_RATE_HZ
+
+
 @define
 class VoiceActivityDetector:
     """One stream of caller audio.
 
     It is analysed 100 ms at a time: the result is the same for any chunk size.
+
+    Args:
+        rate_hz: The stream's: 8, 16 or 24 kHz.
     """
+
+    _ratio: int = field(
+        default=SAMPLE_RATE_HZ,
+        converter=_ratio_to_ours,
+        alias="rate_hz",
+    )
 
     _state: bytearray = field(factory=lambda: bytearray(STATE_BYTES), repr=False)
     _kept: list[bytes] = field(factory=list[bytes], repr=False)
@@ -91,7 +106,7 @@ class VoiceActivityDetector:
         """Take more of the stream.
 
         Args:
-            pcm: PCM16LE, 8 kHz, mono; any number of bytes.
+            pcm: PCM16LE, mono; any number of bytes.
 
         Returns:
             One byte for each frame of 20 ms that was analysed by this call, in order:
@@ -99,22 +114,27 @@ class VoiceActivityDetector:
         """
         self._kept.append(pcm)
         self._kept_bytes += len(pcm)
-        if self._kept_bytes < _BATCH_BYTES:
+        batch_bytes = _BATCH_BYTES * self._ratio
+        if self._kept_bytes < batch_bytes:
             return b""
         pcm = b"".join(self._kept)
-        rest_bytes = self._kept_bytes = len(pcm) % _BATCH_BYTES
+        rest_bytes = self._kept_bytes = len(pcm) % batch_bytes
         if rest_bytes:
             self._kept = [pcm[-rest_bytes:]]
             pcm = pcm[:-rest_bytes]
         else:
             self._kept.clear()
-        return self.judge(pcm)
+        return self.judge(pcm if self._ratio == 1 else thin(pcm, self._ratio))
 
     def judge(self, pcm: bytes) -> bytes:
-        """The verdicts on the next whole 100 ms of the stream, as `feed` tells them."""
+        """The verdicts on the next whole 100 ms, as `feed` tells them.
+
+        Args:
+            pcm: The stream's next 100 ms, or some times as much, at 8 kHz.
+        """
         return detect_speech(pcm, self._state, spectrum_table())
 
     @property
     def waiting_ms(self) -> float:
         """How much of the stream was taken and not analysed yet."""
-        return self._kept_bytes * FRAME_MS / FRAME_BYTES
+        return self._kept_bytes * FRAME_MS / (FRAME_BYTES * self._ratio)
