@@ -19,6 +19,7 @@ from .inputs import (
     ToolFinished,
 )
 from .rules import (
+    answering,
     asking,
     barge_in,
     dead_air,
@@ -49,6 +50,9 @@ _CALLER: Final[Mapping[type, tuple[Reaction, ...]]] = {
     avr.Init: (opening.init,),
     avr.CallerAudio: (hearing.caller_audio,),
     avr.DtmfDigit: (keypad.key_pressed,),
+    avr.MarkPlayed: (hearing.mark_played,),
+    avr.QueueFull: (hearing.queue_full,),
+    avr.QueueFree: (hearing.queue_free,),
     avr.UnknownFromCore: (limits.unknown_type,),
     BadMessage: (limits.bad_message,),
 }
@@ -148,6 +152,7 @@ PASS: Final = (
     Step("playout", hearing.play_at, hearing.play),
     Step("greet", greeting.ask_at, greeting.ask),
     Step("greeting", greeting.let_audio_through_at, greeting.let_audio_through),
+    Step("answer", answering.answer_at, answering.answer),
     Step("intake", hearing.send_caller_audio_at, hearing.send_caller_audio),
     Step("keypad", keypad.send_keys_at, keypad.send_keys),
     Step("cancelled", asking.forget_cancelled_at, asking.forget_cancelled),

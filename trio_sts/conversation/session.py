@@ -96,7 +96,9 @@ class Conversation:
             now: The time, which never goes back.
         """
         if isinstance(input_, avr.CallerAudio) and input_.pcm:
-            if now < self._due_at and not self._state.out.ended:
+            state = self._state
+            held_up = state.out.ended or state.opening.path_awaited
+            if now < self._due_at and not held_up:
                 return self._caller_audio(input_, now)
         elif isinstance(input_, Finish):
             return self._finish(now)

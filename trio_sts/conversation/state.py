@@ -3,6 +3,7 @@
 from attrs import define, field
 
 from trio_sts.audio.formats import encoder
+from trio_sts.audio.voice_activity import VoiceActivityDetector
 
 from .commands import Outgoing
 from .config import Permitted, Rules
@@ -20,6 +21,7 @@ from .parts.hold_sound import HoldSound
 from .parts.intake import Intake
 from .parts.keypad import Keypad
 from .parts.latencies import Latencies
+from .parts.marks import Marks
 from .parts.mcp import McpCalls
 from .parts.opening import Opening
 from .parts.owed_turn import OwedTurn
@@ -83,6 +85,8 @@ def new_state(
             lead_ms=rules.playout_lead_ms,
             delay_ms=rules.playout_delay_ms,
             max_ms=rules.playout_max_s * 1000,
+            rate_hz=rate_hz,
+            marks=Marks(rules.reports_marks),
         ),
         intake=Intake(encoder(rules.audio_format, rate_hz), rate_hz),
         history=History(rules.caller_transcripts),
@@ -93,5 +97,5 @@ def new_state(
         hold_sound=HoldSound(rules.hold_sound, rate_hz),
         replay=Replay(rate_hz=rate_hz),
         counters=Counters(rate_hz=rate_hz),
-        ear=Ear() if detector is None else Ear(detector),
+        ear=Ear(detector or VoiceActivityDetector(rate_hz=rate_hz)),
     )

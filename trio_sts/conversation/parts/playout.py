@@ -1,23 +1,26 @@
-"""Agent audio on its way to the caller's ear: queued here, then in AVR Core, then heard.
+"""Agent audio on its way to the caller's ear: queued here, then at the peer, then heard.
 
 AVR Core sends no playback marks. It plays what it was sent in real time, so what the
 caller has heard follows from what was sent and when; ``delay_ms`` covers the way from
 AVR Core to the ear.
+
+Asterisk reports marks: each batch has one, and its report puts the clock right. Between
+two reports the clock goes on, but never past the next mark.
 """
 
 from collections import deque
 
 from attrs import define, field, frozen
 
-from trio_sts.audio.formats import AudioFormat, Decoder, decoder
-from trio_sts.audio.framing import FRAME_MS, Framer
+from trio_sts.audio.formats import AudioFormat, Decoder, decoder, ms_per_byte
+from trio_sts.audio.framing import FRAME_MS, SAMPLE_RATE_HZ, Framer, ms_per_pcm_byte
 from trio_sts.conversation.moments import AT_ONCE, NEVER
+
+from .marks import Marks
 
 # Several frames go out in one write; more than this would make an interruption late.
 BATCH_FRAMES = 100 // FRAME_MS
 FRAME_S = FRAME_MS / 1000
-# Milliseconds per byte of the model's format: PCM16 at 24 kHz, G.711 at 8 kHz.
-_MS_PER_BYTE = {"pcm": 1 / 48, "pcmu": 1 / 8, "pcma": 1 / 8}
 _EPSILON_S = 1e-6
 # So many items are remembered after their end, so that late events are recognised.
 _REMEMBERED_TRACKS = 64
@@ -48,7 +51,7 @@ class Track:
     content_index: int
     _ms_per_byte: float
     _decoder: Decoder = field(repr=False)
-    _framer: Framer = field(factory=Framer, repr=False)
+    _framer: Framer = field(repr=False)
     received_ms: float = 0
     waiting_ms: float = 0
     _frames_sent_ms: float = 0
@@ -99,12 +102,12 @@ class Track:
         return frames
 
     def sent(self) -> None:
-        """One more frame left for AVR Core."""
+        """One more frame left for the peer."""
         self.waiting_ms -= FRAME_MS
         self._frames_sent_ms += FRAME_MS
 
     def played(self, ms: float) -> None:
-        """AVR Core has played ``ms`` more, and the caller has heard it."""
+        """The peer has played ``ms`` more, and the caller has heard it."""
         self._frames_heard_ms += ms
 
 
@@ -134,9 +137,17 @@ class Cut:
         )
 
 
+@frozen
+class Batch:
+    """What is sent in one go: whole frames, and the mark behind them; 0 is none."""
+
+    pcm: bytes = field(repr=False)
+    mark: int = 0
+
+
 @define
 class _Stretch:
-    """Frames of one item that AVR Core plays without a gap from ``starts_at`` on."""
+    """Frames of one item that the peer plays without a gap from ``starts_at`` on."""
 
     track: Track
     starts_at: float
@@ -150,13 +161,18 @@ class Playout:
     Times are seconds of the conversation's clock.
 
     Written by: responses (arrivals), hearing (feeding), transcripts (what was heard),
-    barge_in (cuts), restoring (a session that is gone).
+    barge_in (cuts), restoring (a session that is gone), acknowledging (marks, a full
+    queue).
     """
 
     audio_format: AudioFormat
     lead_ms: int
     delay_ms: int
     max_ms: float
+    rate_hz: int = SAMPLE_RATE_HZ
+    marks: Marks = field(factory=Marks)
+    # The peer takes nothing until then.
+    _held_until: float = AT_ONCE
     _queue: deque[tuple[Track, bytes]] = field(factory=deque[tuple[Track, bytes]])
     _stretches: deque[_Stretch] = field(factory=deque[_Stretch])
     # By item and audio part.
@@ -167,7 +183,7 @@ class Playout:
     _ends_at: float = AT_ONCE
     # An item got complete, and may have been heard to its end already.
     _unsettled: bool = False
-    # Other sound is playing in AVR Core until then.
+    # Other sound is playing at the peer until then.
     _other_until: float = AT_ONCE
     # The response of the frame that was sent last.
     sent_response_id: str = ""
@@ -186,25 +202,27 @@ class Playout:
                 item_id,
                 response_id,
                 content_index,
-                _MS_PER_BYTE[self.audio_format],
-                decoder(self.audio_format),
+                ms_per_byte(self.audio_format),
+                decoder(self.audio_format, self.rate_hz),
+                Framer(self.rate_hz),
             )
             self._tracks[key] = self._live[key] = track
             self._forget_old_tracks()
         return track
 
     def announce(self, pcm: bytes) -> None:
-        """Queue audio of ours (PCM16LE, 8 kHz) after what waits: no item of a session."""
+        """Queue audio of ours (PCM16LE, the line's rate) after what waits: no item's."""
         for each in [*self._live.values()]:
             self._finish(each)
-        track = Track("", "", 0, 1 / 16, _AsItIs(), past=True)
+        per_byte, framer = ms_per_pcm_byte(self.rate_hz), Framer(self.rate_hz)
+        track = Track("", "", 0, per_byte, _AsItIs(), framer, past=True)
         self._latest = None
         self._live["", 0] = track
         frames = [*track.take(pcm), *track.finish()]
         self._queue.extend((track, frame) for frame in frames)
 
     def other_sound(self, until: float) -> None:
-        """AVR Core plays something else until then: ours follows it."""
+        """The peer plays something else until then: ours follows it."""
         self._other_until = until
 
     def add(
@@ -243,6 +261,7 @@ class Playout:
     def heard_at(self, item_id: str, now: float) -> float:
         """Milliseconds heard of an item by now; asking changes nothing."""
         heard_ms = self.heard_of(item_id)[0]
+        now = self.marks.clock(now)
         for stretch in self._stretches:
             if stretch.track.item_id == item_id:
                 since_ms = (now - stretch.starts_at) * 1000 - self.delay_ms
@@ -304,11 +323,13 @@ class Playout:
         """Nothing more of this item is taken, and none of it waits to be played."""
         return self._cut(track, track.heard_ms)
 
-    def feed(self, now: float) -> list[bytes]:
+    def feed(self, now: float) -> list[Batch]:
         """The batches that are due: at most 100 ms each, never above the lead."""
-        batches: list[bytes] = []
+        batches: list[Batch] = []
         batch: list[bytes] = []
         limit = now + self.lead_ms / 1000 + _EPSILON_S
+        if now + _EPSILON_S < self._held_until:
+            return batches
         if self._queue:
             self._ends_at = max(self._ends_at, now, self._other_until)
         while self._queue and self._ends_at + FRAME_S <= limit:
@@ -318,11 +339,43 @@ class Playout:
             self._play(track)
             batch.append(frame)
             if len(batch) == BATCH_FRAMES:
-                batches.append(b"".join(batch))
+                batches.append(self._batch(batch))
                 batch = []
         if batch:
-            batches.append(b"".join(batch))
+            batches.append(self._batch(batch))
         return batches
+
+    def hold(self, until: float) -> None:
+        """The peer is to get nothing until `release`, or until then."""
+        self._held_until = until
+
+    def release(self) -> None:
+        """The peer takes audio again."""
+        self._held_until = AT_ONCE
+
+    def played(self, mark: int, now: float) -> None:
+        """The peer has just played what was sent before this mark: the clock is set.
+
+        A mark that is not awaited, since what it stood behind was thrown away, is none.
+        """
+        ended_at = self.marks.reported(mark, now)
+        if ended_at is None:
+            return
+        late_s = now - ended_at
+        while self._stretches and self._stretches[0].starts_at < ended_at - _EPSILON_S:
+            stretch = self._stretches[0]
+            played_ms = (ended_at - stretch.starts_at) * 1000
+            if stretch.duration_ms > played_ms + _EPSILON_S * 1000:
+                stretch.track.played(played_ms)
+                stretch.duration_ms -= played_ms
+                stretch.starts_at = ended_at
+                break
+            self._stretches.popleft()
+            stretch.track.played(stretch.duration_ms)
+        for stretch in self._stretches:
+            stretch.starts_at += late_s
+        self._ends_at += late_s
+        self._unsettled = True
 
     def settle(self, now: float) -> list[Track]:
         """Move what has been heard by now from playing to heard.
@@ -330,9 +383,10 @@ class Playout:
         Returns:
             The items that have been heard to their end by this.
         """
+        clock = self.marks.clock(now)
         while self._stretches:
             stretch = self._stretches[0]
-            if self._heard_at(stretch) > now + _EPSILON_S:
+            if self._heard_at(stretch) > clock + _EPSILON_S:
                 break
             self._stretches.popleft()
             stretch.track.played(stretch.duration_ms)
@@ -348,8 +402,8 @@ class Playout:
 
     @property
     def drained_at(self) -> float:
-        """When the caller will have heard all that was sent to AVR Core."""
-        return self._ends_at + self.delay_ms / 1000
+        """When the caller will have heard all that was sent to the peer."""
+        return self.marks.drained_at(self._ends_at) + self.delay_ms / 1000
 
     @property
     def deadline(self) -> float:
@@ -363,21 +417,23 @@ class Playout:
             most = max(min(BATCH_FRAMES, self.lead_ms // (2 * FRAME_MS)), 1)
             batch_ms = min(len(self._queue), most) * FRAME_MS
             ends_at = max(self._ends_at, self._other_until)
-            at = ends_at - (self.lead_ms - batch_ms) / 1000
+            at = max(ends_at - (self.lead_ms - batch_ms) / 1000, self._held_until)
         if self._stretches:
-            at = min(at, self._heard_at(self._stretches[0]))
+            at = min(at, self.marks.passes_at(self._heard_at(self._stretches[0])))
         return at
 
     def interrupt(self, now: float) -> list[Cut]:
-        """Drop what the caller has not heard, here and (by its clock) in AVR Core.
+        """Drop what the caller has not heard, here and (by its clock) at the peer.
 
         Returns:
             The items that were not heard to their end, in the order of playing; an item
             with ``received_ms`` 0 was announced and has no audio yet.
         """
         self.settle(now)
+        clock = self.marks.clock(now)
+        self.marks.forget()
         for stretch in self._stretches:
-            since_ms = (now - stretch.starts_at) * 1000 - self.delay_ms
+            since_ms = (clock - stretch.starts_at) * 1000 - self.delay_ms
             stretch.track.played(min(max(since_ms, 0.0), stretch.duration_ms))
         self._queue.clear()
         self._stretches.clear()
@@ -429,6 +485,9 @@ class Playout:
         if not track.complete and not track.closed:
             self._unsettled = True
             self._queue.extend((track, frame) for frame in track.finish())
+
+    def _batch(self, frames: list[bytes]) -> Batch:
+        return Batch(b"".join(frames), self.marks.next(self._ends_at))
 
     def _play(self, track: Track) -> None:
         last = self._stretches[-1] if self._stretches else None

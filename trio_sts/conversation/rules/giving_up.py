@@ -9,14 +9,19 @@ from trio_sts.conversation.moments import AT_ONCE, NEVER
 from trio_sts.conversation.parts.apology import Stage
 from trio_sts.conversation.state import State
 
+from . import answering
+
 _FALLBACK_KEY: Final = "fallback"
 
 
 def give_up(state: State, now: float, outcome: str, reason: str) -> None:
-    """End the call without a model; after a hangup or transfer it is over anyway."""
+    """End the call without a model; after a hangup or transfer it is over anyway.
+
+    A caller who still hears ringing is not answered for an apology.
+    """
     if state.goodbye.is_leaving:
         state.out.end(1000, state.goodbye.outcome or "over")
-    elif not (state.rules.apology or state.rules.fallback):
+    elif answering.rings(state) or not (state.rules.apology or state.rules.fallback):
         state.out.end(1011, outcome, reason)
     elif not state.apology.under_way:
         _begin(state, now, outcome, reason)

@@ -1,12 +1,17 @@
 """Audio both ways: the caller's to the model and our ear, the agent's to the caller."""
 
+from typing import Final
+
 from trio_sts.conversation.moments import AT_ONCE
 from trio_sts.conversation.state import State
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import events
 from trio_sts.wire.realtime.requests import AppendAudio
 
-from . import barge_in
+from . import answering, barge_in
+
+# Asterisk's queue is full with 1,000 frames of 20 ms, and has played them by then.
+_MOST_HELD_S: Final = 20.0
 
 
 def speech_started(state: State, _: events.SpeechStarted, now: float) -> None:
@@ -35,6 +40,7 @@ def caller_audio(state: State, message: avr.CallerAudio, now: float) -> None:
     """Keep the caller's audio until it may go to the model; an empty message is none."""
     if not message.pcm:
         return
+    answering.heard(state)
     state.ear.hear(message.pcm, now)
     state.counters.caller_audio(message.pcm)
     dropped_ms = state.intake.add(message.pcm, now)
@@ -80,20 +86,37 @@ def send_caller_audio(state: State, now: float) -> None:
         state.out.model(AppendAudio(silence))
 
 
+def mark_played(state: State, event: avr.MarkPlayed, now: float) -> None:
+    """The peer says what it has played."""
+    state.playout.played(event.mark, now)
+
+
+def queue_full(state: State, _: avr.QueueFull, now: float) -> None:
+    """The peer takes no more audio for now."""
+    state.playout.hold(now + _MOST_HELD_S)
+
+
+def queue_free(state: State, _: avr.QueueFree, __: float) -> None:
+    """The peer takes audio again."""
+    state.playout.release()
+
+
 def play_at(state: State, _: float) -> float:
     """When `play` has something to do."""
     return state.playout.deadline
 
 
 def play(state: State, now: float) -> None:
-    """Feed AVR Core with the agent's audio, and close what was heard of it."""
+    """Feed the peer with the agent's audio, and close what was heard of it."""
     barge_in.close_heard(state, now)
     playout = state.playout
     if now < playout.deadline:
         return
+    if playout.queued_ms:
+        answering.answer(state, now)
     for batch in playout.feed(now):
-        state.out.caller(avr.AgentAudio(batch))
-        state.counters.agent_audio(batch)
+        state.out.caller(avr.AgentAudio(batch.pcm, batch.mark))
+        state.counters.agent_audio(batch.pcm)
         answered = state.latencies.agent_audio(playout.sent_response_id, now)
         if answered is not None:
             kind, after_s = answered

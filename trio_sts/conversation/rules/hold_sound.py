@@ -9,6 +9,8 @@ from trio_sts.conversation.moments import NEVER
 from trio_sts.conversation.state import State
 from trio_sts.wire import avr
 
+from . import answering
+
 _CONNECTION_S: Final = 2.0
 _WORK_S: Final = 1.5
 
@@ -16,7 +18,7 @@ _WORK_S: Final = 1.5
 def play_at(state: State, now: float) -> float:
     """When `play` has something to do."""
     sound = state.hold_sound
-    if not sound.pcm:
+    if not sound.pcm or answering.rings(state):
         return NEVER
     if (_wait_s(state, now) is not None) != sound.waits:
         return now
