@@ -21,7 +21,7 @@ floats, and neither the order of summing nor the engine can change a sample.
 from array import array
 from functools import cache
 from itertools import count
-from math import gcd, lcm, pi, sin, sqrt
+from math import gcd, pi, sin, sqrt
 from typing import Final
 
 from attrs import define, frozen
@@ -45,11 +45,11 @@ class _Shape:
     beta: float
 
 
-# By the grid's rate.
+# By the lower rate and the higher one.
 _SHAPES: Final = {
-    16_000: _Shape(29, 6.8),
-    24_000: _Shape(44, 6.9),
-    48_000: _Shape(65, 6.8),
+    (8_000, 16_000): _Shape(29, 6.8),
+    (8_000, 24_000): _Shape(44, 6.9),
+    (16_000, 24_000): _Shape(65, 6.8),
 }
 
 
@@ -125,12 +125,13 @@ def _direction(from_hz: int, to_hz: int) -> Direction:
     On the grid an input is every ``unit_out`` steps, an output every ``unit_in``. The
     outputs of a unit stand as late as what has come by its end allows.
     """
-    grid_hz, common_hz = lcm(from_hz, to_hz), gcd(from_hz, to_hz)
-    if grid_hz not in _SHAPES or from_hz == to_hz:
+    shape = _SHAPES.get((min(from_hz, to_hz), max(from_hz, to_hz)))
+    if shape is None:
         why = f"from {from_hz} to {to_hz} Hz: only between 8000, 16000 and 24000"
         raise ValueError(why)
+    common_hz = gcd(from_hz, to_hz)
     unit_in, unit_out = from_hz // common_hz, to_hz // common_hz
-    shape, ratio = _SHAPES[grid_hz], max(unit_in, unit_out)
+    ratio = max(unit_in, unit_out)
     phases = unit_out if unit_out > 1 else unit_in
     taps = _rounded(_low_pass(shape, ratio, phases), unit_out / phases)
     late, last, unit = unit_in - 1, 2 * shape.half, unit_in * unit_out

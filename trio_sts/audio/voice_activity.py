@@ -93,11 +93,8 @@ class VoiceActivityDetector:
     """
 
     _ratio: int = field(
-        default=SAMPLE_RATE_HZ,
-        converter=_ratio_to_ours,
-        alias="rate_hz",
+        default=SAMPLE_RATE_HZ, converter=_ratio_to_ours, alias="rate_hz"
     )
-
     _state: bytearray = field(factory=lambda: bytearray(STATE_BYTES), repr=False)
     _kept: list[bytes] = field(factory=list[bytes], repr=False)
     _kept_bytes: int = 0
