@@ -5,23 +5,16 @@ falls on both alike. One has a console, and so many readers of its page *Now*, a
 are; the other one has none.
 """
 
-import sys
-from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import click
 import httpx
 import trio
 
-from .load import Bench, Load, Measured, build, measure
-from .machine import CannotMeasure, places
+from .load import Bench, Load, measure
+from .pairs import OURS, run, together
 from .relays import Relay, free_port
-
-_SERVE = (str(Path(sys.executable).with_name("trio-sts")), "serve")
-_CANNOT_MEASURE = 2
 
 
 @click.command(help=__doc__)
@@ -31,32 +24,22 @@ _CANNOT_MEASURE = 2
 @click.option("--repeat", default=5, show_default=True, help="Runs.")
 def main(*, calls: int, browsers: int, seconds: float, repeat: int) -> None:
     """The command line."""
-    with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
-        try:
-            load = Load(calls, seconds=seconds)
-            trio.run(partial(_compare, Path(folder), load, repeat, browsers))
-        except* CannotMeasure as group:
-            click.echo("\n".join(map(str, group.exceptions)), err=True)
-            sys.exit(_CANNOT_MEASURE)
+    load = Load(calls, seconds=seconds)
+    run(partial(_compare, load=load, repeat=repeat, browsers=browsers))
 
 
-async def _compare(folder: Path, load: Load, repeat: int, browsers: int) -> None:
-    relay_at, load_at = places(urgent=False)
-    bench = Bench(await build(folder), folder, relay_at, load_at)
+async def _compare(bench: Bench, *, load: Load, repeat: int, browsers: int) -> None:
     moved_ms: list[float] = []
     for number in range(repeat):
-        found: dict[str, Measured] = {}
         read_bytes = [0] * browsers
         port = free_port()
+        serve = (OURS, "serve")
+        looked_at = Relay("with", serve, {"STS_ADMIN_PORT": str(port)})
         watched = partial(_browsers, port, read_bytes)
-        async with trio.open_nursery() as nursery:
-            for name, env, beside in (
-                ("with", {"STS_ADMIN_PORT": str(port)}, watched),
-                ("without", {}, _nothing),
-            ):
-                held = partial(_one, bench, load, f"{name}-{number}", env, beside)
-                nursery.start_soon(_note, held, name, found)
-        ours, other = found["with"], found["without"]
+        ours, other = await together(
+            partial(measure, bench, looked_at, load, f"with-{number}", watched),
+            partial(measure, bench, Relay("without", serve), load, f"without-{number}"),
+        )
         moved_ms += [
             ours.up.p99_ms - other.up.p99_ms,
             ours.down.p99_ms - other.down.p99_ms,
@@ -69,27 +52,6 @@ async def _compare(folder: Path, load: Load, repeat: int, browsers: int) -> None
             f"{median(read_bytes) / 1000:.0f} kB"
         )
     click.echo(f"p99 moved by {median(moved_ms):.2f} ms (median)")
-
-
-async def _one(
-    bench: Bench,
-    load: Load,
-    run: str,
-    env: Mapping[str, str],
-    beside: Callable[[int], Awaitable[None]],
-) -> Measured:
-    relay = Relay(run.partition("-")[0], _SERVE, env)
-    return await measure(bench, relay, load, run, beside)
-
-
-async def _note(
-    held: Callable[[], Awaitable[Measured]], name: str, found: dict[str, Measured]
-) -> None:
-    found[name] = await held()
-
-
-async def _nothing(_: int) -> None:
-    """Nobody looks on."""
 
 
 async def _browsers(port: int, read_bytes: list[int], _: int) -> None:

@@ -1,4 +1,4 @@
-/* load: N phone calls as AVR Core holds them, and the Realtime endpoint behind them.
+/* load: N phone calls as AVR Core or Asterisk holds them, and the Realtime endpoint behind them.
  *
  *     callers, WebSocket clients ──> relay under test ──> endpoint, WebSocket server
  *     └──────────────── this process: one thread, one epoll, one clock ────────────┘
@@ -28,6 +28,9 @@
  *     memory      resident, at the end of the window and before the first call
  * Then everybody hangs up; sockets that the relay has not closed 3 s later are counted.
  *
+ * --asterisk F: the callers are Asterisk's, in one of its formats (slin24, slin16, slin, ulaw, alaw),
+ * which dials the relay itself: samples are binary, and what was played is told. See load_asterisk.h.
+ *
  * --churn R: R more calls arrive each second, talk from their init on and hang up after
  * --life-s; the figures stay those of the steady calls, which notice the others or not.
  *
@@ -53,6 +56,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "load_asterisk.h"
 #include "load_options.h"
 #include "load_sound.h"
 #include "load_times.h"
@@ -98,11 +102,14 @@ struct Call {
     Format format;
     int64_t dialled_at, ends_at;
     Stream up, down;
+    Queue queue; /* Asterisk's */
 };
 
+static Format line = PCM_8_KHZ; /* what callers send and are sent */
 static Call *calls;
 static int n_steady, n_slots;
 static int64_t *frame_due, *delta_due; /* by call; NEVER while it does not talk */
+static int64_t *play_due;              /* Asterisk's clock, by call; NEVER where there is none */
 static int64_t window_from = NEVER, window_to = NEVER;
 static Times latency[2], late, set_up, churn_set_up;
 static int64_t lost[2], repeated[2], unreadable[2], odd_frames, errors, ended_early, interruptions;
@@ -131,18 +138,16 @@ static void frame_arrived(Call *c, Stream *s, bool up, int number, int64_t t) {
 }
 
 /* Reads the level 1 ms behind the middle of each half: behind, for filters delay. */
-static void audio_arrived(Call *c, bool up, const char *text, size_t chars, int64_t t) {
+static void audio_arrived(Call *c, bool up, Audio audio, int64_t t) {
     Stream *s = up ? &c->up : &c->down;
-    Format f = up ? c->format : CALLER_PCM;
-    size_t bytes = chars / 4 * 3;
-    while (bytes && text[--chars] == '=') bytes--;
-    int64_t whole = frame_samples[f], begin = s->samples, end = begin + (int64_t)bytes / sample_bytes[f];
+    Format f = up ? c->format : line;
+    int64_t whole = frame_samples[f], begin = s->samples, end = begin + (int64_t)audio.bytes / sample_bytes[f];
     s->samples = end;
     for (int64_t half = begin / (whole / 2);; half++) {
         int64_t at = half * whole / 2 + whole / 4 + whole / 20;
         if (at >= end) return;
         if (at < begin) continue;
-        int symbol = symbol_of(sample_of(text, f, (size_t)(at - begin)));
+        int symbol = symbol_of(sample_of(audio, f, (size_t)(at - begin)));
         if (symbol < 0) unreadable[up]++;
         if (half % 2 == 0) s->symbol = symbol;
         else if (symbol >= 0 && symbol < 15 && s->symbol >= 0) frame_arrived(c, s, up, s->symbol * 15 + symbol, t);
@@ -185,6 +190,7 @@ static void drop(Conn *c) {
         churn_failed++;
     }
     frame_due[call - calls] = delta_due[call - calls] = NEVER;
+    if (c->role == CALLER) play_due[call - calls] = NEVER;
 }
 
 static void bury(void) { /* no event of this turn can name them any more */
@@ -256,23 +262,32 @@ static void say_goodbye(Conn *c) {
 static Frame caller_frames[COUNT], deltas[FORMATS][COUNT / FRAMES_PER_DELTA];
 
 static void prepare(void) {
-    static char audio[8000], text[9000];
+    static uint8_t audio[FRAMES_PER_DELTA * 960];
+    static char coded[8000], text[9000];
+    for (Format f = PCM_8_KHZ; opt.asterisk && f < FORMATS; f++)
+        if (!strcmp(opt.asterisk, asterisk_name[f])) line = f;
+    if (opt.asterisk && strcmp(opt.asterisk, asterisk_name[line])) quit("no such format of Asterisk's");
     memset(sextet, 0, sizeof sextet);
     for (int i = 0; i < 64; i++) sextet[(uint8_t)alphabet[i]] = (uint8_t)i;
     fill_g711();
     for (int n = 0; n < COUNT; n++) {
-        count_aloud(audio, CALLER_PCM, n, 1);
-        int size = sprintf(text, "{\"type\":\"audio\",\"audio\":\"%s\"}", audio);
+        size_t bytes = count_aloud(audio, line, n, 1);
+        if (opt.asterisk) {
+            caller_frames[n] = ws_frame(BINARY, audio, bytes, true);
+            continue;
+        }
+        base64(coded, audio, bytes);
+        int size = sprintf(text, "{\"type\":\"audio\",\"audio\":\"%s\"}", coded);
         caller_frames[n] = ws_frame(TEXT, text, (size_t)size, true);
     }
     for (Format f = PCM; f < FORMATS; f++)
         for (int n = 0; n < COUNT / FRAMES_PER_DELTA; n++) {
-            count_aloud(audio, f, n * FRAMES_PER_DELTA, FRAMES_PER_DELTA);
+            base64(coded, audio, count_aloud(audio, f, n * FRAMES_PER_DELTA, FRAMES_PER_DELTA));
             int size = sprintf(text,
                                "{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_delta_%d\","
                                "\"response_id\":\"resp_load\",\"item_id\":\"item_load\",\"output_index\":0,"
                                "\"content_index\":0,\"delta\":\"%s\"}",
-                               n, audio);
+                               n, coded);
             deltas[f][n] = ws_frame(TEXT, text, (size_t)size, false);
         }
 }
@@ -290,6 +305,15 @@ static void send_delta(Call *c, int64_t t) {
     put(c->endpoint, f->bytes, f->n);
 }
 
+static void play(Conn *c, Queue *q) { /* a tick of Asterisk's clock */
+    for (const char *id; (id = mark_passed(q));) {
+        char event[120];
+        snprintf(event, sizeof event, "{\"event\":\"MEDIA_MARK_PROCESSED\",\"channel_id\":\"load\",\"correlation_id\":\"%s\"}", id);
+        say_text(c, event);
+    }
+    play_frame(q);
+}
+
 static int64_t send_due(void) { /* returns when more is due */
     int64_t next = NEVER, t = now();
     for (int i = 0; i < n_slots; i++) {
@@ -303,7 +327,12 @@ static int64_t send_due(void) { /* returns when more is due */
             delta_due[i] += DELTA * (int64_t)opt.burst;
             for (int k = 0; k < (int)opt.burst && calls[i].endpoint; k++) send_delta(&calls[i], now());
         }
+        if (play_due[i] <= t) {
+            play_due[i] += FRAME;
+            play(calls[i].caller, &calls[i].queue);
+        }
         if (frame_due[i] < next) next = frame_due[i];
+        if (play_due[i] < next) next = play_due[i];
         if (delta_due[i] < next) next = delta_due[i];
     }
     return next;
@@ -327,12 +356,14 @@ static const char *string_in(const char *text, size_t n, const char *key, size_t
     return NULL;
 }
 
-static bool is_type(const char *text, size_t n, const char *type) {
+static bool says(const char *text, size_t n, const char *key, const char *value) {
     size_t chars;
-    for (const char *end = text + n, *at = text; (at = string_in(at, (size_t)(end - at), "\"type\"", &chars));)
-        if (chars == strlen(type) && !memcmp(at, type, chars)) return true;
+    for (const char *end = text + n, *at = text; (at = string_in(at, (size_t)(end - at), key, &chars));)
+        if (chars == strlen(value) && !memcmp(at, value, chars)) return true;
     return false;
 }
+
+static bool is_type(const char *text, size_t n, const char *type) { return says(text, n, "\"type\"", type); }
 
 static void start_response(Call *c) {
     if (c->responding || !c->endpoint) return;
@@ -372,7 +403,7 @@ static void endpoint_heard(Conn *conn, const char *text, size_t n, int64_t t) {
     if (!c) return;
     if (is_type(text, n, "input_audio_buffer.append")) {
         const char *audio = string_in(text, n, "\"audio\"", &chars);
-        if (audio) audio_arrived(c, true, audio, chars, t);
+        if (audio) audio_arrived(c, true, as_base64(audio, chars), t);
     } else if (is_type(text, n, "session.update")) {
         if (!c->updated) count_time(c->steady ? &set_up : &churn_set_up, t - c->dialled_at);
         c->updated = true;
@@ -386,19 +417,49 @@ static void endpoint_heard(Conn *conn, const char *text, size_t n, int64_t t) {
     }
 }
 
+static void complain(const char *text, size_t n) {
+    fprintf(stderr, "load: the relay says %.*s\n", (int)(n < 300 ? n : 300), text);
+    errors++;
+}
+
 static void caller_heard(Conn *conn, const char *text, size_t n, int64_t t) {
     size_t chars;
     if (is_type(text, n, "audio")) {
         const char *audio = string_in(text, n, "\"audio\"", &chars);
         if (!audio) return;
         if (chars != 428) odd_frames++; /* base64 of 320 bytes */
-        audio_arrived(conn->call, false, audio, chars, t);
+        audio_arrived(conn->call, false, as_base64(audio, chars), t);
     } else if (is_type(text, n, "interruption")) {
         interruptions++;
     } else if (is_type(text, n, "error")) {
-        fprintf(stderr, "load: the relay says %.*s\n", (int)(n < 300 ? n : 300), text);
-        errors++;
+        complain(text, n);
     }
+}
+
+static void asterisk_heard(Conn *conn, const char *text, size_t n) {
+    Queue *q = &conn->call->queue;
+    size_t chars;
+    if (says(text, n, "\"command\"", "MARK_MEDIA")) {
+        const char *id = string_in(text, n, "\"correlation_id\"", &chars);
+        if (!id || !queue_mark(q, id, chars)) complain(text, n);
+    } else if (says(text, n, "\"command\"", "ANSWER")) {
+        q->answered = true;
+    } else if (says(text, n, "\"command\"", "FLUSH_MEDIA")) {
+        flush_queue(q);
+        interruptions++;
+    } else if (says(text, n, "\"command\"", "HANGUP")) {
+        say_goodbye(conn);
+    } else {
+        complain(text, n);
+    }
+}
+
+static void asterisk_heard_media(Conn *conn, const uint8_t *media, size_t n, int64_t t) {
+    Queue *q = &conn->call->queue;
+    size_t frame = frame_bytes(line);
+    if (n % frame) odd_frames++; /* Asterisk drops the rest */
+    if (!q->answered || !queue_frames(q, (int64_t)(n / frame))) errors++;
+    audio_arrived(conn->call, false, (Audio){media, n, false}, t);
 }
 
 static Call *without_endpoint(void) { /* the relay dials in the order in which calls came */
@@ -410,12 +471,29 @@ static Call *without_endpoint(void) { /* the relay dials in the order in which c
     return found;
 }
 
+static void say_init(Conn *c) {
+    char init[100];
+    snprintf(init, sizeof init, "{\"type\":\"init\",\"uuid\":\"load-%d-%lld\"}", (int)(c->call - calls), (long long)churned);
+    say_text(c, init);
+}
+
+static void start_media(Conn *c, const char *head) {
+    const char *protocol = strcasestr(head, "\nsec-websocket-protocol:");
+    char start[300];
+    if (!protocol || strncmp(protocol + 24 + strspn(protocol + 24, " "), "media\r", 6)) quit("the relay takes no media");
+    snprintf(start, sizeof start,
+             "{\"event\":\"MEDIA_START\",\"connection_id\":\"load\",\"channel\":\"WebSocket/load-%d\",\"channel_id\":"
+             "\"load\",\"format\":\"%s\",\"optimal_frame_size\":%zu,\"ptime\":20,\"channel_variables\":{}}",
+             (int)(c->call - calls), opt.asterisk, frame_bytes(line));
+    say_text(c, start);
+    play_due[c->call - calls] = now() + spread(c->call - calls, FRAME);
+}
+
 static void upgrade(Conn *c, const char *head) {
     if (c->role == CALLER) {
         if (strncmp(head, "HTTP/1.1 101", 12)) quit("the relay refuses a call");
-        char init[100];
-        snprintf(init, sizeof init, "{\"type\":\"init\",\"uuid\":\"load-%d-%lld\"}", (int)(c->call - calls), (long long)churned);
-        say_text(c, init);
+        if (opt.asterisk) start_media(c, head);
+        else say_init(c);
         if (!c->call->steady) start_talking(c->call, now(), true, false);
         return;
     }
@@ -457,8 +535,13 @@ static size_t take_frame(Conn *c, uint8_t *at, size_t have, int64_t t) { /* 0: n
     if (masked != (c->role == ENDPOINT) || !(at[0] & 0x80)) errors++;
     switch (at[0] & 15) {
     case TEXT:
-        if (c->role == CALLER) caller_heard(c, (char *)payload, n, t);
+        if (c->role == CALLER && opt.asterisk) asterisk_heard(c, (char *)payload, n);
+        else if (c->role == CALLER) caller_heard(c, (char *)payload, n, t);
         else endpoint_heard(c, (char *)payload, n, t);
+        break;
+    case BINARY:
+        if (c->role == CALLER && opt.asterisk) asterisk_heard_media(c, payload, n, t);
+        else errors++;
         break;
     case PING:
         say(c, PONG, payload, n);
@@ -536,9 +619,13 @@ static void turns(int64_t until) {
 /* ------------------------------------------------------------------ a run */
 
 static Call *dial(int slot, bool steady) {
-    static const char request[] = "GET /?from=2000&to=5001 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
-                                  "Connection: Upgrade\r\nSec-WebSocket-Key: bG9hZCBsb2FkIGxvYWQhIQ==\r\n"
-                                  "Sec-WebSocket-Version: 13\r\n\r\n";
+    char request[400], uuid[60] = "";
+    if (opt.asterisk) snprintf(uuid, sizeof uuid, "uuid=load-%d-%lld&", slot, (long long)churned);
+    int size = snprintf(request, sizeof request,
+                        "GET /?%sfrom=2000&to=5001 HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+                        "Connection: Upgrade\r\nSec-WebSocket-Key: bG9hZCBsb2FkIGxvYWQhIQ==\r\n%s"
+                        "Sec-WebSocket-Version: 13\r\n\r\n",
+                        uuid, opt.asterisk ? "Sec-WebSocket-Protocol: media\r\n" : "");
     struct sockaddr_in to = {AF_INET, htons((uint16_t)opt.relay_port), {htonl(INADDR_LOOPBACK)}, {0}};
     Call *c = &calls[slot];
     memset(c, 0, sizeof *c);
@@ -551,7 +638,7 @@ static Call *dial(int slot, bool steady) {
     c->caller = watch(fd, CALLER);
     c->caller->call = c;
     if (fcntl(fd, F_SETFL, O_NONBLOCK)) quit("cannot unblock a socket");
-    put(c->caller, request, sizeof request - 1);
+    put(c->caller, request, (size_t)size);
     return c;
 }
 
@@ -665,7 +752,8 @@ int main(int argc, char **argv) {
     calls = calloc((size_t)n_slots, sizeof *calls);
     frame_due = malloc((size_t)n_slots * sizeof *frame_due);
     delta_due = malloc((size_t)n_slots * sizeof *delta_due);
-    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = NEVER;
+    play_due = malloc((size_t)n_slots * sizeof *play_due);
+    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = play_due[i] = NEVER;
     alarm((unsigned)(opt.seconds + opt.warm_s) + 120);
 
     find_pids((int)opt.relay_pid);
@@ -689,8 +777,8 @@ int main(int argc, char **argv) {
     fall_silent();
     int left_open = hang_up();
 
-    printf("{\"calls\":%d,\"seconds\":%.3f,\"format\":\"%s\",\"cpu_s\":%.4f,\"processes\":%d,", n_steady, window_s,
-           format_name[calls[0].format], cpu / (double)S, n_pids);
+    printf("{\"calls\":%d,\"seconds\":%.3f,\"line\":\"%s\",\"format\":\"%s\",\"cpu_s\":%.4f,\"processes\":%d,", n_steady,
+           window_s, format_name[line], format_name[calls[0].format], cpu / (double)S, n_pids);
     printf("\"waited_s\":%.4f,\"idle_kib\":%lld,\"loaded_kib\":%lld,", wait / (double)S, (long long)idle_kib, (long long)loaded_kib);
     print_side("up", true);
     print_side("down", false);

@@ -36,6 +36,8 @@ class Load:
         burst: So many deltas of 100 ms at once, that much less often.
         warm_s: How long they talk before that.
         strangers: Whether the relay may dial for calls that are not of this load.
+        asterisk: The media format in which Asterisk itself holds them; empty for AVR
+            Core.
     """
 
     calls: int
@@ -44,12 +46,14 @@ class Load:
     burst: int = 1
     warm_s: float = 2
     strangers: bool = False
+    asterisk: str = ""
 
     @property
     def label(self) -> str:
         """Its name in tables."""
         arriving = f", {self.churn:g} more arrive a second" if self.churn else ""
-        return f"{self.calls}{arriving}"
+        direct = f", Asterisk {self.asterisk}" if self.asterisk else ""
+        return f"{self.calls}{direct}{arriving}"
 
 
 @frozen
@@ -87,6 +91,7 @@ class Measured:
 
     calls: int
     seconds: float
+    line: str
     format: str
     cpu_s: float
     processes: int
@@ -229,7 +234,7 @@ async def measure(
         running(dialling, dialled_port, bench.relay_at, folder) as started,
     ):
         await trio.sleep(_SETTLE_S)
-        options = {
+        options: dict[str, float | str] = {
             "relay-port": started.port,
             "endpoint-port": endpoint_port,
             "relay-pid": started.pid,
@@ -240,6 +245,8 @@ async def measure(
             "warm-s": load.warm_s,
             "strangers": int(load.strangers),
         }
+        if load.asterisk:
+            options["asterisk"] = load.asterisk
         words = [f for k, v in options.items() for f in (f"--{k}", str(v))]
         command = bench.load_at.command(str(bench.program), *words)
         async with trio.open_nursery() as nursery:

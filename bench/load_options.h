@@ -9,6 +9,7 @@ enum { MOST_CALLS = 2000 };
 
 static struct {
     double calls, seconds, warm_s, burst, ahead_ms, churn, life_s, strangers, relay_port, endpoint_port, relay_pid;
+    const char *asterisk; /* the media format, or NULL for AVR Core */
 } opt = {.calls = 10, .seconds = 10, .warm_s = 2, .burst = 1, .ahead_ms = 300, .life_s = 2};
 
 static void read_options(int argc, char **argv) {
@@ -24,7 +25,8 @@ static void read_options(int argc, char **argv) {
         {"--strangers", &opt.strangers, 0, 1},
     };
     for (int i = 1; i < argc; i += 2) {
-        bool found = false;
+        bool found = !strcmp(argv[i], "--asterisk") && i + 1 < argc;
+        if (found) opt.asterisk = argv[i + 1];
         for (size_t k = 0; k < sizeof known / sizeof *known && i + 1 < argc; k++) {
             char *end;
             if (strcmp(argv[i], known[k].name)) continue;

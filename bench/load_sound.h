@@ -1,17 +1,19 @@
 /* A count that is heard: each frame has two halves, each at one of 16 levels. */
 #pragma once
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FRAMES_PER_DELTA = 5, COUNT = 240 };
 
-typedef enum { CALLER_PCM, PCM, PCMU, PCMA, FORMATS } Format;
-static const char *const format_name[] = {"pcm8k", "pcm", "pcmu", "pcma"};
+typedef enum { PCM_8_KHZ, PCM_16_KHZ, PCM, PCMU, PCMA, FORMATS } Format; /* PCM is the model's: 24 kHz */
+static const char *const format_name[] = {"pcm8k", "pcm16k", "pcm", "pcmu", "pcma"};
+static const char *const asterisk_name[] = {"slin", "slin16", "slin24", "ulaw", "alaw"};
 static const char *const format_json[] = {
-    "", "{\"type\":\"audio/pcm\",\"rate\":24000}", "{\"type\":\"audio/pcmu\"}", "{\"type\":\"audio/pcma\"}"};
-static const int frame_samples[] = {160, 480, 160, 160};
-static const int sample_bytes[] = {2, 2, 1, 1};
+    "", "", "{\"type\":\"audio/pcm\",\"rate\":24000}", "{\"type\":\"audio/pcmu\"}", "{\"type\":\"audio/pcma\"}"};
+static const int frame_samples[] = {160, 320, 480, 160, 160};
+static const int sample_bytes[] = {2, 2, 2, 1, 1};
 static int16_t g711[FORMATS][256];
 
 static void fill_g711(void) { /* ITU-T G.711, tables 1 and 2, scaled to 16 bits */
@@ -69,19 +71,35 @@ static uint8_t byte_of(const char *text, size_t at) { /* one byte of a base64 te
     return (uint8_t)(bits >> (16 - 8 * (at % 3)));
 }
 
-static int sample_of(const char *text, Format f, size_t at) {
-    if (sample_bytes[f] == 1) return g711[f][byte_of(text, at)];
-    return (int16_t)(byte_of(text, 2 * at) | byte_of(text, 2 * at + 1) << 8);
+typedef struct { /* audio that arrived, as bytes or as base64 */
+    const void *at;
+    size_t bytes;
+    bool base64;
+} Audio;
+
+static Audio as_base64(const char *text, size_t chars) {
+    size_t bytes = chars / 4 * 3;
+    while (bytes && text[--chars] == '=') bytes--;
+    return (Audio){text, bytes, true};
 }
 
-static void count_aloud(char *to, Format f, int first, int frames) { /* as base64 */
-    static uint8_t raw[FRAMES_PER_DELTA * 960];
-    uint8_t *end = raw;
+static int sample_of(Audio audio, Format f, size_t at) {
+    size_t wide = (size_t)sample_bytes[f];
+    uint8_t byte[2];
+    for (size_t k = 0; k < wide; k++)
+        byte[k] = audio.base64 ? byte_of(audio.at, wide * at + k) : ((const uint8_t *)audio.at)[wide * at + k];
+    return wide == 1 ? g711[f][byte[0]] : (int16_t)(byte[0] | byte[1] << 8);
+}
+
+static size_t frame_bytes(Format f) { return (size_t)(frame_samples[f] * sample_bytes[f]); }
+
+static size_t count_aloud(uint8_t *to, Format f, int first, int frames) { /* returns how many bytes */
+    uint8_t *end = to;
     for (int frame = first; frame < first + frames; frame++)
         for (int half = 0; half < 2; half++) {
             uint8_t one[2];
             size_t n = put_sample(one, f, level(frame % COUNT, half));
             for (int k = 0; k < frame_samples[f] / 2; k++, end += n) memcpy(end, one, n);
         }
-    base64(to, raw, (size_t)(end - raw));
+    return (size_t)(end - to);
 }

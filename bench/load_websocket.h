@@ -8,7 +8,7 @@ typedef struct {
     size_t n;
 } Frame;
 
-enum { TEXT = 1, CLOSE = 8, PING = 9, PONG = 10 };
+enum { TEXT = 1, BINARY = 2, CLOSE = 8, PING = 9, PONG = 10 };
 static const uint8_t mask[4] = {0x5a, 0xc3, 0x96, 0x0f};
 
 static Frame ws_frame(int opcode, const void *payload, size_t n, bool masked) {

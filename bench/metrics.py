@@ -5,29 +5,23 @@ falls on both alike. This one is scraped meanwhile. The other one is the ``trio-
 another environment, such as that of a clone of the commit before.
 """
 
-import sys
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import click
 import httpx
 import trio
 
-from .load import Bench, Load, Measured, build, measure
-from .machine import CannotMeasure, places
+from .load import Bench, Load, Measured, measure
+from .pairs import OURS, run, together
 from .relays import Relay
-
-_OURS = str(Path(sys.executable).with_name("trio-sts"))
-_CANNOT_MEASURE = 2
 
 
 @click.command(help=__doc__)
 @click.option(
     "--before",
-    default=_OURS,
+    default=OURS,
     help="The other trio-sts; by default the same one, which shows the noise.",
 )
 @click.option("--calls", default=100, show_default=True, help="On each of the two.")
@@ -38,34 +32,19 @@ def main(
     *, before: str, calls: int, seconds: float, repeat: int, scrape_s: float
 ) -> None:
     """The command line."""
-    with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
-        try:
-            load = Load(calls, seconds=seconds)
-            trio.run(partial(_compare, Path(folder), load, repeat, before, scrape_s))
-        except* CannotMeasure as group:
-            click.echo("\n".join(map(str, group.exceptions)), err=True)
-            sys.exit(_CANNOT_MEASURE)
+    load = Load(calls, seconds=seconds)
+    run(partial(_compare, load=load, repeat=repeat, before=before, scrape_s=scrape_s))
 
 
 async def _compare(
-    folder: Path, load: Load, repeat: int, before: str, scrape_s: float
+    bench: Bench, *, load: Load, repeat: int, before: str, scrape_s: float
 ) -> None:
-    relay_at, load_at = places(urgent=False)
-    bench = Bench(await build(folder), folder, relay_at, load_at)
     ratios: list[float] = []
     for number in range(repeat):
-        found: dict[str, Measured] = {}
-        async with trio.open_nursery() as nursery:
-            for name, program, every_s in (
-                ("with", _OURS, scrape_s),
-                ("before", before, 0.0),
-            ):
-                relay = Relay(name, (program, "serve"))
-                held = partial(
-                    measure, bench, relay, load, f"{name}-{number}", _scraped(every_s)
-                )
-                nursery.start_soon(_note, held, name, found)
-        ours, other = found["with"], found["before"]
+        ours, other = await together(
+            partial(_one, bench, OURS, load, f"with-{number}", _scraped(scrape_s)),
+            partial(_one, bench, before, load, f"before-{number}", _scraped(0)),
+        )
         ratios.append(ours.cpu_ms_per_call_s / other.cpu_ms_per_call_s)
         click.echo(
             f"CPU with metrics {ours.cpu_ms_per_call_s:.3f} ms per call-second, before "
@@ -77,10 +56,15 @@ async def _compare(
     click.echo(f"median ratio {median(ratios):.3f} of {len(ratios)} runs")
 
 
-async def _note(
-    held: Callable[[], Awaitable[Measured]], name: str, found: dict[str, Measured]
-) -> None:
-    found[name] = await held()
+async def _one(
+    bench: Bench,
+    program: str,
+    load: Load,
+    name: str,
+    beside: Callable[[int], Awaitable[None]],
+) -> Measured:
+    relay = Relay(name.partition("-")[0], (program, "serve"))
+    return await measure(bench, relay, load, name, beside)
 
 
 def _scraped(every_s: float) -> Callable[[int], Awaitable[None]]:

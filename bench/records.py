@@ -4,22 +4,15 @@ Both run on one core, each under the same load, so that whatever else the machin
 falls on both alike.
 """
 
-import sys
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from statistics import median
-from tempfile import TemporaryDirectory
 
 import click
-import trio
 
-from .load import Bench, Load, Measured, build, measure
-from .machine import CannotMeasure, places
+from .load import Bench, Load, Measured, measure
+from .pairs import OURS, run, together
 from .relays import Relay
-
-_SERVE = (str(Path(sys.executable).with_name("trio-sts")), "serve")
-_CANNOT_MEASURE = 2
 
 
 @click.command(help=__doc__)
@@ -30,30 +23,22 @@ _CANNOT_MEASURE = 2
 @click.option("--audio", default="off", type=click.Choice(["on", "off"]))
 def main(*, calls: int, seconds: float, repeat: int, text: str, audio: str) -> None:
     """The command line."""
-    with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
-        try:
-            keep = {"STS_RECORD_TEXT": text, "STS_RECORD_AUDIO": audio}
-            load = Load(calls, seconds=seconds)
-            trio.run(partial(_compare, Path(folder), load, repeat, keep))
-        except* CannotMeasure as group:
-            click.echo("\n".join(map(str, group.exceptions)), err=True)
-            sys.exit(_CANNOT_MEASURE)
+    keep = {"STS_RECORD_TEXT": text, "STS_RECORD_AUDIO": audio}
+    load = Load(calls, seconds=seconds)
+    run(partial(_compare, load=load, repeat=repeat, keep=keep))
 
 
 async def _compare(
-    folder: Path, load: Load, repeat: int, keep: Mapping[str, str]
+    bench: Bench, *, load: Load, repeat: int, keep: Mapping[str, str]
 ) -> None:
-    relay_at, load_at = places(urgent=False)
-    bench = Bench(await build(folder), folder, relay_at, load_at)
     ratios: list[float] = []
     for number in range(repeat):
-        kept = folder / f"records-{number}"
+        kept = bench.folder / f"records-{number}"
         with_records = {**keep, "STS_RECORD_DIR": str(kept)}
-        found: dict[str, Measured] = {}
-        async with trio.open_nursery() as nursery:
-            for name, env in (("on", with_records), ("off", {})):
-                nursery.start_soon(_one, bench, load, f"{name}-{number}", env, found)
-        on, off = found[f"on-{number}"], found[f"off-{number}"]
+        on, off = await together(
+            partial(_one, bench, load, f"on-{number}", with_records),
+            partial(_one, bench, load, f"off-{number}", {}),
+        )
         ratios.append(on.cpu_ms_per_call_s / off.cpu_ms_per_call_s)
         sizes = [path.stat().st_size for path in kept.glob("*.call")]
         click.echo(
@@ -67,15 +52,9 @@ async def _compare(
     click.echo(f"median ratio {median(ratios):.3f} of {len(ratios)} runs")
 
 
-async def _one(
-    bench: Bench,
-    load: Load,
-    run: str,
-    env: Mapping[str, str],
-    found: dict[str, Measured],
-) -> None:
-    relay = Relay(run.partition("-")[0], _SERVE, env)
-    found[run] = await measure(bench, relay, load, run)
+async def _one(bench: Bench, load: Load, name: str, env: Mapping[str, str]) -> Measured:
+    relay = Relay(name.partition("-")[0], (OURS, "serve"), env)
+    return await measure(bench, relay, load, name)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ SIDE = Side(0.3, 0.5, 0.9, 2.0, 5000, 0, 0, 0, 21.0)
 CLEAN = Measured(
     calls=10,
     seconds=10,
+    line="pcm8k",
     format="pcm",
     cpu_s=1.0,
     processes=1,
