@@ -324,12 +324,17 @@ class Playout:
         return self._cut(track, track.heard_ms)
 
     def feed(self, now: float) -> list[Batch]:
-        """The batches that are due: at most 100 ms each, never above the lead."""
+        """The batches that are due: at most 100 ms each, never above the lead.
+
+        Where nothing plays and marks are reported, the first one is a single frame: its
+        mark tells soon when the playing has begun.
+        """
         batches: list[Batch] = []
         batch: list[bytes] = []
-        limit = now + self.lead_ms / 1000 + _EPSILON_S
+        limit = self.marks.clock(now) + self.lead_ms / 1000 + _EPSILON_S
         if now + _EPSILON_S < self._held_until:
             return batches
+        most = 1 if self.marks.used and self._ends_at <= now else BATCH_FRAMES
         if self._queue:
             self._ends_at = max(self._ends_at, now, self._other_until)
         while self._queue and self._ends_at + FRAME_S <= limit:
@@ -338,9 +343,9 @@ class Playout:
             self.sent_response_id = track.response_id
             self._play(track)
             batch.append(frame)
-            if len(batch) == BATCH_FRAMES:
+            if len(batch) == most:
                 batches.append(self._batch(batch))
-                batch = []
+                batch, most = [], BATCH_FRAMES
         if batch:
             batches.append(self._batch(batch))
         return batches
@@ -417,7 +422,8 @@ class Playout:
             most = max(min(BATCH_FRAMES, self.lead_ms // (2 * FRAME_MS)), 1)
             batch_ms = min(len(self._queue), most) * FRAME_MS
             ends_at = max(self._ends_at, self._other_until)
-            at = max(ends_at - (self.lead_ms - batch_ms) / 1000, self._held_until)
+            at = self.marks.passes_at(ends_at - (self.lead_ms - batch_ms) / 1000)
+            at = max(at, self._held_until)
         if self._stretches:
             at = min(at, self.marks.passes_at(self._heard_at(self._stretches[0])))
         return at
