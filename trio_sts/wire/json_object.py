@@ -10,12 +10,15 @@ from trio_sts.errors import BadMessage
 Json = Mapping[str, Any]
 
 
-def typed_object(text: str | bytes, what: str) -> tuple[str, dict[str, Any]]:
+def typed_object(
+    text: str | bytes, what: str, key: str = "type"
+) -> tuple[str, dict[str, Any]]:
     """Parse a message.
 
     Args:
         text: The message; bytes are UTF-8.
-        what: What an error calls it: ``message`` or ``event``.
+        what: What an error calls it: ``message``, ``event`` or ``command``.
+        key: The field that holds its type.
 
     Returns:
         Its type and all its fields.
@@ -33,9 +36,9 @@ def typed_object(text: str | bytes, what: str) -> tuple[str, dict[str, Any]]:
         fault = f"the {what} is not a JSON object"
         raise BadMessage(fault)
     fields = cast("dict[str, Any]", parsed)
-    kind = fields.get("type")
+    kind = fields.get(key)
     if not isinstance(kind, str):
-        fault = f"the {what} has no type that is a string"
+        fault = f"the {what} has no {key} that is a string"
         raise BadMessage(fault)
     return kind, fields
 
