@@ -42,7 +42,12 @@ class Brief:
 
 
 def brief(
-    settings: Settings, endpoint: Endpoint, registry: Registry, told: Resolved
+    settings: Settings,
+    endpoint: Endpoint,
+    registry: Registry,
+    told: Resolved,
+    *,
+    has_control: bool = False,
 ) -> Brief:
     """Put together what a call is held with.
 
@@ -51,6 +56,7 @@ def brief(
         endpoint: The container's, or the built-in model's, as this call dials it.
         registry: The service's tools.
         told: What was found out about the call.
+        has_control: Whether it can be ended and transferred without avr-ami.
     """
     own = told.config.applied(settings)
     tools = CallTools(
@@ -58,12 +64,15 @@ def brief(
         off=frozenset(own.tools_off),
         only=None if told.config.tools is None else frozenset(told.config.tools),
         transfer_to=own.transfer_to,
+        has_control=has_control,
     )
     session = plan.session_config(own, told.text, tools.offered())
     otherwise = None
     if own.model != settings.model:
         as_shared = evolve(told, config=evolve(told.config, model=None))
-        otherwise = brief(settings, endpoint, registry, as_shared)
+        otherwise = brief(
+            settings, endpoint, registry, as_shared, has_control=has_control
+        )
     return Brief(
         settings=own,
         endpoint=with_model(endpoint, own) if own.model != settings.model else endpoint,

@@ -1,13 +1,54 @@
-"""Which extensions a call may be transferred to."""
+"""Places of a dialplan: what names one, and which of them a call may be transferred to."""
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final, cast
 
+from attrs import frozen
+from typing_extensions import override
+
 # The argument of AVR's own transfer tool that holds it.
 EXTENSION: Final = "transfer_extension"
+# Where AVR's own transfer tool goes if it is told no context.
+AVR_CONTEXT: Final = "demo"
+# Asterisk's own name for the context of who has none.
+DEFAULT_CONTEXT: Final = "default"
+FIRST_PRIORITY: Final = "1"
+
+# Nothing else may get in: what a caller makes the model say ends up in a line of the
+# manager protocol, in a variable that Asterisk evaluates, in a dialplan's `Goto`.
+_NAME: Final = re.compile(r"[A-Za-z0-9_*#+.@-]{1,80}")
+_CONTEXT: Final = "context"
+
+
+@frozen
+class Target:
+    """Where in the dialplan a call goes on; each is a name as `is_name` has it."""
+
+    context: str
+    extension: str
+    priority: str
+
+    @override
+    def __str__(self) -> str:
+        """As ``Goto`` takes it."""
+        return f"{self.context},{self.extension},{self.priority}"
+
+
+def is_name(text: str) -> bool:
+    """Whether it names a context, an extension or a priority, and is nothing else."""
+    return _NAME.fullmatch(text) is not None
+
+
+def context_of(metadata: Mapping[str, str]) -> str:
+    """Where transfers of a call go that Asterisk itself has dialled.
+
+    Its dialplan may say so: ``context`` of the metadata. Else it is ``default``.
+    """
+    named = metadata.get(_CONTEXT, "").strip()
+    return named if is_name(named) else DEFAULT_CONTEXT
 
 
 def may_dial(extension: str, patterns: Iterable[str]) -> bool:

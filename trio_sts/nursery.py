@@ -21,7 +21,7 @@ from uuid import uuid4
 import httpx
 import structlog
 import trio
-from attrs import define, field, frozen
+from attrs import Factory, define, field, frozen
 
 from trio_sts import plan
 from trio_sts.brief import Brief, brief
@@ -46,8 +46,10 @@ from trio_sts.record.records import Records
 from trio_sts.record.summary import log_fields
 from trio_sts.relay import Relay
 from trio_sts.settings import Settings, transcriber
+from trio_sts.tools.control_leg import Keep
 from trio_sts.tools.http_client import added_headers
 from trio_sts.tools.registry import Registry
+from trio_sts.tools.targets import Targets
 from trio_sts.tools.tool import CallContext
 from trio_sts.transcribing import Transcribing, transcriber_in_use
 from trio_sts.upstream import Upstream
@@ -70,7 +72,8 @@ class Services:
     """All that calls share: settings, tools, alarms, records, what endpoints refuse.
 
     ``observers`` look on at each of them; ``metrics`` and ``health`` are what some of
-    those have found, for who asks at the port.
+    those have found, for who asks at the port. ``targets`` are for who asks there too:
+    where calls go on; ``keep`` is how such a place gets there.
     """
 
     settings: Settings
@@ -84,6 +87,8 @@ class Services:
     observers: Observers = ()
     metrics: Metrics = field(factory=Metrics)
     health: ModelHealth = field(factory=ModelHealth)
+    targets: Targets = field(factory=Targets)
+    keep: Keep = field(default=Factory(lambda self: self.targets.keep, takes_self=True))
 
 
 @define(eq=False)

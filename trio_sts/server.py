@@ -13,7 +13,7 @@ from trio_sts.port.admission import Told
 from trio_sts.port.calls import Calls
 from trio_sts.port.port import Port
 from trio_sts.systemd import Notifier
-from trio_sts.tools.problems import public_warnings
+from trio_sts.tools.problems import NO_AMI, public_warnings
 
 _log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ class Server:
             lambda: self.services.health.unready(trio.current_time()),
             lambda why: metrics.callers_refused.labels(why).inc(),
             partial(render, metrics.registry),
+            self.services.targets,
         )
         self._port = Port(self.services.settings, self._calls.hold, told)
 
@@ -95,12 +96,15 @@ class Server:
 
     async def _drain(self, signals: AsyncIterator[int]) -> None:
         drain_s = self.services.settings.drain_s
+        drained_at = trio.current_time() + drain_s
         self._port.drain()
         self.notifier.stopping(drain_s)
         _log.info("draining", calls=self.calls, at_most_s=drain_s)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._port.dismiss)
             await self._calls.drain(signals, drain_s)
+            with trio.move_on_at(drained_at):
+                await self.services.targets.settled()
             nursery.cancel_scope.cancel(reason="drained")
         _log.info("stopped")
 
@@ -109,5 +113,5 @@ class Server:
         if (failing := self.services.health.warning) is not None:
             yield failing
         if self.services.settings.ami_url is None:
-            yield "AMI_URL cannot be used: no hangup and no transfer is offered"
+            yield NO_AMI
         yield from public_warnings(self.services.registry.problems)

@@ -30,9 +30,11 @@ from trio_sts.server import Server
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.signals import READ, Signals
 from trio_sts.systemd import Notifier
+from trio_sts.tools.control_leg import Keep
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.node_files import SharedScripts
 from trio_sts.tools.opening import open_registry
+from trio_sts.tools.targets import Targets
 from trio_sts.tracing.opening import open_tracing
 from trio_sts.watching import Watch, open_watch
 
@@ -66,6 +68,8 @@ class Shared:
         observers: Who looks on at each.
         watch: What is found out meanwhile.
         url: Of the built-in model, where that is used.
+        targets: Where calls go on, for who asks at this process's port.
+        keep: Has such a place kept where it is asked for.
     """
 
     alarms: Alarms
@@ -74,6 +78,8 @@ class Shared:
     observers: Observers
     watch: Watch
     url: str | None
+    targets: Targets
+    keep: Keep
 
 
 def run_service(
@@ -290,6 +296,7 @@ async def open_shared(
     lag: Lag | None = None,
     observers: Observers = (),
     judge: Judge | None = None,
+    keep: Keep | None = None,
 ) -> AsyncGenerator[Shared]:
     """Open what is opened once in a process; the arguments are `open_services`'."""
     async with (
@@ -313,7 +320,17 @@ async def open_shared(
         nursery.start_soon(watch.saturation.run)
         seeing = (*watch.observers, *traces, *observers)
         try:
-            yield Shared(alarms, records, archive, seeing, watch, url)
+            targets = Targets()
+            yield Shared(
+                alarms,
+                records,
+                archive,
+                seeing,
+                watch,
+                url,
+                targets,
+                keep or targets.keep,
+            )
         finally:
             with trio.move_on_after(_RECORDS_S, shield=True):
                 await records.aclose()
@@ -338,6 +355,7 @@ async def open_generation(
             environ=environ,
             call_control=settings.call_control_tools,
             scripts=scripts,
+            asterisk=settings.asterisk,
         ) as registry,
     ):
         url = shared.url and f"{shared.url}/realtime?model={settings.model}"
@@ -353,6 +371,8 @@ async def open_generation(
             observers=shared.observers,
             metrics=shared.watch.metrics,
             health=shared.watch.health,
+            targets=shared.targets,
+            keep=shared.keep,
         )
 
 
@@ -366,6 +386,7 @@ async def open_services(
     observers: Observers = (),
     scripts: SharedScripts | None = None,
     judge: Judge | None = None,
+    keep: Keep | None = None,
 ) -> AsyncGenerator[Services]:
     """Open all that calls share, for a process that reloads nothing.
 
@@ -377,6 +398,7 @@ async def open_services(
         observers: Who else looks on at each call.
         scripts: Runs JavaScript tools, if another process does so for this one.
         judge: Who judges the model by these calls; None for the services' own health.
+        keep: Keeps where calls go on, if another process is asked for that.
     """
     async with (
         open_shared(
@@ -386,6 +408,7 @@ async def open_services(
             lag=lag,
             observers=observers,
             judge=judge,
+            keep=keep,
         ) as shared,
         open_generation(shared, settings, environ, scripts) as services,
     ):

@@ -44,8 +44,9 @@ from trio_sts.service import ask_for_the_key, run_logged, tune_collector
 from trio_sts.settings import Settings, secrets_of
 from trio_sts.settings.spec import spec_of
 from trio_sts.systemd import Notifier
+from trio_sts.tools.targets import Targets
 
-from . import forkserver
+from . import far_targets, forkserver
 from .channel import Handler
 from .cpus import worker_count
 from .forks import CannotFork, Forks
@@ -131,6 +132,7 @@ class Parent:
     _metrics: Metrics = field(init=False)
     _health: ModelHealth = field(init=False)
     _port: Port = field(init=False)
+    _targets: Targets = field(factory=Targets, init=False)
     _numbers: "count[int]" = field(factory=lambda: count(1), init=False)
     _stops: trio.MemorySendChannel[int] = field(init=False)
     _stopped: trio.MemoryReceiveChannel[int] = field(init=False)
@@ -146,6 +148,7 @@ class Parent:
             self._unready,
             lambda why: self._metrics.callers_refused.labels(why).inc(),
             self.views.render,
+            self._targets,
         )
         most_workers = worker_count(self.settings.workers)
         # TLS is a worker's work: the parent would have to stay in the way of each frame.
@@ -214,6 +217,7 @@ class Parent:
                     **scripts.handlers(worker.channel),
                     "verdict": self._take_verdict,
                     "decide": partial(self._decide, worker),
+                    far_targets.ASKED: far_targets.keeps(self._targets),
                 }
 
             yield handlers
@@ -401,6 +405,7 @@ class Parent:
             nursery.start_soon(self._port.dismiss)
             with trio.move_on_at(drained_at + _KILLED_AFTER_S):
                 await self.workers.none()
+                await self._targets.settled()
             await self.workers.kill()
             nursery.cancel_scope.cancel(reason="all workers have ended")
         _log.info("stopped")

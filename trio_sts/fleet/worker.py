@@ -3,7 +3,8 @@
 ::
 
     parent ──handover──> connections ──> Connections ──> Calls, as in one process
-    parent <──control──> ready, begun, over, closed | end, retire, drain, stop, alive
+    parent <──control──> ready, begun, over, closed, keep_target
+                         | end, retire, drain, stop, alive
 
 A worker that is retired ends after its last call, one that drains after so many seconds
 at the latest, and one that was told to stop ends all its calls now. If the parent is gone,
@@ -42,9 +43,10 @@ from trio_sts.port.proxies import Proxies
 from trio_sts.port.waiting import WaitingRoom
 from trio_sts.service import leaves, open_services, tune_collector
 from trio_sts.settings import secrets_of
-from trio_sts.tools.problems import public_warnings
+from trio_sts.tools.problems import NO_AMI, public_warnings
 
 from .channel import Channel, ChannelError, Handler
+from .far_targets import FarTargets
 from .handover import Given, Taker
 from .plan import Plan, read_plan
 from .views_worker import WorkerViews
@@ -111,6 +113,7 @@ async def _work(
                     observers=views.observers,
                     scripts=views.scripts,
                     judge=tell_verdict,
+                    keep=FarTargets(channel).keep,
                 ) as services:
                     views.opened(services)
                     nursery.start_soon(views.run)
@@ -126,7 +129,7 @@ async def _work(
 
 def _warnings(services: Services) -> Iterator[str]:
     if services.settings.ami_url is None:
-        yield "AMI_URL cannot be used: no hangup and no transfer is offered"
+        yield NO_AMI
     yield from public_warnings(services.registry.problems)
 
 

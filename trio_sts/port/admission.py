@@ -11,8 +11,10 @@ from typing_extensions import override
 
 from trio_sts.legs.http_head import RequestHead, has_token
 from trio_sts.settings import Settings
+from trio_sts.tools.targets import Targets
 
 from .answers import Answer, Readiness, answer
+from .next_step import call_in, next_step
 from .peer import Peer
 from .places import Place, Places
 
@@ -51,12 +53,14 @@ class Told:
         refused: Counts a caller that was refused, by the reason.
         metrics: Answers ``GET /metrics`` for this ``Accept`` header: the body and its
             media type.
+        targets: Where calls go on whose leg we have ended.
     """
 
     warnings: Callable[[], Iterable[str]]
     unready: Callable[[], str | None]
     refused: Callable[[str], object]
     metrics: Callable[[str], Awaitable[tuple[bytes, str]]]
+    targets: Targets = field(factory=Targets)
 
 
 @define(eq=False)
@@ -79,6 +83,8 @@ class PortAdmission(Admission):
     async def decide(self, head: RequestHead, peer: Peer) -> Place | Answer:
         if not head.is_upgrade and head.path == _METRICS:
             return await self._tell_metrics(head)
+        if not head.is_upgrade and (uuid := call_in(head.path)) is not None:
+            return self._tell_next(head, uuid)
         if not head.is_upgrade:
             return answer(head.method, head.path, self._readiness())
         if not has_token(head, self.settings.token or ""):
@@ -108,6 +114,11 @@ class PortAdmission(Admission):
         _log.warning("refused a caller", why=why, calls=calls, peer=str(peer))
         self.told.refused(why)
         return why
+
+    def _tell_next(self, head: RequestHead, uuid: str) -> Answer:
+        if not has_token(head, self.settings.token or ""):
+            return _TOKEN_NEEDED
+        return next_step(head.method, uuid, self.told.targets)
 
     async def _tell_metrics(self, head: RequestHead) -> Answer:
         """They tell nobody's words or numbers, but how much is called, and what it costs."""

@@ -34,13 +34,15 @@ async def open_registry(
     environ: Mapping[str, str],
     call_control: Collection[str] = (),
     scripts: SharedScripts | None = None,
+    asterisk: bool = False,
 ) -> AsyncGenerator[Registry]:
     """Load every tool and keep what they need running until the end of the block.
 
     A file with a fault is left out, with a warning in the log and a line in
     `Registry.problems`; nothing that an operator's file does stops the service.
     ``environ`` is what the tools see of the environment. Without ``ami_url`` there is no
-    call control but the operator's own, and the tools that ``call_control`` names.
+    call control but the operator's own, and the tools that ``call_control`` names; with
+    ``asterisk``, which has calls that need no avr-ami, there is the built-in one as well.
     ``scripts`` runs JavaScript tools, if another process does so for this one.
 
     Error handling: An error of the block comes out in an exception group where there
@@ -61,7 +63,7 @@ async def open_registry(
             found.of(Kind.JAVASCRIPT), environ, tool_timeout_s, scripts
         ) as in_node,
     ):
-        built_in = call_control_tools(ami_url) if ami_url else ()
+        built_in = call_control_tools(ami_url) if ami_url or asterisk else ()
         ranked, problems = _ranked(built_in, found, {**loaded, **in_node})
         tools, unknown = declare(ranked, call_control)
         problems = (*problems, *unknown)
@@ -75,6 +77,7 @@ async def open_registry(
             problems=problems,
             work=work,
             control=control,
+            has_ami=ami_url is not None,
         )
 
 

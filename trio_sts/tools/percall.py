@@ -11,7 +11,7 @@ from trio_sts.dialplan import EXTENSION, may_transfer
 from trio_sts.wire.realtime.session import FunctionTool
 
 from .registry import Registry, ToolOutcome
-from .tool import TRANSFER, CallContext
+from .tool import BUILT_IN, TRANSFER, CallContext
 
 
 @frozen
@@ -23,12 +23,14 @@ class CallTools:
         off: Names that are not offered whatever else is said.
         only: The names that are offered; None is all.
         transfer_to: Patterns of extensions for ``avr_transfer``; () is any.
+        has_control: Whether the built-in call control needs no avr-ami in this call.
     """
 
     registry: Registry
     off: Collection[str] = ()
     only: Collection[str] | None = None
     transfer_to: tuple[str, ...] = field(default=())
+    has_control: bool = False
 
     def offered(self) -> tuple[FunctionTool, ...]:
         """What the model is told about the tools of this call."""
@@ -57,7 +59,15 @@ class CallTools:
         return await self.registry.run(name, arguments_raw, context)
 
     def _is_on(self, name: str) -> bool:
-        return name not in self.off and (self.only is None or name in self.only)
+        if name in self.off or not (self.only is None or name in self.only):
+            return False
+        return self.has_control or self.registry.has_ami or not self._needs_ami(name)
+
+    def _needs_ami(self, name: str) -> bool:
+        tool = self.registry.tools.get(name)
+        if tool is None or tool.ends_call is None:
+            return False
+        return tool.source == BUILT_IN
 
     def _fenced(self, tool: FunctionTool) -> FunctionTool:
         """Tell the model in the schema where it may transfer to."""

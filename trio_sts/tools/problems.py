@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+NO_AMI = "AMI_URL cannot be used: calls of AVR Core get no hangup and no transfer"
 NO_NODE = "not used: JavaScript tools need Node.js, and there is no 'node' in PATH"
 
 

@@ -15,6 +15,7 @@ from trio_sts.errors import ToolError
 from trio_sts.wire.realtime.session import FunctionTool
 
 from .answers import Silent, text_of
+from .control import CallControl
 from .resources import Resources
 from .step_watch import watch_steps
 from .tool import BUILT_IN, CallContext, EndsCall, Tool
@@ -69,6 +70,7 @@ class Registry:
         tool_result_bytes: How much of a result the model is given, as UTF-8.
         work: What tools work with.
         control: What call control works with.
+        has_ami: Whether the built-in call control can be had for every call.
     """
 
     tools: Mapping[str, Tool] = field(converter=_by_name)
@@ -77,13 +79,23 @@ class Registry:
     problems: tuple[str, ...] = ()
     work: Resources = field(factory=Resources, repr=False)
     control: Resources = field(factory=Resources, repr=False)
+    has_ami: bool = True
 
     def context(
-        self, uuid: str, metadata: Mapping[str, str], logger: FilteringBoundLogger
+        self,
+        uuid: str,
+        metadata: Mapping[str, str],
+        logger: FilteringBoundLogger,
+        control: CallControl | None = None,
     ) -> CallContext:
-        """Return what `run` has to know of a call; made once per call."""
+        """Return what `run` has to know of a call; made once per call.
+
+        ``control`` ends or transfers the call, if avr-ami is not to do so.
+        """
         work = self.work
-        return CallContext(uuid, metadata, logger, work.http, work.threads)
+        return CallContext(
+            uuid, metadata, logger, work.http, work.threads, control=control
+        )
 
     def call_control(self) -> Mapping[str, ControlKind]:
         """Return the tools that end the call, by name, and how each one ends it."""

@@ -13,6 +13,7 @@ from structlog.typing import FilteringBoundLogger
 from trio_sts.errors import ToolFault
 from trio_sts.wire.realtime.session import FunctionTool
 
+from .control import CallControl
 from .schemas import ArgumentsCheck, compiled, object_schema
 from .threads import tool_threads
 
@@ -69,6 +70,7 @@ class CallContext:
         http: Lives with the service.
         threads: Bounds the handlers, of all calls, that are plain functions.
         places: Bounds the tools of this call that run at the same time.
+        control: Ends or transfers the call; None leaves that to avr-ami, if there is one.
     """
 
     uuid: str
@@ -77,6 +79,7 @@ class CallContext:
     http: httpx.AsyncClient = field(repr=False)
     threads: trio.CapacityLimiter = field(factory=tool_threads, repr=False)
     places: trio.Semaphore = field(factory=_places, repr=False)
+    control: CallControl | None = field(default=None, repr=False)
 
 
 Handler = Callable[[Mapping[str, Any], CallContext], Coroutine[Any, Any, object]]
