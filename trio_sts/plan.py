@@ -7,6 +7,7 @@ from trio_sts import sounds
 from trio_sts.audio.framing import SAMPLE_RATE_HZ
 from trio_sts.audio.resample import resample_whole
 from trio_sts.conversation.config import ControlKind, Rules
+from trio_sts.dialplan import AVR_CONTEXT
 from trio_sts.modelfacts import facts
 from trio_sts.settings import (
     Settings,
@@ -47,7 +48,10 @@ def session_config(
 
 
 def rules(
-    settings: Settings, control: Mapping[str, ControlKind], line: Line | None = None
+    settings: Settings,
+    control: Mapping[str, ControlKind],
+    line: Line | None = None,
+    context: str = AVR_CONTEXT,
 ) -> Rules:
     """What a call's conversation obeys.
 
@@ -55,6 +59,7 @@ def rules(
         settings: The service's settings.
         control: The tools that end a call, and how, by name.
         line: What its caller is on; AVR Core's by default.
+        context: Where in the dialplan its transfers go, unless another place is named.
     """
     line = line or Line()
     extension = settings.fallback_extension
@@ -79,7 +84,9 @@ def rules(
         thinking_max_s=settings.thinking_max_s,
         silence_prompt_s=settings.silence_prompt_s,
         apology=_at_rate(_apology(settings), line.rate_hz),
-        fallback=(extension, settings.fallback_context) if extension else None,
+        fallback=(extension, settings.fallback_context or context)
+        if extension
+        else None,
         hold_sound=_at_rate(_hold_sound(settings), line.rate_hz),
         hold_sound_always=settings.hold_sound != "auto",
         reconnect=settings.reconnect_budget_s > 0,

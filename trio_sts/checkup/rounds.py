@@ -167,11 +167,11 @@ async def _tools(
     listing = await list_tools(settings.tools_dir, environ, settings.call_control_tools)
     problems = [*listing.problems]
     off = set(settings.tools_off)
+    has_control = settings.asterisk or settings.ami_url is not None
     offered = tuple(
         tool
         for tool in listing.tools
-        if tool.name not in off
-        and (tool.source != BUILT_IN or settings.ami_url is not None)
+        if tool.name not in off and (tool.source != BUILT_IN or has_control)
     )
     unknown = off - {tool.name for tool in listing.tools}
     if unknown:

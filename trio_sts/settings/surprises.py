@@ -124,7 +124,11 @@ def _mcp(settings: Settings, _: date) -> Iterator[str]:
 
 def _endings(settings: Settings, _: date) -> Iterator[str]:
     if settings.fallback_extension is not None and settings.ami_url is None:
-        yield "STS_FALLBACK_EXTENSION is not used: nobody can transfer without AMI_URL"
+        whose = " for calls of AVR Core" if settings.asterisk else ""
+        yield (
+            f"STS_FALLBACK_EXTENSION is not used{whose}: nobody can transfer them "
+            "without AMI_URL"
+        )
 
 
 def _records(settings: Settings, _: date) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The call's metadata: the query string that AVR Core dials with, and what it fills.
+"""The call's metadata: the query string that it was dialled with, and what it fills.
 
 Nothing of it is trusted: it comes from a dialplan, a webhook or whoever reaches the port.
 """
@@ -6,6 +6,7 @@ Nothing of it is trusted: it comes from a dialplan, a webhook or whoever reaches
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from itertools import chain
 from urllib.parse import parse_qsl
 
 MAX_PAIRS = 64
@@ -21,19 +22,22 @@ _PLACEHOLDER = re.compile(r"\{\{([^{}]{1,80})\}\}")
 _UNWANTED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
-def clean_metadata(query: Mapping[str, str] | str) -> dict[str, str]:
+def clean_metadata(
+    query: Mapping[str, str] | str, variables: Mapping[str, str] | None = None
+) -> dict[str, str]:
     """Bound and clean the metadata of a call; the token is not part of it.
 
     Args:
         query: The pairs, or a raw query string with or without its question mark. Of
             names that repeat, the first wins.
+        variables: Of the caller's channel; a name that the query has is the query's.
 
     Returns:
         At most 64 names of 1 to 64 characters, and values of at most 200; control
         characters and braces are removed from both.
     """
     cleaned: dict[str, str] = {}
-    for raw_name, raw_value in _pairs(query):
+    for raw_name, raw_value in chain(_pairs(query), (variables or {}).items()):
         name = _clean(raw_name, MAX_NAME_CHARS).strip()
         if not name or name.lower() == TOKEN or name in cleaned:
             continue

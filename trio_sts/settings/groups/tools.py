@@ -24,9 +24,9 @@ class Tools:
         metadata=about(
             "AMI_URL",
             url("http", "https"),
-            "avr-ami, which transfers and hangs up.",
+            "avr-ami, which transfers and hangs up the calls of AVR Core.",
             example="http://avr-ami:6006",
-            costs="avr_hangup and avr_transfer are not offered",
+            costs="avr_hangup and avr_transfer are not offered to calls of AVR Core",
         ),
     )
     tools_dir: Path = field(
@@ -142,11 +142,13 @@ class Tools:
             example="100",
         ),
     )
-    fallback_context: str = field(
-        default="demo",
+    fallback_context: str | None = field(
+        default=None,
         metadata=about(
             "STS_FALLBACK_CONTEXT",
             line(),
-            "The dialplan context of `STS_FALLBACK_EXTENSION`.",
+            "The dialplan context of `STS_FALLBACK_EXTENSION`. Of calls that Asterisk "
+            "itself dials it is, by default, the `context` of their metadata, or `default`.",
+            default="demo",
         ),
     )
