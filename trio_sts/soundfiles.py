@@ -20,15 +20,16 @@ class BadSound(StsError):
     """A file cannot be played; the text says why, in a few words, without its path."""
 
 
-def read_sound(path: Path) -> bytes:
+def read_sound(path: Path, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
     """Read a sound file as telephone audio.
 
     Args:
         path: WAV (PCM of any width, float, G.711), or whatever else libsndfile reads;
             any rate; all its channels are mixed to one.
+        rate_hz: What rate it is to have.
 
     Returns:
-        PCM16LE, 8000 Hz, mono; never empty.
+        PCM16LE, mono; never empty.
 
     Raises:
         BadSound: The file cannot be opened, is no sound, is empty, or is longer than
@@ -46,10 +47,10 @@ def read_sound(path: Path) -> bytes:
     if len(content) > MAX_FILE_BYTES:
         why = f"it is larger than {MAX_FILE_BYTES >> 20} MiB"
         raise BadSound(why)
-    return decode_sound(content)
+    return decode_sound(content, rate_hz)
 
 
-def decode_sound(content: bytes) -> bytes:
+def decode_sound(content: bytes, rate_hz: int = SAMPLE_RATE_HZ) -> bytes:
     """Turn a sound file's content into telephone audio; as `read_sound`.
 
     Raises:
@@ -61,21 +62,21 @@ def decode_sound(content: bytes) -> bytes:
 
     try:
         with soundfile.SoundFile(io.BytesIO(content)) as sound:
-            rate_hz = sound.samplerate
-            if sound.channels > _MAX_CHANNELS or rate_hz < 1:
-                why = f"it has {sound.channels} channels at {rate_hz} Hz"
+            file_hz = sound.samplerate
+            if sound.channels > _MAX_CHANNELS or file_hz < 1:
+                why = f"it has {sound.channels} channels at {file_hz} Hz"
                 raise BadSound(why)
-            frames = sound.read(MAX_S * rate_hz + 1, dtype="float32", always_2d=True)
+            frames = sound.read(MAX_S * file_hz + 1, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as exc:
         raise BadSound("it is no sound file that can be read") from exc
     if not len(frames):
         raise BadSound("there is no sound in it")
-    if len(frames) > MAX_S * rate_hz:
+    if len(frames) > MAX_S * file_hz:
         why = f"it is longer than {MAX_S} s"
         raise BadSound(why)
     mono = np.nan_to_num(frames.mean(axis=1))
-    if rate_hz != SAMPLE_RATE_HZ:
-        mono = soxr.resample(mono, rate_hz, SAMPLE_RATE_HZ)
+    if file_hz != rate_hz:
+        mono = soxr.resample(mono, file_hz, rate_hz)
     samples = np.rint(np.clip(mono * 32768, -32768, 32767)).astype("<i2")
     if not len(samples):
         raise BadSound("there is no sound in it")

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, cast
 
@@ -15,19 +15,22 @@ from websockets.http11 import Request, Response
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.trio.server import Server, ServerConnection
+from websockets.typing import Subprotocol
 
 from trio_sts.phone.target import Target
 
 Handler = Callable[[ServerConnection], Awaitable[None]]
 Json = dict[str, Any]
-Refuse = Callable[[ServerConnection], Response]
+Refuse = Callable[[ServerConnection], Response | None]
 Pair = Callable[[], tuple[trio.abc.Stream, trio.abc.Stream]]
 URL = "ws://service.test:6030"
 
 
-def tone(frames: int, hz: float = 440.0, peak: float = 8000.0) -> bytes:
-    """Something to hear: so many frames of a sine at 8000 Hz."""
-    time_s = np.arange(frames * 160) / 8000
+def tone(
+    frames: int, hz: float = 440.0, peak: float = 8000.0, rate_hz: int = 8000
+) -> bytes:
+    """Something to hear: so many frames of a sine."""
+    time_s = np.arange(frames * rate_hz // 50) / rate_hz
     wave = peak * np.sin(2 * np.pi * hz * time_s)
     return np.rint(wave).astype("<i2").tobytes()
 
@@ -97,6 +100,7 @@ class Service:
     refuse: Refuse | None
     pair: Pair
     nursery: trio.Nursery
+    subprotocols: Sequence[Subprotocol]
     targets: list[Target] = field(factory=list[Target])
     requests: list[Request] = field(factory=list[Request])
 
@@ -109,9 +113,8 @@ class Service:
 
     async def _serve(self, stream: trio.abc.Stream) -> None:
         async with trio.open_nursery() as nursery:
-            ws = ServerConnection(
-                nursery, stream, ServerProtocol(), Server([], self._serve)
-            )
+            protocol = ServerProtocol(subprotocols=self.subprotocols or None)
+            ws = ServerConnection(nursery, stream, protocol, Server([], self._serve))
             await ws.handshake(self._answer)
             if ws.protocol.state is State.OPEN:
                 async with ws:
@@ -130,7 +133,8 @@ async def service(
     *,
     refuse: Refuse | None = None,
     pair: Pair = memory_stream_pair,
+    subprotocols: Sequence[Subprotocol] = (),
 ) -> AsyncGenerator[Service]:
     async with trio.open_nursery() as nursery:
-        yield Service(handler, refuse, pair, nursery)
+        yield Service(handler, refuse, pair, nursery, subprotocols)
         nursery.cancel_scope.cancel(reason="the test is over")

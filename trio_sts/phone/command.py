@@ -1,4 +1,4 @@
-"""``trio-sts call``: place a call to any AVR STS service from a terminal."""
+"""``trio-sts call``: place a call to any STS service from a terminal."""
 
 import signal
 from collections.abc import Callable  # noqa: TC003 - of a local annotation
@@ -12,15 +12,20 @@ from attrs import frozen
 from rich.console import Console
 from typing_extensions import override
 
+from trio_sts.audio.framing import SAMPLE_RATE_HZ
+from trio_sts.audio.resample import resample_whole
 from trio_sts.errors import StsError
 from trio_sts.soundfiles import BadSound, read_sound
+from trio_sts.wire.asterisk_media import FORMATS
 from trio_sts.wire.avr import DTMF_DIGITS
 
 from .ami import AmiStandIn
+from .asterisk import DEFAULT_FORMAT, Asterisk
 from .core import MAX_CALL_S, place_call
 from .events import View
 from .exchange import Exchange
 from .live import LiveView, show_lines
+from .peer import AvrCore, PeerFactory
 from .report import CallReport, Outcome
 from .script import Script, conversation
 from .target import parse_target
@@ -42,6 +47,14 @@ class _Order:
     record: Path | None
     seconds: float
     ami_port: int | None
+    peer: PeerFactory
+
+
+def _rate_hz(ctx: click.Context) -> int:
+    """Of the caller's line; the options that say so are read before all others."""
+    if not ctx.params["asterisk"]:
+        return SAMPLE_RATE_HZ
+    return FORMATS[ctx.params["media_format"]].rate_hz
 
 
 def _checked_url(_: click.Context, __: click.Parameter, url: str) -> str:
@@ -53,10 +66,10 @@ def _checked_url(_: click.Context, __: click.Parameter, url: str) -> str:
 
 
 def _voices(
-    _: click.Context, __: click.Parameter, paths: tuple[Path, ...]
+    ctx: click.Context, _: click.Parameter, paths: tuple[Path, ...]
 ) -> list[bytes]:
     try:
-        return [read_sound(path) for path in paths]
+        return [read_sound(path, _rate_hz(ctx)) for path in paths]
     except BadSound as exc:
         raise click.BadParameter(str(exc)) from exc
 
@@ -68,8 +81,10 @@ def _spoken(
     speak: Callable[[str], bytes] | None = ctx.obj
     if texts and speak is None:
         raise click.BadParameter("there is no voice to say it with")
+    rate_hz = _rate_hz(ctx)
     try:
-        return [speak(text) for text in texts] if speak else []
+        spoken = [speak(text) for text in texts] if speak else []
+        return [resample_whole(pcm, SAMPLE_RATE_HZ, rate_hz) for pcm in spoken]
     except StsError as exc:
         raise click.BadParameter(str(exc)) from exc
 
@@ -111,6 +126,22 @@ def _metadata(
 
 @click.command(cls=_InOrder)
 @click.argument("url", callback=_checked_url)
+@click.option(
+    "--asterisk",
+    is_flag=True,
+    is_eager=True,
+    help="Call as Asterisk itself does, without AVR Core: the caller hears ringing until "
+    "the service answers, and the dialplan goes on when it hangs up.",
+)
+@click.option(
+    "media_format",
+    "--format",
+    type=click.Choice(list(FORMATS)),
+    default=DEFAULT_FORMAT,
+    show_default=True,
+    is_eager=True,
+    help="With --asterisk: what the samples are, as c(...) in the dialplan's Dial says.",
+)
 @click.option(
     "voices",
     "--wav",
@@ -170,7 +201,7 @@ def _metadata(
     metavar="NAME=VALUE",
     multiple=True,
     callback=_metadata,
-    help="The call's metadata, as AVR Core appends it to the URL; may be repeated.",
+    help="The call's metadata, as it is appended to the URL; may be repeated.",
 )
 @click.option("--uuid", help="The call's id.  [default: a random UUID]")
 @click.option(
@@ -197,6 +228,8 @@ def _metadata(
 def call(  # noqa: PLR0917 - click passes every option by its name
     ctx: click.Context,
     url: str,
+    asterisk: bool,
+    media_format: str,
     voices: list[bytes],
     said: list[bytes],
     dtmf: str,
@@ -210,7 +243,7 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     seconds: float,
     ami_port: int | None,
 ) -> None:
-    """Call an STS service as AVR Core does, and hold a conversation.
+    """Call an STS service as AVR Core or Asterisk does, and hold a conversation.
 
     URL is the service, such as ws://127.0.0.1:6030. The caller waits for the greeting to
     end, says each --wav or --say, waits until the agent has answered and is quiet, presses the
@@ -223,6 +256,10 @@ def call(  # noqa: PLR0917 - click passes every option by its name
     The exit code is 0 when a conversation took place (the agent was heard, and answered
     whatever the caller did), 1 when not, and 2 for wrong usage.
     """
+    if asterisk and ami_port is not None:
+        raise click.UsageError(
+            "--asterisk has no avr-ami: the service hangs up itself."
+        )
     turns = {"voices": iter(voices), "said": iter(said)}
     script = conversation(
         [next(turns[option]) for option in ctx.meta[_TURNS]],
@@ -240,6 +277,7 @@ def call(  # noqa: PLR0917 - click passes every option by its name
         record=record,
         seconds=seconds,
         ami_port=ami_port,
+        peer=partial(Asterisk, format=FORMATS[media_format]) if asterisk else AvrCore,
     )
     raise SystemExit(0 if _place(order).conversed else 1)
 
@@ -277,6 +315,7 @@ async def _hold(order: _Order, view: View) -> CallReport:
             view=view,
             max_call_s=order.seconds,
             exchange=exchange,
+            peer=order.peer,
         )
         nursery.cancel_scope.cancel(reason="the call is over")
     return report

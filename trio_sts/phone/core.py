@@ -1,4 +1,4 @@
-"""A stand-in for AVR Core: it places one call to an STS service and reports on it."""
+"""A stand-in for AVR Core or Asterisk: it calls an STS service once, and reports on it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import h11
 import trio
+from attrs import evolve
 from trio_websocket import (
     ConnectionClosed,
     ConnectionRejected,
@@ -16,9 +17,11 @@ from trio_websocket import (
 from wsproto.utilities import ProtocolError
 
 from .call import Call
+from .dialplan import NoStep, ask_next_step
 from .events import View, nobody
 from .exchange import Exchange
-from .recorder import Recorder
+from .notes import printable
+from .peer import AvrCore, PeerFactory
 from .report import CallReport, Outcome
 from .script import Script
 from .target import Dial, Target, dial_tcp, parse_target
@@ -30,8 +33,6 @@ _GOODBYE_S = 2.0
 _NO_CLOSE_FRAME = 1006
 # 64 messages are 1.3 s of frames in one burst: the reader empties it at once.
 _MESSAGE_QUEUE = 64
-# AVR Core's own limit is unknown; a frame is 500 bytes, a transcript a few thousand.
-_MAX_MESSAGE_BYTES = 1024 * 1024
 
 
 async def place_call(
@@ -46,8 +47,9 @@ async def place_call(
     max_call_s: float = MAX_CALL_S,
     exchange: Exchange | None = None,
     dial: Dial = dial_tcp,
+    peer: PeerFactory = AvrCore,
 ) -> CallReport:
-    """Call an STS service as AVR Core does, and hold the conversation of a script.
+    """Call an STS service as AVR Core or Asterisk does, and hold a script's conversation.
 
     Args:
         url: The service: ``ws://host:port/path`` or ``wss://``.
@@ -55,12 +57,14 @@ async def place_call(
             stays on the line.
         uuid: The call's id; a random one unless given.
         metadata: The call's metadata, appended to the URL as query parameters.
-        token: A shared secret that the service wants: ``Authorization: Bearer``.
+        token: A shared secret that the service wants: ``Authorization: Bearer``, from
+            Asterisk the password of basic authorisation.
         record_path: A stereo WAV file to record to: left caller, right agent.
         view: Is told what happens, as it happens.
         max_call_s: The longest call.
         exchange: Where an avr-ami stand-in finds the call, to end it.
         dial: Connects to the service.
+        peer: Who holds the call; the script's audio is at its rate.
 
     Returns:
         What became of the call. A service that is not there, refuses, is silent or
@@ -70,22 +74,37 @@ async def place_call(
         ValueError: The URL is no WebSocket URL.
         OSError: The recording cannot be written.
     """
-    target = parse_target(url, metadata or {}, token)
+    parse_target(url, metadata or {}, token)  # before a file is made
     call = Call.prepare(
         uuid or str(uuid4()),
         script,
         view,
-        recorder=Recorder.open(record_path) if record_path else None,
         max_call_s=max_call_s,
+        peer=peer,
     )
+    of_peer = call.peer.query(call.uuid)
+    target = parse_target(url, {**of_peer, **(metadata or {})}, token)
+    target = evolve(target, is_password=call.peer.has_dialplan)
+    if record_path:
+        call.record(record_path)
     try:
         with (exchange or Exchange()).connected(call.uuid, call.end):
             await _connect(call, target, dial)
     finally:
         call.stop_recording()
+    if call.peer.has_dialplan and call.notes.left_by_service:
+        await _go_on(call, target, dial)
     report = call.report()
     view(report)
     return report
+
+
+async def _go_on(call: Call, target: Target, dial: Dial) -> None:
+    """The caller is still there: ask where the dialplan goes on."""
+    try:
+        call.notes.next_step = printable(await ask_next_step(dial, target, call.uuid))
+    except NoStep as exc:
+        call.fail(f"where the dialplan goes on could not be asked: {exc}")
 
 
 async def _connect(call: Call, target: Target, dial: Dial) -> None:
@@ -147,10 +166,15 @@ async def _converse(call: Call, stream: trio.abc.Stream, target: Target) -> None
                 target.host_header,
                 target.resource,
                 extra_headers=target.headers,
+                subprotocols=[call.peer.subprotocol] if call.peer.subprotocol else None,
                 message_queue_size=_MESSAGE_QUEUE,
-                max_message_size=_MAX_MESSAGE_BYTES,
+                max_message_size=call.peer.max_message_bytes,
             )
         try:
+            if (ws.subprotocol or "") != call.peer.subprotocol:
+                told = "it does not speak Asterisk's WebSocket"
+                call.end(Outcome.REFUSED, reason=told)
+                return
             nursery.start_soon(_read, ws, call)
             nursery.start_soon(_write, ws, call)
             nursery.start_soon(call.hold)
@@ -174,8 +198,8 @@ async def _read(ws: WebSocketConnection, call: Call) -> None:
 
 async def _write(ws: WebSocketConnection, call: Call) -> None:
     try:
-        async for text in call.outgoing:
-            await ws.send_message(text.decode())
+        async for message in call.outgoing:
+            await ws.send_message(message)
     except ConnectionClosed:
         # The reader knows the code and ends the call.
         return

@@ -15,6 +15,13 @@ class Connected:
 
 
 @frozen
+class PickedUp:
+    """The service answered the call: until now the caller has heard ringing."""
+
+    at_ms: int
+
+
+@frozen
 class Levels:
     """20 ms went by. Loudness is the root mean square of the samples: 0 to 32768."""
 
@@ -47,7 +54,15 @@ class Failed:
 
 
 Event = (
-    Connected | Levels | Pressed | Said | Answered | Interrupted | Failed | CallReport
+    Connected
+    | PickedUp
+    | Levels
+    | Pressed
+    | Said
+    | Answered
+    | Interrupted
+    | Failed
+    | CallReport
 )
 
 # It is called from the call's own clock: it must be quick and never raise. The report

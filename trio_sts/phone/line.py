@@ -75,10 +75,10 @@ class Line:
         """One slot goes by.
 
         Args:
-            caller_frame: What the caller says in it: 320 bytes.
+            caller_frame: What the caller says in it: one frame.
 
         Returns:
-            What the caller hears in it: 320 bytes, or None.
+            What the caller hears in it: one frame, or None.
         """
         frame = self.playback.play()
         self.caller_rms = loudness(caller_frame)
@@ -89,6 +89,13 @@ class Line:
             self.quiet_slots += 1
         self.slot += 1
         return frame
+
+    def ring(self) -> None:
+        """One slot goes by in which the caller hears ringing, and is not heard."""
+        self.playback.play_to_nobody()
+        self.caller_rms = self.agent_rms = 0.0
+        self.quiet_slots += 1
+        self.slot += 1
 
     def interrupt(self) -> Interrupted:
         """The service said ``interruption``: what is queued is thrown away."""

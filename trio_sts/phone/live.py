@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from .events import Answered, Connected, Event, Failed, Levels, Pressed
+from .events import Answered, Connected, Event, Failed, Levels, PickedUp, Pressed
 from .line import AUDIBLE_RMS
 from .report import CallReport, Interrupted, Said
 from .summary import summary
@@ -95,12 +95,14 @@ def _stamp(at_ms: int) -> str:
 
 
 def _told(
-    event: Connected | Pressed | Said | Answered | Interrupted | Failed,
+    event: Connected | PickedUp | Pressed | Said | Answered | Interrupted | Failed,
 ) -> tuple[int, str, str]:
     """When it happened, what to say about it, and in which style."""
     match event:
         case Connected(uuid):
             told = 0, f"connected, call {uuid}", "dim"
+        case PickedUp(at_ms):
+            told = at_ms, "the call is answered", "dim"
         case Pressed(at_ms):
             told = at_ms, "the caller pressed a key", "dim"
         case Said(at_ms, role, text):

@@ -30,6 +30,8 @@ class Notes:
     unknown_messages: int = 0
     unsent: int = 0
     http_status: int | None = None
+    rang_ms: int | None = None
+    next_step: str = ""
     _interruptions: list[Interrupted] = field(factory=list[Interrupted])
     _transcripts: list[Said] = field(factory=list[Said])
     _errors: list[str] = field(factory=list[str])
@@ -40,6 +42,11 @@ class Notes:
     def end(self, outcome: Outcome, code: int | None, reason: str) -> None:
         """How the call ended."""
         self._outcome, self._code, self._reason = outcome, code, printable(reason)
+
+    @property
+    def left_by_service(self) -> bool:
+        """Whether the service ended the call, and the caller is still there."""
+        return self._outcome in {Outcome.SERVICE_CLOSED, Outcome.SERVICE_HUNG_UP}
 
     def interrupt(self, interrupted: Interrupted) -> Interrupted:
         """Write an interruption down."""
@@ -66,6 +73,7 @@ class Notes:
             unknown_messages=self.unknown_messages,
             odd_frames=playback.odd,
             dropped_frames=playback.dropped,
+            unheard_frames=playback.unheard,
             gaps=playback.gaps,
             unsent_frames=self.unsent,
         )
@@ -75,6 +83,8 @@ class Notes:
             close_code=self._code,
             reason=self._reason,
             http_status=self.http_status,
+            next_step=self.next_step,
+            rang_ms=self.rang_ms,
             duration_s=_seconds(line.slot),
             greeting_ms=_greeting_ms(line),
             turns=tuple(evolve(turn) for turn in line.turns),

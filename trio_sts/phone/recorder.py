@@ -21,8 +21,8 @@ class Recorder:
     _file: wave.Wave_write
 
     @classmethod
-    def open(cls, path: Path) -> "Recorder":
-        """Record to a stereo WAV file of 8000 Hz, 16 bits: 32 kB a second.
+    def open(cls, path: Path, rate_hz: int = SAMPLE_RATE_HZ) -> "Recorder":
+        """Record to a stereo WAV file of 16 bits: at 8000 Hz 32 kB a second.
 
         Raises:
             OSError: The file cannot be written.
@@ -31,7 +31,7 @@ class Recorder:
         file = wave.open(raw, "wb")  # noqa: SIM115 - close() closes it
         file.setnchannels(2)
         file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE_HZ)
+        file.setframerate(rate_hz)
         return cls(raw, file)
 
     def write(self, caller_pcm: bytes, agent_pcm: bytes) -> None:

@@ -13,6 +13,8 @@ class Outcome(StrEnum):
 
     CALLER_HUNG_UP = "the caller hung up"
     SERVICE_CLOSED = "the service closed the call"
+    SERVICE_HUNG_UP = "the service hung up"
+    NOT_ANSWERED = "the service never answered the call"
     AMI_HUNG_UP = "avr-ami hung up"
     TRANSFERRED = "avr-ami transferred the call"
     TIME_UP = "the longest call time was reached"
@@ -93,9 +95,12 @@ class Faults:
 
     Attributes:
         bad_messages: Messages that were no JSON object of a known shape.
-        unknown_messages: Messages of a type that AVR Core does not know.
-        odd_frames: Audio messages that were no single frame of 320 bytes.
-        dropped_frames: Frames beyond ten minutes of queued speech.
+        unknown_messages: Messages of a type that AVR Core or Asterisk does not know.
+        odd_frames: Audio messages of a wrong length: to AVR Core each is one frame of 320
+            bytes, to Asterisk whole frames.
+        dropped_frames: Frames for which there was no room: beyond ten minutes of queued
+            speech, or 20 s in Asterisk.
+        unheard_frames: Frames that came before the call was answered.
         gaps: Short silences inside the agent's speech because the service fed too slowly.
         unsent_frames: Caller frames that the service was too slow to read.
     """
@@ -104,6 +109,7 @@ class Faults:
     unknown_messages: int = 0
     odd_frames: int = 0
     dropped_frames: int = 0
+    unheard_frames: int = 0
     gaps: int = 0
     unsent_frames: int = 0
 
@@ -113,14 +119,18 @@ class CallReport:
     """One call as the caller had it.
 
     Attributes:
-        uuid: The call's id, as sent in ``init``.
+        uuid: The call's id, as sent in ``init`` or in the query string.
         outcome: How it ended.
         close_code: The WebSocket close code that the service sent, or that it was sent
-            for bad frames (1002, 1007) or a message over 1 MiB (1009); 1006 if the
+            for bad frames (1002, 1007) or too long a message (1009); 1006 if the
             connection was lost; None if the caller ended the call or it never began.
         reason: The service's own words for the end, without control characters; may be "".
         http_status: The answer to the upgrade if it was refused.
+        next_step: Where the service would have Asterisk's dialplan go on, as
+            ``context,extension,priority``; "" if nowhere, or if it was not asked.
         duration_s: From ``init`` to the end.
+        rang_ms: How long the caller heard ringing; None if the call was not answered, or
+            answered before it came.
         greeting_ms: From ``init`` to the first of the agent heard before the caller did
             anything; None without a greeting.
         turns: What the caller did, in order.
@@ -139,7 +149,9 @@ class CallReport:
     close_code: int | None = None
     reason: str = ""
     http_status: int | None = None
+    next_step: str = ""
     duration_s: float = 0.0
+    rang_ms: int | None = None
     greeting_ms: int | None = None
     turns: tuple[Turn, ...] = ()
     interruptions: tuple[Interrupted, ...] = ()

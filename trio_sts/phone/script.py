@@ -10,12 +10,10 @@ from typing import Protocol
 
 from attrs import field, frozen
 
-from trio_sts.audio.framing import FRAME_BYTES, FRAME_MS
+from trio_sts.audio.framing import FRAME_MS
 from trio_sts.wire.avr import DTMF_DIGITS
 
 from .line import AUDIBLE_RMS, Line, loudness
-
-SILENCE = bytes(FRAME_BYTES)
 
 
 @frozen
@@ -23,12 +21,13 @@ class Slot:
     """What the caller does in one slot.
 
     Attributes:
-        pcm: One frame, 320 bytes: the line is never without sound, only without voice.
+        pcm: One frame at the line's rate, or b"" for silence: the line is never without
+            sound, only without voice.
         digit: The key that is pressed at its start, or "".
         hang_up: The call ends here; nothing of the slot is sent.
     """
 
-    pcm: bytes = field(default=SILENCE, repr=False)
+    pcm: bytes = field(default=b"", repr=False)
     digit: str = field(default="", repr=False)
     hang_up: bool = False
 
@@ -52,15 +51,17 @@ class Say:
     """Speak. The turn is what is loud in it, without silence before and after.
 
     Attributes:
-        pcm: PCM16LE, 8000 Hz, mono, as `trio_sts.soundfiles.read_sound` returns it.
+        pcm: PCM16LE, mono, at the line's rate (AVR Core's is 8000 Hz), as
+            `trio_sts.soundfiles.read_sound` returns it.
     """
 
     pcm: bytes = field(repr=False)
 
     def play(self, line: Line, /) -> Slots:
         """One frame a slot; the last one is padded."""
-        first, last = _voiced(self.pcm)
-        for index, frame in enumerate(_frames(self.pcm)):
+        frames = list(_frames(self.pcm, line.playback.frame_bytes))
+        first, last = _voiced(frames)
+        for index, frame in enumerate(frames):
             if index == first:
                 line.begin_turn("voice")
             if index == last:
@@ -198,7 +199,7 @@ def conversation(
     """The script of a polite caller, or of an impatient one.
 
     Args:
-        utterances: What the caller says: each PCM16LE, 8000 Hz, mono.
+        utterances: What the caller says: each PCM16LE, mono, at the line's rate.
         digits: Keys to press after the last utterance was answered.
         talk_over_after_s: Do not wait until the agent is quiet: speak this long after it
             began, the greeting included.
@@ -234,18 +235,18 @@ def _slots(seconds: float) -> int:
     return round(seconds * 1000 / FRAME_MS)
 
 
-def _frames(pcm: bytes) -> Iterator[bytes]:
-    for start in range(0, len(pcm), FRAME_BYTES):
-        yield pcm[start : start + FRAME_BYTES].ljust(FRAME_BYTES, b"\0")
+def _frames(pcm: bytes, size: int) -> Iterator[bytes]:
+    for start in range(0, len(pcm), size):
+        yield pcm[start : start + size].ljust(size, b"\0")
 
 
-def _voiced(pcm: bytes) -> tuple[int, int]:
+def _voiced(frames: Sequence[bytes]) -> tuple[int, int]:
     """The first and the last frame that hold speech, or (-1, -1).
 
     Speech is what is less than 30 dB below the loudest frame, so that the hiss of a
     recording is not taken for the caller.
     """
-    levels = [loudness(frame) for frame in _frames(pcm)]
+    levels = [loudness(frame) for frame in frames]
     if not levels:
         return -1, -1
     threshold = max(AUDIBLE_RMS, max(levels) / 32.0)

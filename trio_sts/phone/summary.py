@@ -10,7 +10,13 @@ from .report import CallReport, Faults, Turn
 
 def summary(report: CallReport) -> list[str]:
     """The report for a person; no transcript is repeated."""
-    return [_ending(report), *_heard(report), *_turns(report), *_faults(report.faults)]
+    return [
+        _ending(report),
+        *_next_step(report),
+        *_heard(report),
+        *_turns(report),
+        *_faults(report.faults),
+    ]
 
 
 def _ending(report: CallReport) -> str:
@@ -23,9 +29,16 @@ def _ending(report: CallReport) -> str:
     return f"call over: {report.outcome}{f' ({told})' if told else ''}"
 
 
+def _next_step(report: CallReport) -> Iterator[str]:
+    if report.next_step:
+        yield f"  the dialplan goes on at {report.next_step}"
+
+
 def _heard(report: CallReport) -> Iterator[str]:
     if not report.duration_s:
         return
+    if report.rang_ms is not None:
+        yield f"  answered after {report.rang_ms} ms of ringing"
     yield (
         f"  {report.duration_s:.2f} s long; agent heard for {report.heard_s:.2f} s, "
         f"{report.flushed_s:.2f} s interrupted, {report.unplayed_s:.2f} s never played"

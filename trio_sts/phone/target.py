@@ -1,5 +1,6 @@
 """Where a call goes: the service's URL with the call's metadata, and how to dial it."""
 
+import base64
 import re
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
@@ -9,6 +10,8 @@ import trio
 from attrs import field, frozen
 
 _HEADER_SAFE = re.compile(r"[!-~]+")
+# The service looks at the password alone.
+_USER = b"asterisk"
 
 Dial = Callable[["Target"], Awaitable[trio.abc.Stream]]
 
@@ -23,6 +26,8 @@ class Target:
         tls: Whether ``wss`` was asked for.
         resource: Path and query string; it may hold a secret.
         token: A shared secret for ``Authorization: Bearer``, or None.
+        is_password: The token goes as the password of basic authorisation instead, as
+            ``websocket_client.conf`` has it.
     """
 
     host: str
@@ -30,6 +35,7 @@ class Target:
     tls: bool
     resource: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
+    is_password: bool = False
 
     @property
     def host_header(self) -> str:
@@ -43,7 +49,11 @@ class Target:
         """What the upgrade request carries beside its usual headers."""
         if self.token is None:
             return []
-        return [(b"Authorization", b"Bearer " + self.token.encode())]
+        token = self.token.encode()
+        if self.is_password:
+            pair = base64.b64encode(_USER + b":" + token)
+            return [(b"Authorization", b"Basic " + pair)]
+        return [(b"Authorization", b"Bearer " + token)]
 
 
 def parse_target(
