@@ -18,38 +18,30 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 from uuid import uuid4
 
-import httpx
 import structlog
 import trio
-from attrs import Factory, define, field, frozen
+from attrs import define, field
 
 from trio_sts import plan
 from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
-from trio_sts.delivery.archive import Archive
 from trio_sts.errors import LegClosed
 from trio_sts.instructions import resolve
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint, with_safety_id
 from trio_sts.legs.leg import CallerSide
-from trio_sts.legs.optional_fields import RefusedFields
-from trio_sts.loop.alarms import Alarm, Alarms
-from trio_sts.metrics.registry import Metrics
-from trio_sts.observing.model_health import ModelHealth
-from trio_sts.observing.observer import Observed, Observer, Observers, observe
+from trio_sts.loop.alarms import Alarm
+from trio_sts.observing.observer import Observed, Observer, observe
 from trio_sts.record.call_record import CallRecord
 from trio_sts.record.collecting import Collected
 from trio_sts.record.finished_call import FinishedCall
 from trio_sts.record.outcomes import is_failure
-from trio_sts.record.records import Records
 from trio_sts.record.summary import log_fields
 from trio_sts.relay import Relay
-from trio_sts.settings import Settings, transcriber
-from trio_sts.tools.control_leg import Keep
+from trio_sts.services import Services
+from trio_sts.settings import transcriber
 from trio_sts.tools.http_client import added_headers
-from trio_sts.tools.registry import Registry
-from trio_sts.tools.targets import Targets
 from trio_sts.tools.tool import CallContext
 from trio_sts.transcribing import Transcribing, transcriber_in_use
 from trio_sts.upstream import Upstream
@@ -65,30 +57,6 @@ NO_PLACE = EndCall(1013, "no place", "No more calls: this service is full.")
 _CRASHED = EndCall(1011, "crashed", "An internal error has ended the call.")
 
 _log = structlog.get_logger()
-
-
-@frozen
-class Services:
-    """All that calls share: settings, tools, alarms, records, what endpoints refuse.
-
-    ``observers`` look on at each of them; ``metrics`` and ``health`` are what some of
-    those have found, for who asks at the port. ``targets`` are for who asks there too:
-    where calls go on; ``keep`` is how such a place gets there.
-    """
-
-    settings: Settings
-    endpoint: Endpoint
-    refused_fields: RefusedFields
-    registry: Registry
-    http: httpx.AsyncClient
-    alarms: Alarms
-    records: Records
-    archive: Archive = field(factory=Archive)
-    observers: Observers = ()
-    metrics: Metrics = field(factory=Metrics)
-    health: ModelHealth = field(factory=ModelHealth)
-    targets: Targets = field(factory=Targets)
-    keep: Keep = field(default=Factory(lambda self: self.targets.keep, takes_self=True))
 
 
 @define(eq=False)

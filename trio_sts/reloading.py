@@ -9,9 +9,9 @@ from attrs import define, evolve, field, frozen
 
 from trio_sts.errors import SettingsError, StsError
 from trio_sts.logs import also_mask
-from trio_sts.nursery import Services
 from trio_sts.observing.verdicts import Verdict
 from trio_sts.server import Server
+from trio_sts.services import Services
 from trio_sts.settings import Settings, changed, secrets_of
 from trio_sts.signals import Signals
 

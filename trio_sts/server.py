@@ -8,10 +8,10 @@ import trio
 from attrs import define, field
 
 from trio_sts.metrics.exposition import render
-from trio_sts.nursery import Services
 from trio_sts.port.admission import Told
 from trio_sts.port.calls import Calls
 from trio_sts.port.port import Port
+from trio_sts.services import Services
 from trio_sts.systemd import Notifier
 from trio_sts.tools.problems import NO_AMI, public_warnings
 

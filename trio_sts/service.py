@@ -21,12 +21,12 @@ from trio_sts.loop.lag import Lag
 from trio_sts.loop.pace import Pace
 from trio_sts.loop.reactor import run_reactor
 from trio_sts.modelcheck import ask_endpoint
-from trio_sts.nursery import Services
 from trio_sts.observing.observer import Observers
 from trio_sts.observing.verdicts import Judge, Verdict
 from trio_sts.record.records import Records
 from trio_sts.reloading import Generation, Open, Read, Reloads
 from trio_sts.server import Server
+from trio_sts.services import Services
 from trio_sts.settings import Settings, is_azure, is_openai
 from trio_sts.signals import READ, Signals
 from trio_sts.systemd import Notifier

@@ -15,8 +15,8 @@ from trio_sts.fleet.views_parent import FleetViews
 from trio_sts.fleet.views_worker import WorkerViews
 from trio_sts.loop.lag import Lag
 from trio_sts.metrics.registry import Metrics
-from trio_sts.nursery import Services
 from trio_sts.service import open_services
+from trio_sts.services import Services
 from trio_sts.settings import Settings
 
 

@@ -2,6 +2,7 @@
 
 from contextlib import AsyncExitStack
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -131,7 +132,7 @@ async def test_a_call_outlives_three_sessions_and_nobody_notices(
     # In each session's history: all that was said before it. One that was opened beside
     # the other and never followed it was told nothing.
     used = [told for told in agent.told if told.words()]
-    for earlier, later in zip(used, used[1:], strict=False):
+    for earlier, later in pairwise(used):
         assert earlier.words() <= later.words()
         assert earlier.answered <= later.answered
     assert used[-1].words() == set(said)

@@ -10,8 +10,8 @@ import trio
 from attrs import define
 
 from trio_sts.metrics.exposition import render
-from trio_sts.nursery import Services
 from trio_sts.port.listening import accept_all, listen
+from trio_sts.services import Services
 from trio_sts.settings import Settings
 
 from .app import Shown, Sources, application

@@ -10,8 +10,8 @@ from trio_sts.console.board import Board
 from trio_sts.console.recent_lag import RecentLag
 from trio_sts.console.toolbox import OwnTools
 from trio_sts.loop.lag import Lag
-from trio_sts.nursery import Services
 from trio_sts.observing.observer import Observers
+from trio_sts.services import Services
 from trio_sts.settings import Settings
 
 from .board_told import BoardTold

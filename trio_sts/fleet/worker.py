@@ -30,7 +30,6 @@ from trio_sts.errors import StsError
 from trio_sts.legs.http_head import RequestHead
 from trio_sts.loop.lag import Lag
 from trio_sts.loop.pace import Pace
-from trio_sts.nursery import Services
 from trio_sts.observing.verdicts import Verdict
 from trio_sts.port.admission import Admission, no_more_calls
 from trio_sts.port.answers import Answer
@@ -42,6 +41,7 @@ from trio_sts.port.port import tls_of
 from trio_sts.port.proxies import Proxies
 from trio_sts.port.waiting import WaitingRoom
 from trio_sts.service import leaves, open_services, tune_collector
+from trio_sts.services import Services
 from trio_sts.settings import secrets_of
 from trio_sts.tools.problems import NO_AMI, public_warnings
 

@@ -16,7 +16,8 @@ import trio
 from attrs import define, field
 
 from trio_sts.conversation.commands import EndCall
-from trio_sts.nursery import Call, Services
+from trio_sts.nursery import Call
+from trio_sts.services import Services
 
 from .connections import Admitted
 from .endings import NO_PLACE, STOPPING
