@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_sts.audio.framing import frame_bytes
-from trio_sts.conversation.parts.marks import Marks
+from trio_sts.conversation.parts.playout import Marks
 from trio_sts.wire import avr
 from trio_sts.wire.realtime import requests
 

@@ -21,11 +21,10 @@ from .parts.hold_sound import HoldSound
 from .parts.intake import Intake
 from .parts.keypad import Keypad
 from .parts.latencies import Latencies
-from .parts.marks import Marks
 from .parts.mcp import McpCalls
 from .parts.opening import Opening
 from .parts.owed_turn import OwedTurn
-from .parts.playout import Playout
+from .parts.playout import Marks, Playout
 from .parts.quarantine import Quarantine
 from .parts.renewal import Renewal
 from .parts.replay import Replay

@@ -12,11 +12,12 @@ from collections import deque
 
 from attrs import define, field, frozen
 
-from trio_sts.audio.formats import AudioFormat, Decoder, decoder, ms_per_byte
+from trio_sts.audio.formats import AudioFormat, decoder, ms_per_byte
 from trio_sts.audio.framing import FRAME_MS, SAMPLE_RATE_HZ, Framer, ms_per_pcm_byte
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
 from .marks import Marks
+from .track import AsItIs, Cut, Key, Track, key_of
 
 # Several frames go out in one write; more than this would make an interruption late.
 BATCH_FRAMES = 100 // FRAME_MS
@@ -28,113 +29,6 @@ _REMEMBERED_TRACKS = 64
 
 # After the id of a response that another one uses again.
 _OLDER = "~"
-
-_Key = tuple[str, int]
-
-
-class _AsItIs:
-    """Audio that is the caller's format already."""
-
-    def decode(self, model_bytes: bytes) -> bytes:
-        return model_bytes
-
-    def flush(self) -> bytes:
-        return b""
-
-
-@define(eq=False)
-class Track:
-    """One audio part of an item: how much was received, sent and heard, in ms."""
-
-    item_id: str
-    response_id: str
-    content_index: int
-    _ms_per_byte: float
-    _decoder: Decoder = field(repr=False)
-    _framer: Framer = field(repr=False)
-    received_ms: float = 0
-    waiting_ms: float = 0
-    _frames_sent_ms: float = 0
-    _frames_heard_ms: float = 0
-    complete: bool = False
-    # Nothing more of it is taken.
-    closed: bool = False
-    # It belongs to a session that is gone.
-    past: bool = False
-    # Its end was dropped: it was longer than what may wait.
-    shortened: bool = False
-
-    @property
-    def sent_ms(self) -> float:
-        """Without the padding of the last frame."""
-        return min(self._frames_sent_ms, self.received_ms)
-
-    @property
-    def heard_ms(self) -> float:
-        """By the playout clock when it was last settled or interrupted."""
-        return min(self._frames_heard_ms, self.sent_ms)
-
-    @property
-    def over(self) -> bool:
-        """Whether it has been heard to its end, the padding of its last frame too."""
-        sent_ms = self._frames_sent_ms
-        return self.complete and self._frames_heard_ms >= sent_ms + self.waiting_ms
-
-    def take(self, audio: bytes) -> list[bytes]:
-        """Frames that are whole now; ``audio`` is in the model's format."""
-        self.received_ms += len(audio) * self._ms_per_byte
-        self.complete = False
-        return self._waiting(self._framer.push(self._decoder.decode(audio)))
-
-    def unwait(self, frames: int) -> None:
-        """So many frames of it were dropped before they were sent."""
-        self.waiting_ms -= frames * FRAME_MS
-        self.shortened = True
-
-    def finish(self) -> list[bytes]:
-        """The last frames: the resampler's tail and what did not fill a frame."""
-        self.complete = True
-        tail = self._framer.push(self._decoder.flush())
-        return self._waiting([*tail, *self._framer.flush()])
-
-    def _waiting(self, frames: list[bytes]) -> list[bytes]:
-        self.waiting_ms += len(frames) * FRAME_MS
-        return frames
-
-    def sent(self) -> None:
-        """One more frame left for the peer."""
-        self.waiting_ms -= FRAME_MS
-        self._frames_sent_ms += FRAME_MS
-
-    def played(self, ms: float) -> None:
-        """The peer has played ``ms`` more, and the caller has heard it."""
-        self._frames_heard_ms += ms
-
-
-def _key(track: Track) -> _Key:
-    return track.item_id, track.content_index
-
-
-@frozen
-class Cut:
-    """An audio part of an item that the caller did not hear to its end."""
-
-    item_id: str
-    content_index: int
-    heard_ms: float
-    received_ms: float
-    complete: bool = False
-    past: bool = False
-    shortened: bool = False
-
-    @property
-    def fully_heard(self) -> bool:
-        """Whether only the padding of its last frame was dropped."""
-        return (
-            not self.shortened
-            and self.complete
-            and self.heard_ms >= self.received_ms > 0
-        )
 
 
 @frozen
@@ -160,9 +54,9 @@ class Playout:
 
     Times are seconds of the conversation's clock.
 
-    Written by: responses (arrivals), hearing (feeding), transcripts (what was heard),
-    barge_in (cuts), restoring (a session that is gone), acknowledging (marks, a full
-    queue).
+    Written by: responses (arrivals), hearing (feeding, marks, a full queue), answering
+    (holds it), transcripts (what was heard), barge_in (cuts), restoring (a session that
+    is gone).
     """
 
     audio_format: AudioFormat
@@ -176,9 +70,9 @@ class Playout:
     _queue: deque[tuple[Track, bytes]] = field(factory=deque[tuple[Track, bytes]])
     _stretches: deque[_Stretch] = field(factory=deque[_Stretch])
     # By item and audio part.
-    _tracks: dict[_Key, Track] = field(factory=dict[_Key, Track])
+    _tracks: dict[Key, Track] = field(factory=dict[Key, Track])
     # Those of them that are neither cut nor heard to their end.
-    _live: dict[_Key, Track] = field(factory=dict[_Key, Track])
+    _live: dict[Key, Track] = field(factory=dict[Key, Track])
     _latest: Track | None = None
     _ends_at: float = AT_ONCE
     # An item got complete, and may have been heard to its end already.
@@ -215,7 +109,7 @@ class Playout:
         for each in [*self._live.values()]:
             self._finish(each)
         per_byte, framer = ms_per_pcm_byte(self.rate_hz), Framer(self.rate_hz)
-        track = Track("", "", 0, per_byte, _AsItIs(), framer, past=True)
+        track = Track("", "", 0, per_byte, AsItIs(), framer, past=True)
         self._latest = None
         self._live["", 0] = track
         frames = [*track.take(pcm), *track.finish()]
@@ -312,8 +206,8 @@ class Playout:
             track.item_id += mark
             track.response_id += mark
             track.past = True
-        self._tracks = {_key(each): each for each in self._tracks.values()}
-        self._live = {_key(each): each for each in self._live.values()}
+        self._tracks = {key_of(each): each for each in self._tracks.values()}
+        self._live = {key_of(each): each for each in self._live.values()}
 
     def end_of(self, track: Track) -> Cut:
         """Where a part has ended that was heard as far as it was sent."""
@@ -398,7 +292,7 @@ class Playout:
         self._unsettled = False
         over = [track for track in self._live.values() if track.over]
         for track in over:
-            del self._live[_key(track)]
+            del self._live[key_of(track)]
         return over
 
     def audible(self, now: float) -> bool:
@@ -511,7 +405,7 @@ class Playout:
 
     def _cut(self, track: Track, at_ms: float) -> Cut:
         track.closed = True
-        self._live.pop(_key(track), None)
+        self._live.pop(key_of(track), None)
         return self._at(track, at_ms)
 
     @staticmethod
