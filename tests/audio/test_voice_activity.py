@@ -8,14 +8,18 @@ from math import pi, sin
 from pathlib import Path
 from subprocess import run
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.labelled import non_speech, utterances
+from bench.labelled.sound import at_dbov, to_pcm
 from bench.voice_activity import heard_in, heard_within
-from trio_sts.audio.framing import FRAME_BYTES
+from trio_sts.audio.framing import FRAME_BYTES, frame_bytes
+from trio_sts.audio.resample import resample_whole
 from trio_sts.audio.voice_activity import BATCH_MS, VoiceActivityDetector
+from trio_sts.embedded.speech.voice import CALLERS, speak
 
 pytest.importorskip("espeakng_loader", reason="the extra trio-sts[demo] is missing")
 
@@ -24,9 +28,30 @@ BATCH_BYTES = BATCH_MS * 16
 SPOKEN = next(utterances(1)).pcm
 
 
-def detect(*chunks: bytes) -> bytes:
-    detector = VoiceActivityDetector()
+# With as much above 4 kHz as speech has.
+HISSING = (
+    "she sells sea shells",
+    "six hissing snakes",
+    "yes please",
+    "Thursday at half past three",
+    "my number is four seven one one",
+    "I would like to speak to somebody please",
+)
+WIDE = pytest.mark.parametrize("rate_hz", [16_000, 24_000])
+
+
+def detect(*chunks: bytes, rate_hz: int = 8_000) -> bytes:
+    detector = VoiceActivityDetector(rate_hz)
     return b"".join(map(detector.feed, chunks))
+
+
+def wideband(text: str, voice: str, rate_hz: int) -> bytes:
+    """Between two half seconds, over noise up to half the rate that is 20 dB below."""
+    speech = np.frombuffer(speak(text, voice=voice, rate_hz=rate_hz), "<i2") / 32_768
+    samples = np.pad(at_dbov(speech, -26), rate_hz // 2)
+    samples = np.pad(samples, (0, -len(samples) % (rate_hz // 10)))
+    noise = np.random.default_rng(4).normal(0, 10 ** (-46 / 20), len(samples))
+    return to_pcm(samples + noise)
 
 
 def tone(*hz: float, dbov: float, seconds: float) -> bytes:
@@ -130,3 +155,60 @@ def test_it_is_kept_small() -> None:
 
 def test_what_is_no_speech_is_the_same_every_time() -> None:
     assert list(non_speech(300, seed=8)) == list(non_speech(300, seed=8))
+
+
+@WIDE
+def test_wideband_speech_is_judged_as_if_it_were_properly_resampled(
+    rate_hz: int,
+) -> None:
+    frames = otherwise = 0
+    for text in HISSING:
+        for voice in CALLERS:
+            pcm = wideband(text, voice, rate_hz)
+            heard = detect(pcm, rate_hz=rate_hz)
+            reference = detect(resample_whole(pcm, rate_hz, 8_000))
+            assert len(heard) == len(reference)
+            assert 1 in heard
+            frames += len(heard)
+            otherwise += sum(a != b for a, b in zip(heard, reference, strict=True))
+            # Neither in the half second before it, nor long after it.
+            assert 1 not in heard[:24]
+            assert 1 not in heard[-12:]
+    assert otherwise < 0.025 * frames
+
+
+@WIDE
+def test_nothing_is_heard_in_wideband_sound_without_speech(rate_hz: int) -> None:
+    noise = np.random.default_rng(6)
+    for dbov in (-45, -30, -15):
+        pcm = to_pcm(noise.normal(0, 10 ** (dbov / 20), 10 * rate_hz))
+        assert 1 not in detect(pcm, rate_hz=rate_hz)
+    # Tones that rise through all of the band that is folded.
+    time_s = np.arange(20 * rate_hz) / rate_hz
+    to_hz = rate_hz / 2
+    glide = np.sin(2 * np.pi * (3_500 + (to_hz - 3_500) / 40 * time_s) * time_s)
+    assert 1 not in detect(to_pcm(0.3 * glide), rate_hz=rate_hz)
+    for piece in non_speech(120, seed=5):
+        wide = resample_whole(piece.pcm, 8_000, rate_hz)
+        assert 1 not in detect(wide, rate_hz=rate_hz), piece.kind
+
+
+@WIDE
+@given(cuts=st.lists(st.integers(0, 100_000), max_size=40))
+@settings(max_examples=30)
+def test_chunks_make_no_difference_at_higher_rates(
+    rate_hz: int, cuts: list[int]
+) -> None:
+    pcm = resample_whole(SPOKEN, 8_000, rate_hz)
+    at = [0, *sorted(cut % len(pcm) for cut in cuts), len(pcm)]
+    parts = [pcm[a:b] for a, b in pairwise(at)]
+    assert detect(*parts, rate_hz=rate_hz) == detect(pcm, rate_hz=rate_hz)
+
+
+@WIDE
+def test_how_much_waits_is_told_in_ms_at_every_rate(rate_hz: int) -> None:
+    detector = VoiceActivityDetector(rate_hz)
+    for count in range(1, 11):
+        verdicts = detector.feed(bytes(frame_bytes(rate_hz)))
+        assert len(verdicts) == (0 if count % 5 else 5)
+        assert detector.waiting_ms == pytest.approx(20 * (count % 5))

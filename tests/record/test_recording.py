@@ -332,3 +332,91 @@ def test_what_is_kept_is_bounded() -> None:
             assert now - given / SAMPLE_RATE_HZ <= SETTLING_S + _FRAME_S + 1e-3
             recording.caller(now, _tone(1))
         recording.agent(now, _tone(2))
+
+
+# Lines at higher rates.
+
+_RATES_HZ = (8_000, 16_000, 24_000)
+_WIDE = pytest.mark.parametrize("rate_hz", _RATES_HZ[1:])
+
+
+def _wave(hertz: float, rate_hz: int, seconds: float = 2.0) -> bytes:
+    time_s = np.arange(round(seconds * rate_hz)) / rate_hz
+    wave: Samples = np.rint(8_000 * np.sin(2 * np.pi * hertz * time_s)).astype("<i2")
+    return wave.tobytes()
+
+
+def _held(rate_hz: int, caller: bytes, agent: bytes) -> tuple[Samples, Samples]:
+    """A call of both, frame by frame; the agent's comes five frames at a time."""
+    recording = Recording(0.0, rate_hz)
+    pieces: list[bytes] = []
+    size = rate_hz // 50 * 2
+    for n in range(len(caller) // size):
+        now = n * _FRAME_S
+        pieces += recording.take(now) if n % 50 == 0 else []
+        recording.caller(now, caller[n * size : (n + 1) * size])
+        if n % 5 == 0:
+            recording.agent(now, agent[n * size : (n + 5) * size])
+    pieces += recording.finish(len(caller) / (2 * rate_hz))
+    return _sides(pieces)
+
+
+def _level_db(samples: Samples, hertz: float) -> float:
+    """Of one frequency in the middle of two seconds; 0 dB for what `_wave` makes."""
+    middle = samples[2_000:14_000] * np.blackman(12_000)
+    turn = np.exp(-2j * np.pi * hertz * np.arange(12_000) / SAMPLE_RATE_HZ)
+    found = 2 * abs((middle * turn).sum()) / np.blackman(12_000).sum()
+    return float(20 * np.log10(found / 8_000 + 1e-9))
+
+
+@_WIDE
+def test_both_sides_of_a_wideband_call_are_told_as_telephone_sound(
+    rate_hz: int,
+) -> None:
+    sides = _held(rate_hz, _wave(1_000, rate_hz), _wave(3_000, rate_hz))
+    for side, hertz, other in zip(sides, (1_000, 3_000), (3_000, 1_000), strict=True):
+        assert len(side) == 2 * SAMPLE_RATE_HZ
+        assert abs(_level_db(side, hertz)) < 0.5
+        assert _level_db(side, other) < -55
+
+
+@_WIDE
+def test_what_a_telephone_does_not_carry_leaves_nothing_behind(rate_hz: int) -> None:
+    sides = _held(rate_hz, _wave(5_000, rate_hz), _wave(7_900, rate_hz))
+    for side in sides:
+        # But for the sound's begin, its last frame and half a frame of silence.
+        assert np.abs(side[400:15_500]).max() <= 16
+
+
+@pytest.mark.parametrize("rate_hz", _RATES_HZ)
+def test_the_same_call_has_the_same_times_at_every_rate(rate_hz: int) -> None:
+    """Within the filter's delay, which both sides have alike."""
+    silence = bytes(rate_hz)  # half a second
+    beep = _wave(1_000, rate_hz, 0.1)
+    call = silence + beep + silence * 2
+    # It is played from the next frame on.
+    caller, agent = _held(rate_hz, call, call)
+    for side, begin in ((caller, 4_000), (agent, 4_000 + FRAME_SAMPLES)):
+        loud = np.flatnonzero(np.abs(side) > 2_000)
+        assert 0 <= loud[0] - begin <= 0.003 * SAMPLE_RATE_HZ
+        assert abs(loud[-1] - loud[0] - 800) <= 8
+
+
+@pytest.mark.parametrize("rate_hz", _RATES_HZ)
+def test_nothing_of_what_was_interrupted_is_in_what_comes_next(rate_hz: int) -> None:
+    recording = Recording(0.0, rate_hz)
+    recording.agent(0.0, _wave(1_010, rate_hz, 0.1)[:-2] + b"\xff\x7f")
+    recording.interrupt(0.05)
+    recording.agent(0.3, bytes(rate_hz // 10))
+    _, agent = _sides(recording.finish(0.5))
+    assert np.abs(agent[800:]).max() == 0
+
+
+def test_parts_of_samples_and_units_are_kept_for_the_next_message() -> None:
+    whole, parts = Recording(0.0, 24_000), Recording(0.0, 24_000)
+    sound = _wave(700, 24_000, 0.5)
+    whole.caller(0.0, sound)
+    for at in range(0, len(sound), 38):
+        parts.caller(0.0, sound[at : at + 38])
+    one, other = (b"".join(each.finish(1.0)) for each in (whole, parts))
+    assert one == other

@@ -15,10 +15,13 @@ from structlog.testing import capture_logs
 from typing_extensions import override
 
 from trio_sts.conversation.commands import Command, ToCaller
+from trio_sts.conversation.config import Rules
 from trio_sts.conversation.inputs import Finish, Tick
 from trio_sts.record.recording import Recording
 from trio_sts.record.recording_file import RecordingFile, WavFile
+from trio_sts.record.records import Records
 from trio_sts.record.writer import MOST_BYTES, RecordFile, Writer
+from trio_sts.settings import Settings
 from trio_sts.wire.avr import AgentAudio, CallerAudio, Interruption
 
 _LEVEL = 7932
@@ -206,3 +209,24 @@ def test_a_removed_file_is_gone_whatever_comes_after(
     file.write(piece)
     file.close()
     assert not _kept(tmp_path)
+
+
+async def test_a_call_is_recorded_at_the_rate_of_its_line(tmp_path: Path) -> None:
+    settings = Settings(api_key="key", record_dir=tmp_path, record_audio=True)
+    records = Records(settings)
+    for rate_hz in (8_000, 24_000):
+        file = records.recording(Rules(caller_rate_hz=rate_hz), 0.0)
+        assert file is not None
+        file.begin(tmp_path, "call-1", f"call-{rate_hz}")
+        frame = np.full(rate_hz // 50, _LEVEL, "<i2").tobytes()
+        for n in range(100):
+            file.took(CallerAudio(frame), n * 0.02, [ToCaller(AgentAudio(frame))])
+        file.took(Finish(), 2.0, [])
+    await records.aclose()
+    narrow, wide = (
+        soundfile.read(tmp_path / f"call-{rate_hz}.wav", dtype="int16")[0]
+        for rate_hz in (8_000, 24_000)
+    )
+    assert len(narrow) == len(wide) == 2 * 8_000
+    # But for the steps at the begin and the end.
+    assert np.array_equal(narrow[200:-30], wide[200:-30])

@@ -42,7 +42,7 @@ class Encoder(Protocol):
 class Decoder(Protocol):
     """The agent's voice for the caller, one stream for each item."""
 
-    def decode(self, model_bytes: bytes) -> bytes:
+    def decode(self, model_bytes: bytes, /) -> bytes:
         """Convert any number of bytes; what fills no sample is kept for the next call.
 
         Returns:
@@ -61,14 +61,22 @@ class Decoder(Protocol):
 
 
 @frozen
-class _Streamed:
-    """Without an end: an encoder has no `flush`."""
-
+class _Encoder:
     encode: Callable[[bytes], bytes]
+
+
+@frozen
+class _Decoder:
+    decode: Callable[[bytes], bytes]
+    flush: Callable[[], bytes]
 
 
 def _unchanged(pcm: bytes) -> bytes:
     return pcm
+
+
+def _no_tail() -> bytes:
+    return b""
 
 
 @define
@@ -77,7 +85,7 @@ class _SamePcm:
 
     _odd: bytes = b""
 
-    def decode(self, model_bytes: bytes) -> bytes:
+    def decode(self, model_bytes: bytes, /) -> bytes:
         if self._odd:
             model_bytes = self._odd + model_bytes
             self._odd = b""
@@ -91,50 +99,25 @@ class _SamePcm:
         return b""
 
 
-@define
-class _PcmDecoder:
-    _resampler: Resampler
-
-    def decode(self, model_bytes: bytes) -> bytes:
-        return self._resampler.push(model_bytes)
-
-    def flush(self) -> bytes:
-        return self._resampler.flush()
-
-
 @frozen
-class _G711:
-    """8 kHz on both sides: without memory, a stream has no state and no tail."""
-
-    _law: Law
-
-    def encode(self, pcm: bytes) -> bytes:
-        return self._law.encode(pcm)
-
-    def decode(self, model_bytes: bytes) -> bytes:
-        return self._law.decode(model_bytes)
-
-    def flush(self) -> bytes:
-        return b""
-
-
-@define
-class _WideToG711:
-    """From a caller at a higher rate: the law has the last word."""
+class _ToG711:
+    """From a caller at a higher rate."""
 
     _law: Law
     _resampler: Resampler
 
-    def encode(self, pcm: bytes) -> bytes:
+    def encode(self, pcm: bytes, /) -> bytes:
         return self._law.encode(self._resampler.push(pcm))
 
 
-@define
-class _G711ToWide:
+@frozen
+class _FromG711:
+    """To a caller at a higher rate."""
+
     _law: Law
     _resampler: Resampler
 
-    def decode(self, model_bytes: bytes) -> bytes:
+    def decode(self, model_bytes: bytes, /) -> bytes:
         return self._resampler.push(self._law.decode(model_bytes))
 
     def flush(self) -> bytes:
@@ -147,25 +130,27 @@ def ms_per_byte(audio_format: AudioFormat) -> float:
 
 
 _LAWS: Final = {"pcmu": MU_LAW, "pcma": A_LAW}
-_SAME_G711: Final = {name: _G711(law) for name, law in _LAWS.items()}
+# At 8 kHz on both sides: a stream of G.711 has no memory, so one is enough for all.
+_ENCODERS: Final = {name: _Encoder(law.encode) for name, law in _LAWS.items()}
+_DECODERS: Final = {name: _Decoder(law.decode, _no_tail) for name, law in _LAWS.items()}
 
 
 def encoder(audio_format: AudioFormat, caller_rate_hz: int = SAMPLE_RATE_HZ) -> Encoder:
     """An encoder for one call.
 
-    The first one that resamples builds its filter, some milliseconds: make one when the
-    process starts.
+    The first one that resamples builds its filter, up to half a millisecond.
 
     Raises:
         ValueError: The caller's rate is none of 8, 16 and 24 kHz.
     """
     if audio_format == "pcm":
         if caller_rate_hz == _PCM_RATE_HZ:
-            return _Streamed(_unchanged)
-        return _Streamed(resampler(caller_rate_hz, _PCM_RATE_HZ).push)
+            return _Encoder(_unchanged)
+        return _Encoder(resampler(caller_rate_hz, _PCM_RATE_HZ).push)
     if caller_rate_hz == _G711_RATE_HZ:
-        return _SAME_G711[audio_format]
-    return _WideToG711(_LAWS[audio_format], resampler(caller_rate_hz, _G711_RATE_HZ))
+        return _ENCODERS[audio_format]
+    narrowing = resampler(caller_rate_hz, _G711_RATE_HZ)
+    return _ToG711(_LAWS[audio_format], narrowing)
 
 
 def decoder(audio_format: AudioFormat, caller_rate_hz: int = SAMPLE_RATE_HZ) -> Decoder:
@@ -173,7 +158,8 @@ def decoder(audio_format: AudioFormat, caller_rate_hz: int = SAMPLE_RATE_HZ) -> 
     if audio_format == "pcm":
         if caller_rate_hz == _PCM_RATE_HZ:
             return _SamePcm()
-        return _PcmDecoder(resampler(_PCM_RATE_HZ, caller_rate_hz))
+        stream = resampler(_PCM_RATE_HZ, caller_rate_hz)
+        return _Decoder(stream.push, stream.flush)
     if caller_rate_hz == _G711_RATE_HZ:
-        return _SAME_G711[audio_format]
-    return _G711ToWide(_LAWS[audio_format], resampler(_G711_RATE_HZ, caller_rate_hz))
+        return _DECODERS[audio_format]
+    return _FromG711(_LAWS[audio_format], resampler(_G711_RATE_HZ, caller_rate_hz))

@@ -82,24 +82,23 @@ class Direction:
 def _low_pass(shape: _Shape, ratio: int, phases: int) -> list[float]:
     """The taps on the grid, each of their phases of gain 1.
 
+    The Kaiser window is the modified Bessel function of order zero, 1 in the middle.
     Equal phases put a zero at the grid's rate divided by their number: a constant offset
     makes no tone.
     """
-    half = shape.half
-    taps = [
-        _sinc(n / ratio) * _kaiser(n / half, shape.beta) for n in range(-half, half + 1)
+    half, highest = shape.half, _bessel_i0(shape.beta)
+    right = [
+        _sinc(n / ratio)
+        * (_bessel_i0(shape.beta * sqrt(1 - (n / half) ** 2)) / highest)
+        for n in range(half + 1)
     ]
+    taps = right[:0:-1] + right
     sums = [sum(taps[phase::phases]) for phase in range(phases)]
     return [tap / sums[n % phases] for n, tap in enumerate(taps)]
 
 
 def _sinc(x: float) -> float:
     return sin(pi * x) / (pi * x) if x else 1.0
-
-
-def _kaiser(position: float, beta: float) -> float:
-    """The window, from -1 to 1, by the modified Bessel function of order zero."""
-    return _bessel_i0(beta * sqrt(1 - position**2)) / _bessel_i0(beta)
 
 
 def _bessel_i0(x: float) -> float:

@@ -75,7 +75,7 @@ class CallRecord:
 
     def conversation(self) -> Conversation:
         """The call's conversation, whose ear is listened to as far as that is kept."""
-        self._recording = self.records.recording(self.started_at)
+        self._recording = self.records.recording(self.rules, self.started_at)
         file = self._call_file = self.records.call_file(
             self.rules, self.started_at, self.number, self.uuid
         )

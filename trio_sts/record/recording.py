@@ -3,6 +3,8 @@
 It does no I/O: what happens in the call goes in, with its time on the conversation's
 clock, and stereo comes out, caller left, agent right. It is what a recorder in AVR Core
 would have made of the call; ``STS_PLAYOUT_DELAY_MS`` later the agent is at the ear.
+
+A recording is telephone sound, 8 kHz, whatever the rate of the line.
 """
 
 from collections.abc import Iterator
@@ -11,8 +13,8 @@ from typing import Final
 import numpy as np
 from attrs import define, field
 
+from trio_sts.audio.formats import Encoder, encoder
 from trio_sts.audio.framing import SAMPLE_RATE_HZ
-from trio_sts.audio.g711 import MU_LAW
 
 from .recording_agent import AgentTrack
 from .recording_caller import CallerTrack, Grid
@@ -26,6 +28,7 @@ STALL_S: Final = 5.0
 # At most so much is handed out in one piece: 160 kB.
 _PIECE_S: Final = 10
 _PIECE: Final = _PIECE_S * SAMPLE_RATE_HZ
+_FORMAT: Final = "pcmu"
 
 
 @define(eq=False)
@@ -35,10 +38,12 @@ class Recording:
     Attributes:
         started_at: The recording's first sample, on the conversation's clock, as all
             times are.
+        rate_hz: Of the audio that goes in.
         waiting_bytes: Caller audio that has not got its place yet, in mu-law.
     """
 
     started_at: float
+    rate_hz: int = SAMPLE_RATE_HZ
     waiting_bytes: int = 0
     _caller: CallerTrack = field(factory=CallerTrack, repr=False)
     _agent: AgentTrack = field(factory=AgentTrack, repr=False)
@@ -49,26 +54,32 @@ class Recording:
     _heard_at: float = field(init=False)
     # Up to here everything was handed out.
     _taken: int = 0
+    _caller_encoder: Encoder = field(init=False, repr=False)
+    _agent_encoder: Encoder = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         self._heard_at = self.started_at
+        self._caller_encoder = encoder(_FORMAT, self.rate_hz)
+        self._agent_encoder = encoder(_FORMAT, self.rate_hz)
 
     def caller(self, at: float, pcm: bytes) -> None:
-        """Audio of the caller's has arrived: whole samples of PCM16LE, 8 kHz."""
-        # Half as much to keep as the PCM.
-        codes = MU_LAW.encode(pcm)
+        """Audio of the caller's has arrived: whole samples of PCM16LE."""
+        # Half as much to keep as the PCM, or less.
+        codes = self._caller_encoder.encode(pcm)
         self._heard_at = at
         self._arrivals.append(at)
         self._messages.append(codes)
         self.waiting_bytes += len(codes)
 
     def agent(self, at: float, pcm: bytes) -> None:
-        """Audio of the agent's is sent to AVR Core: whole samples of PCM16LE, 8 kHz."""
-        self._agent.send(self._position(at), MU_LAW.encode(pcm))
+        """Audio of the agent's is sent to AVR Core: whole samples of PCM16LE."""
+        self._agent.send(self._position(at), self._agent_encoder.encode(pcm))
 
     def interrupt(self, at: float) -> None:
         """AVR Core is told to throw away what it has not played."""
         self._agent.interrupt(self._position(at))
+        # What comes next does not follow on it: no filter may join the two.
+        self._agent_encoder = encoder(_FORMAT, self.rate_hz)
 
     def take(self, now: float) -> Iterator[bytes]:
         """What is final by now and was not taken yet.

@@ -68,20 +68,21 @@ class Records:
             rules,
             started_at,
             masker,
-            NotedDetector(),
+            NotedDetector(rate_hz=rules.caller_rate_hz),
             self.writer,
             fallback_uuid,
             self._wait,
         )
 
-    def recording(self, started_at: float) -> "RecordingFile | None":
+    def recording(self, rules: Rules, started_at: float) -> "RecordingFile | None":
         """The recording of such a call; None if none is made."""
         if self.settings.record_dir is None or not self.settings.record_audio:
             return None
         from .recording import Recording
         from .recording_file import RecordingFile
 
-        return RecordingFile(Recording(started_at), self.writer)
+        recording = Recording(started_at, rules.caller_rate_hz)
+        return RecordingFile(recording, self.writer)
 
     def _wait(self, file: CallFile) -> None:
         self._waiting.add(file)

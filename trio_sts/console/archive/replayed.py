@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from trio_sts.audio.framing import SAMPLE_RATE_HZ
+from trio_sts.audio.framing import ms_per_pcm_byte
 from trio_sts.conversation import commands, inputs
 from trio_sts.replaying.commands_told import tell_command
 from trio_sts.replaying.inputs_told import tell_input
@@ -22,7 +22,6 @@ MOST_REPLAY_S: Final = 20.0
 MOST_ENTRIES: Final = 5_000
 MOST_ROWS: Final = 2_000
 _PASSES_AT_ONCE: Final = 256
-_BYTES_PER_S: Final = SAMPLE_RATE_HZ * 2
 # Pauses within words and sentences are no pauses in a picture.
 _CALLER_PAUSE_S: Final = 0.4
 _AGENT_PAUSE_S: Final = 0.1
@@ -37,6 +36,7 @@ class _Voices:
     """When each voice sounded, in seconds of the call."""
 
     begins: float
+    s_per_byte: float
     caller: list[list[float]] = field(factory=list[list[float]])
     agent: list[list[Any]] = field(factory=list[list[Any]])
     _named: int = 0
@@ -53,7 +53,7 @@ class _Voices:
         for command in passed.commands:
             match command:
                 case commands.ToCaller(message=avr.AgentAudio(pcm=pcm)):
-                    self._audio(now, len(pcm) / _BYTES_PER_S)
+                    self._audio(now, len(pcm) * self.s_per_byte)
                 case commands.ToCaller(message=avr.Interruption()):
                     self._cut(now)
                 case commands.Record(kind="utterance", fields=fields):
@@ -166,7 +166,9 @@ def tell(path: Path) -> dict[str, Any]:
         replay = FileReplay.open(path)
         head = replay.reader.head
         line = Timeline(replay.replay.core, head.started_at, head.keeps_text)
-        picture = _Picture(line, _Voices(head.started_at), head.keeps_text)
+        rate_hz = replay.replay.core.state.rules.caller_rate_hz
+        voices = _Voices(head.started_at, ms_per_pcm_byte(rate_hz) / 1000)
+        picture = _Picture(line, voices, head.keeps_text)
         too_long = _run(replay, picture)
     except Unreadable as exc:
         return {"problem": f"The call file cannot be read: {exc}"}
