@@ -153,9 +153,11 @@ def _node() -> str:
     return found
 
 
-async def test_call_control_without_an_address_is_not_listed() -> None:
-    report = await checked({"AMI_URL": "avr-ami"})
+async def test_call_control_that_no_call_has_is_not_listed() -> None:
+    report = await checked({"AMI_URL": "avr-ami", "STS_ASTERISK": "off"})
     assert report.tools == ()
+    report = await checked({"AMI_URL": "avr-ami"})
+    assert {tool.name for tool in report.tools} == {"avr_hangup", "avr_transfer"}
     report = await checked({"STS_TOOLS_OFF": "avr_transfer"})
     assert [tool.name for tool in report.tools] == ["avr_hangup"]
 

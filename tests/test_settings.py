@@ -420,7 +420,9 @@ def test_an_unusable_address_of_avr_ami_costs_call_control_alone(
     )
     assert settings.ami_url is None
     assert warning.startswith("AMI_URL='")
-    assert warning.endswith("; avr_hangup and avr_transfer are not offered")
+    assert warning.endswith(
+        "; avr_hangup and avr_transfer are not offered to calls of AVR Core"
+    )
     (row,) = (row for row in effective(settings) if row.variable == "AMI_URL")
     assert row.value == "unusable"
 

@@ -15,8 +15,8 @@ class Finding:
     """One line about one subject.
 
     Attributes:
-        subject: ``settings``, ``model``, ``endpoint``, ``store``, ``transcription``,
-            ``prices``, ``prompt``, ``tools`` or ``installation``.
+        subject: ``settings``, ``model``, ``endpoint``, ``store``, ``ari``,
+            ``transcription``, ``prices``, ``prompt``, ``tools`` or ``installation``.
         level: A ``warning`` will not work as expected, a ``fault`` keeps the service
             from starting.
         text: In a sentence, without secrets.

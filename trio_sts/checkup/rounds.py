@@ -20,6 +20,8 @@ from trio_sts.settings import (
     transcriber_fallback,
 )
 from trio_sts.settings.tls import Unusable, read_certificate, server_context
+from trio_sts.tools.ari import Ari
+from trio_sts.tools.ari_verdict import ask_ari
 from trio_sts.tools.http_client import tool_http_client
 from trio_sts.tools.listing import list_tools
 from trio_sts.tools.ranks import ListedTool
@@ -61,6 +63,7 @@ async def examine(
     if not offline:
         findings.append(await _endpoint(settings))
         findings += await _store(settings)
+        findings += await _ari(settings)
     findings += await _prompt(settings, offline=offline, call_uuid=call_uuid)
     tools, problems = await _tools(settings, environ)
     findings += _lines("tools", "warning", problems)
@@ -140,6 +143,15 @@ async def _store(settings: Settings) -> list[Finding]:
         waits = f"calls wait for it in the meantime: {told}"
         return [Finding("store", "warning", f"the database is away, {waits}")]
     return [Finding("store", "ok", "the database answers")]
+
+
+async def _ari(settings: Settings) -> list[Finding]:
+    async with tool_http_client() as http:
+        ari = Ari.of(settings, http)
+        if ari is None:
+            return []
+        verdict = await ask_ari(ari)
+    return [Finding("ari", verdict.level, verdict.told)]
 
 
 async def _prompt(

@@ -126,8 +126,8 @@ def _endings(settings: Settings, _: date) -> Iterator[str]:
     if settings.fallback_extension is not None and settings.ami_url is None:
         whose = " for calls of AVR Core" if settings.asterisk else ""
         yield (
-            f"STS_FALLBACK_EXTENSION is not used{whose}: nobody can transfer them "
-            "without AMI_URL"
+            f"STS_FALLBACK_EXTENSION is not used{whose}: without AMI_URL nobody is "
+            "transferred"
         )
 
 

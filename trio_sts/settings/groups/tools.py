@@ -147,8 +147,10 @@ class Tools:
         metadata=about(
             "STS_FALLBACK_CONTEXT",
             line(),
-            "The dialplan context of `STS_FALLBACK_EXTENSION`. Of calls that Asterisk "
-            "itself dials it is, by default, the `context` of their metadata, or `default`.",
-            default="demo",
+            "The dialplan context of `STS_FALLBACK_EXTENSION`. For calls that Asterisk "
+            "itself dials it is, unless it is set, the `context` of their metadata, else "
+            "`default`.",
+            default="demo, for AVR Core",
+            example="demo",
         ),
     )
