@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import trio
 
+from tests.peers.ari import PASSWORD, USER, FakeAri, asterisk_with
 from tests.system.kit import web, with_status
 from tests.system.test_process import COMMAND, environment, run
 from trio_sts.checkup import Report, as_json, as_text, examine
@@ -45,6 +46,66 @@ async def test_a_sound_environment_is_ready() -> None:
     assert (report.exit_code, report.verdict) == (0, "ready")
     assert told(report, "endpoint") == [("ok", "the endpoint takes the key")]
     assert {tool.name for tool in report.tools} == {"avr_hangup", "avr_transfer"}
+
+
+@pytest.mark.parametrize(
+    ("faults", "level", "what"),
+    [
+        ({}, "ok", "ARI of Asterisk 22.10.1 takes the user"),
+        ({"read_only": True}, "warning", "the user of ARI is read_only"),
+    ],
+)
+async def test_ari_is_asked_and_not_changed(
+    faults: dict[str, Any], level: str, what: str
+) -> None:
+    async with asterisk_with(FakeAri(**faults)) as ari:
+        report = await checked(_ari(ari.url) | {"STS_EMBEDDED": "on"}, offline=False)
+    ((found, words),) = told(report, "ari")
+    assert found == level
+    assert words.startswith(what)
+    assert (report.exit_code == 0) is (level == "ok")
+    assert ari.channels == {}
+    assert PASSWORD not in as_text(report) + as_json(report)
+
+
+async def test_a_wrong_password_costs_ari_alone() -> None:
+    async with asterisk_with(FakeAri()) as ari:
+        environ = _ari(ari.url) | {"STS_ARI_PASSWORD": "another", "STS_EMBEDDED": "on"}
+        report = await checked(environ, offline=False)
+    ((level, words),) = told(report, "ari")
+    assert (level, words) == (
+        "warning",
+        "ARI refuses the user (status 401): hangups and transfers go by the dialplan alone",
+    )
+    assert report.exit_code == 1
+    assert {tool.name for tool in report.tools} == {"avr_hangup", "avr_transfer"}
+
+
+async def test_an_address_where_ari_is_not_is_told() -> None:
+    async with asterisk_with(FakeAri()) as ari:
+        pass
+    environ = _ari(ari.url) | {"STS_EMBEDDED": "on"}
+    ((level, words),) = told(await checked(environ, offline=False), "ari")
+    assert (level, words.partition(":")[0]) == ("warning", "ARI cannot be reached")
+    async with web(with_status(200, b"<html>")) as server:
+        environ = _ari(server.url) | {"STS_EMBEDDED": "on"}
+        ((level, words),) = told(await checked(environ, offline=False), "ari")
+    assert level == "warning"
+    assert words.startswith("STS_ARI_URL is not that of ARI (status 200)")
+
+
+async def test_offline_ari_is_not_asked() -> None:
+    async with asterisk_with(FakeAri()) as ari:
+        report = await checked(_ari(ari.url))
+    assert (told(report, "ari"), ari.asked) == ([], [])
+
+
+def _ari(url: str) -> dict[str, str]:
+    return {
+        "STS_ARI_URL": url,
+        "STS_ARI_USER": USER,
+        "STS_ARI_PASSWORD": PASSWORD,
+    }
 
 
 async def test_prices_and_transcription_are_told_with_their_age() -> None:

@@ -133,3 +133,11 @@ def test_semantic_detection_gets_its_eagerness_and_nothing_else() -> None:
     )
     expected = TurnDetection("semantic_vad", None, None, None, "low", True)
     assert session_config(semantic, "x", []).turn_detection == expected
+
+
+def test_a_fallback_goes_to_the_context_of_the_caller_s_own_telephone_system() -> None:
+    settings = evolve(SETTINGS, fallback_extension="100")
+    assert rules(settings, {}).fallback == ("100", "demo")
+    assert rules(settings, {}, context="sales").fallback == ("100", "sales")
+    named = evolve(settings, fallback_context="office")
+    assert rules(named, {}, context="sales").fallback == ("100", "office")

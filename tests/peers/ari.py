@@ -144,6 +144,7 @@ class FakeAri:
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         parser, content = h11.Connection(h11.SERVER), b""
+        request: h11.Request | None = None
         while not isinstance(event := parser.next_event(), h11.EndOfMessage):
             if event is h11.NEED_DATA:
                 parser.receive_data(await stream.receive_some())
@@ -153,6 +154,8 @@ class FakeAri:
                 request = event
             else:
                 return
+        if request is None:
+            return
         fields = dict(request.headers)
         allowed = fields.get(b"authorization", b"").decode()
         method, target = request.method.decode(), request.target.decode()

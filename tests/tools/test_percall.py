@@ -7,6 +7,7 @@ import httpx
 import orjson
 import structlog
 import trio
+from attrs import evolve
 
 from trio_sts.tools.call_control import call_control_tools
 from trio_sts.tools.percall import CallTools
@@ -55,6 +56,41 @@ def test_every_tool_is_offered_unless_something_says_otherwise() -> None:
     assert names(CallTools(REGISTRY, only=())) == set()
     # What is switched off stays off, whoever names it.
     assert names(CallTools(REGISTRY, off={"look_up"}, only={"look_up"})) == set()
+
+
+async def test_without_avr_ami_a_call_that_needs_it_has_no_call_control() -> None:
+    registry = evolve(REGISTRY, has_ami=False)
+    assert names(CallTools(registry)) == {"look_up"}
+    refused = await ran(CallTools(registry), "avr_hangup")
+    assert refused == {"error": "There is no tool named 'avr_hangup'."}
+    assert CallTools(registry).permitted().tools == {"look_up"}
+    # Asterisk itself has dialled: the end of its leg is enough.
+    assert names(CallTools(registry, has_control=True)) == ALL
+    off = CallTools(registry, off={"avr_transfer"}, has_control=True)
+    assert names(off) == ALL - {"avr_transfer"}
+
+
+async def test_an_operator_s_own_call_control_is_offered_to_every_call() -> None:
+    own = make_tool(
+        name="avr_hangup",
+        description="Hangs up.",
+        input_schema=None,
+        handler=look_up,
+        kind=Kind.JAVASCRIPT,
+        source="tools/avr_hangup.js",
+    )
+    registry = Registry([own], has_ami=False)
+    assert names(CallTools(registry)) == {"avr_hangup"}
+    assert await ran(CallTools(registry), "avr_hangup") == "found"
+
+
+async def test_the_core_s_own_hangup_without_anybody_to_do_it_fails_in_words() -> None:
+    registry = Registry(call_control_tools(None), has_ami=False)
+    async with httpx.AsyncClient() as http:
+        context = CallContext("call-1", {}, structlog.get_logger(), http)
+        outcome = await registry.run("avr_hangup", "{}", context)
+    assert not outcome.ok
+    assert "cannot be ended" in outcome.output
 
 
 async def test_a_tool_that_is_not_offered_does_not_run() -> None:

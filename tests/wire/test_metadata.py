@@ -50,6 +50,23 @@ def test_any_query_is_cleaned(query: str) -> None:
         (name + value).encode()
 
 
+def test_variables_of_the_channel_are_below_the_query() -> None:
+    variables = {"from": "3000", "SKILL": "{{x}}billing\n", "Token": "s3cret", " ": "x"}
+    assert clean_metadata("from=2000&to=5001", variables) == {
+        "from": "2000",
+        "to": "5001",
+        "SKILL": "xbilling",
+    }
+
+
+def test_all_pairs_together_are_bounded() -> None:
+    query = "&".join(f"q{number}=x" for number in range(60))
+    variables = {f"v{number}": "x" * 300 for number in range(10)}
+    found = clean_metadata(query, variables)
+    assert list(found)[-4:] == ["v0", "v1", "v2", "v3"]
+    assert (len(found), len(found["v0"])) == (64, 200)
+
+
 def test_placeholders_are_filled() -> None:
     text, unknown = fill("{{name}} {{ from }} {name}", {"name": "Ann", "from": "2"})
     assert (text, unknown) == ("Ann 2 {name}", ())
