@@ -16,7 +16,7 @@ PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py
   tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
-.PHONY: help proxies demo run test check image deploy bench bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling
+.PHONY: help proxies demo run test check image deploy bench bench-legs bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -170,6 +170,10 @@ sdks: $(VENV)/test.stamp  ## let other people's SDKs hold a call with the embedd
 # CALLS=50 measures that alone and leaves the page as it is; BENCH takes more options.
 bench: $(VENV)/run.stamp  ## measure the service as a process; quick: make bench CALLS=50
 	$(BIN)/python -m bench $(if $(CALLS),--calls $(CALLS),--everything --docs docs/performance.md) $(BENCH)
+
+# BENCH takes more options: BENCH='--asterisk slin16 --calls 100'.
+bench-legs: $(VENV)/run.stamp  ## measure Asterisk's own leg beside AVR Core's, at the same time
+	$(BIN)/python -m bench.legs $(if $(BENCH),,--docs docs/performance.md) $(BENCH)
 
 bench-micro: $(VENV)/bench.stamp  ## measure the media path piece by piece
 	$(BIN)/pytest bench/test_media_path.py --benchmark-columns=median,iqr,ops

@@ -98,7 +98,7 @@ typedef struct { /* one direction of one call */
 
 struct Call {
     Conn *caller, *endpoint;
-    bool steady, updated, responding, hung_up;
+    bool steady, updated, responding, hung_up, talks;
     Format format;
     int64_t dialled_at, ends_at;
     Stream up, down;
@@ -382,7 +382,8 @@ static int64_t spread(int64_t i, int64_t period) { /* evenly, however many there
 
 static void start_talking(Call *c, int64_t t, bool caller, bool agent) {
     int64_t i = c - calls, period = DELTA * (int64_t)opt.burst;
-    if (caller && c->caller) frame_due[i] = t + spread(i, FRAME);
+    c->talks |= caller;
+    if (caller && c->caller && (!opt.asterisk || c->queue.answered)) frame_due[i] = t + spread(i, FRAME);
     if (agent && c->endpoint) delta_due[i] = t + spread(i * 7 + 3, period);
 }
 
@@ -443,7 +444,10 @@ static void asterisk_heard(Conn *conn, const char *text, size_t n) {
         const char *id = string_in(text, n, "\"correlation_id\"", &chars);
         if (!id || !queue_mark(q, id, chars)) complain(text, n);
     } else if (says(text, n, "\"command\"", "ANSWER")) {
-        q->answered = true;
+        if (!q->answered) {
+            q->answered = true; /* until now the caller heard ringing, and was not heard */
+            start_talking(conn->call, now() + FRAME, conn->call->talks, false);
+        }
     } else if (says(text, n, "\"command\"", "FLUSH_MEDIA")) {
         flush_queue(q);
         interruptions++;
