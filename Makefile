@@ -10,13 +10,13 @@ CALLS_TESTS = $(addprefix tests/system/test_, call.py endings.py reconnect.py ba
 CORE_TESTS = tests/conversation tests/wire tests/audio
 ALONE_TESTS = tests/system tests/bench
 # What has a target of its own.
-OTHER_TESTS = tests/proxies
+OTHER_TESTS = tests/proxies tests/telephony
 PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py demo_kept.py \
   environments.py nothing_leaks.py process.py recording_killed.py spoken_tools.py) \
   tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
-.PHONY: help proxies demo run test check image deploy bench bench-legs bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling
+.PHONY: help proxies telephony demo run test check image deploy bench bench-legs bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling
 
 help:  ## show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -46,6 +46,10 @@ $(VENV)/bench.stamp: $(VENV)/run.stamp
 
 $(VENV)/proxies.stamp: $(VENV)/run.stamp
 	$(BIN)/python -m pip install --quiet --group proxies
+	@touch $@
+
+$(VENV)/telephony.stamp: $(VENV)/run.stamp
+	$(BIN)/python -m pip install --quiet --group telephony
 	@touch $@
 
 $(VENV)/deploy.stamp: $(VENV)/run.stamp
@@ -100,6 +104,10 @@ conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both pa
 # Those that are not installed are left out, with a line that says so.
 proxies: $(VENV)/proxies.stamp  ## restart instances behind HAProxy, nginx and Envoy while calls come and go
 	$(BIN)/python -m pytest -n 3 tests/proxies
+
+# TELEPHONY takes options of pytest: TELEPHONY='-k barge -s'.
+telephony: $(VENV)/telephony.stamp  ## call through a real Asterisk with a SIP phone, as root
+	$(BIN)/python -m tests.telephony $(TELEPHONY)
 
 # QUICK=1 holds some of the calls; FAULTS takes more options: FAULTS='--random 20 --docs docs/reliability.md'.
 faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a call

@@ -83,7 +83,8 @@ async def _serving(base_url: str, environ: dict[str, str]) -> AsyncGenerator[Ser
         None,
         strict=True,
     )
-    settings = evolve(settings, host="127.0.0.1", port=0)
+    port = int(environ.get("PORT", "0"))
+    settings = evolve(settings, host="127.0.0.1", port=port)
     send, receive = trio.open_memory_channel[int](2)
     async with (
         open_services(settings, environ) as services,
