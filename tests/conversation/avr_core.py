@@ -1,7 +1,8 @@
 """What AVR Core does with agent audio, as a judge of what was really heard.
 
 It knows nothing of the playout clock: it plays one frame at each beat of its own 20 ms
-grid, and it recognises an item by the level of its audio.
+grid, and it recognises an item by the level of its audio. Where there are marks it is
+Asterisk, and reports each at the beat that takes the frame behind it.
 """
 
 from collections import Counter, deque
@@ -53,9 +54,11 @@ class AvrCore:
     most_queued: int = 0
     gaps: list[float] = field(factory=list[float])
     frames: list[bytes] = field(factory=list[bytes])
+    played_marks: list[int] = field(factory=list[int])
     _items: dict[str, int] = field(factory=dict[str, int])
     _by_level: dict[int, str] = field(factory=dict[int, str])
-    _queue: deque[str] = field(factory=deque[str])
+    # Items, by the frame, and marks.
+    _queue: deque[str | int] = field(factory=deque[str | int])
     _playing: str | None = None
     _beats: int = 0
     _latest: str = ""
@@ -67,8 +70,8 @@ class AvrCore:
             self._by_level[level(self._items[item], self.audio_format)] = item
         return steady_audio(ms, self._items[item], self.audio_format)
 
-    def receive(self, pcm: bytes, now: float) -> None:
-        """One message with agent audio."""
+    def receive(self, pcm: bytes, now: float, mark: int = 0) -> None:
+        """One message with agent audio, and the mark behind it."""
         self.play_until(now)
         assert pcm
         assert len(pcm) % FRAME_BYTES == 0
@@ -77,7 +80,26 @@ class AvrCore:
             self._queue.append(self._latest)
             self.received_ms[self._latest] += FRAME_MS
             self.frames.append(frame)
-        self.most_queued = max(self.most_queued, len(self._queue))
+        waiting = sum(isinstance(each, str) for each in self._queue)
+        self.most_queued = max(self.most_queued, waiting)
+        if mark:
+            self._queue.append(mark)
+
+    @property
+    def report_at(self) -> float:
+        """When the next mark is reported; infinity if none is in the queue."""
+        if self.played_marks:
+            return self.grid_s
+        for frames, each in enumerate(self._queue):
+            if isinstance(each, int):
+                return self.grid_s + (self._beats + frames) * _FRAME_S
+        return float("inf")
+
+    def take_marks(self, now: float) -> list[int]:
+        """The marks that are reported by now."""
+        self.play_until(now)
+        marks, self.played_marks = self.played_marks, []
+        return marks
 
     def flush(self, now: float) -> None:
         """An interruption."""
@@ -101,7 +123,13 @@ class AvrCore:
         before = self._playing
         if before is not None:
             self.finished_ms[before] += FRAME_MS
-        self._playing = self._queue.popleft() if self._queue else None
+        self._playing = None
+        while self._queue and self._playing is None:
+            taken = self._queue.popleft()
+            if isinstance(taken, int):
+                self.played_marks.append(taken)
+            else:
+                self._playing = taken
         if self._playing is not None:
             self.started_ms[self._playing] += FRAME_MS
         elif before is not None:

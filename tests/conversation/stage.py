@@ -149,10 +149,16 @@ class Stage:
     def advance(self, seconds: float) -> None:
         """Let time pass, with a tick at each deadline."""
         until = self.now + seconds
-        while self.conversation.deadline <= until + 1e-12:
-            self.now = max(self.now, self.conversation.deadline)
-            self.tick()
-            assert self.conversation.deadline > self.now, "a busy loop"
+        while True:
+            at = min(self.conversation.deadline, self.core.report_at)
+            if at > until + 1e-12:
+                break
+            self.now = max(self.now, at)
+            for mark in self.core.take_marks(self.now):
+                self.take(avr.MarkPlayed(mark))
+            if self.conversation.deadline <= self.now:
+                self.tick()
+                assert self.conversation.deadline > self.now, "a busy loop"
         # A deadline may be the later one, by the last digit of a float: time never goes back.
         self.now = max(self.now, until)
         self.core.play_until(until)
@@ -332,7 +338,10 @@ class Stage:
         self.model(events.InputCommitted(item))
 
     def take(self, input_: inputs.Input) -> None:
-        """One pass of the core."""
+        """One pass of the core; what the peer has reported before comes first."""
+        if not isinstance(input_, avr.MarkPlayed):
+            for mark in self.core.take_marks(self.now):
+                self.take(avr.MarkPlayed(mark))
         done = self.conversation.take(input_, self.now)
         self.recorded.took(input_, self.now, done)
         self._perform(done)
@@ -350,6 +359,6 @@ class Stage:
     def _to_caller(self, message: avr.ToCore) -> None:
         self.log.append((self.now, message))
         if isinstance(message, avr.AgentAudio):
-            self.core.receive(message.pcm, self.now)
+            self.core.receive(message.pcm, self.now, message.mark)
         elif isinstance(message, avr.Interruption):
             self.core.flush(self.now)

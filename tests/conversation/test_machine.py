@@ -84,9 +84,21 @@ class Call(RuleBasedStateMachine):
         phase=st.sampled_from((0.0, 0.013)),
         ready=st.booleans(),
         lasts_s=st.sampled_from((float("inf"), 6.0, 12.0, 60.0)),
+        asterisk=st.booleans(),
     )
-    def opens(self, rules: Rules, phase: float, ready: bool, lasts_s: float) -> None:
+    def opens(
+        self,
+        rules: Rules,
+        phase: float,
+        ready: bool,
+        lasts_s: float,
+        asterisk: bool,
+    ) -> None:
         rules = evolve(rules, audio_format=self.FORMAT, barge_in=self.BARGE_IN)
+        if asterisk:
+            rules = evolve(
+                rules, reports_marks=True, awaits_answer=True, playout_delay_ms=0
+            )
         self.stage = Watched(rules, grid_s=1000.0 + phase, lasts_s=lasts_s)
         self.responses = self.items = self.calls = 0
         self.listed = []

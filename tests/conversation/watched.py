@@ -71,6 +71,8 @@ class Watched(Stage):
     nudges: int = 0
     # When the active response was cut, by the caller or by us.
     cut_at: float | None = None
+    # The call was answered.
+    through: bool = False
     # What is created now is not what an interruption is about.
     creating: bool = False
 
@@ -253,12 +255,16 @@ class Watched(Stage):
                 assert self.answered[call] <= len(made), "a second output"
             case commands.ToModel(event=requests.TruncateItem() as cut) if corrected:
                 self._judge_cut(cut.item_id, cut.audio_end_ms)
+            case commands.ToCaller(message=avr.Answer()):
+                assert not self.through, "answered twice"
+                self.through = True
             case commands.RunTool(call_id=call_id):
                 assert call_id not in self.started, "run twice"
                 self.started.add(call_id)
                 self.running.append(call_id)
             case commands.ToCaller(message=avr.AgentAudio(pcm=pcm)):
                 assert len(pcm) <= 5 * 320, "more than 100 ms in one batch"
+                assert self.through or not self.rules.awaits_answer, "it rings"
                 heard = {self.core.item_of(frame) for frame in self.core.cut(pcm)}
                 quiet = {i for i in heard if self.item_of[i] in self.banned}
                 assert not quiet, "an interrupted response is heard"

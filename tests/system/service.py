@@ -98,6 +98,7 @@ async def _serving(base_url: str, environ: dict[str, str]) -> AsyncGenerator[Ser
             await server.serve(receive, task_status=task_status)
             stopped.set()
 
-        port: int = await nursery.start(serve)
-        yield Service(f"ws://127.0.0.1:{port}", port, server, send, stopped)
+        listens_at: int = await nursery.start(serve)
+        url = f"ws://127.0.0.1:{listens_at}"
+        yield Service(url, listens_at, server, send, stopped)
         nursery.cancel_scope.cancel(reason="the test is over")
