@@ -26,7 +26,7 @@ from trio_sts.conversation.inputs import ModelReady
 from trio_sts.conversation.parts.ear import Ear
 from trio_sts.conversation.session import Conversation
 from trio_sts.legs.fastpath.demux import Demux
-from trio_sts.legs.fastpath.frames import Masks, message_frame
+from trio_sts.legs.fastpath.frames import Binary, Masks, message_frame
 from trio_sts.legs.outbox import Outbox
 from trio_sts.wire import avr
 from trio_sts.wire.avr_codec import decode_from_core, encode_frames, encode_from_core
@@ -206,13 +206,20 @@ def test_divide_a_delta(benchmark: BenchmarkFixture) -> None:
     _divide(benchmark, message_frame(DELTA_EVENT), server=False)
 
 
-def _divide(benchmark: BenchmarkFixture, frame: bytes, *, server: bool) -> None:
+def test_divide_a_frame_of_an_asterisk(benchmark: BenchmarkFixture) -> None:
+    frame = message_frame(Binary(bytes(960)), b"mask")
+    _divide(benchmark, frame, server=True, binary=True)
+
+
+def _divide(
+    benchmark: BenchmarkFixture, frame: bytes, *, server: bool, binary: bool = False
+) -> None:
     request = b"GET / HTTP/1.1\r\n\r\n"
     answer = b"HTTP/1.1 101 Switching Protocols\r\n\r\n"
-    demux = Demux(server, max_payload_bytes=1 << 20)
+    demux = Demux(server, max_payload_bytes=1 << 20, binary=binary)
     demux.feed(request if server else answer)
     demux.divide()
-    demux.on_texts = list[bytes].clear
+    demux.on_texts = demux.on_binaries = list[bytes].clear
 
     def one() -> bytes:
         demux.feed(frame)

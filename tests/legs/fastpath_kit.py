@@ -112,11 +112,13 @@ class Player:
 
     Attributes:
         slow: How many passes of the scheduler our reader takes for a message.
+        binary: Whether the tap takes binary messages as well.
     """
 
     server: bool
     slow: int
     tapped: bool
+    binary: bool = False
     ending: Ending = field(factory=Ending)
     _wrote: bytearray = field(factory=bytearray)
 
@@ -125,7 +127,12 @@ class Player:
         ours, peer = memory_stream_pair()
         tap: FrameTap | None = None
         if self.tapped:
-            tap = FrameTap.over(ours, server=self.server, max_message_bytes=LIMIT)
+            tap = FrameTap.over(
+                ours,
+                server=self.server,
+                max_message_bytes=LIMIT,
+                binary=self.binary,
+            )
         try:
             async with trio.open_nursery() as nursery:
                 plain = PlainStream.over(ours, server=self.server)
@@ -197,7 +204,17 @@ class Player:
             if tap is None:
                 while True:
                     hear(await receive())
-            await tap.run(receive, on_texts=self._take, on_message=hear)
+            await tap.run(
+                receive,
+                on_texts=self._take,
+                on_message=hear,
+                on_binaries=self._take_binaries,
+            )
+
+    def _take_binaries(self, payloads: list[bytes]) -> None:
+        assert self.binary
+        self.ending.taken += len(payloads)
+        self.ending.heard.extend(payloads)
 
     def _take(self, texts: list[bytes]) -> None:
         self.ending.taken += len(texts)

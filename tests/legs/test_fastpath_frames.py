@@ -212,6 +212,44 @@ def test_audio_that_arrives_together_is_handed_over_together_16_at_once() -> Non
     assert calls == [audio[at : at + 16] for at in range(0, 200, 16)]
 
 
+def _opened_for_media(took: list[list[bytes]]) -> Demux:
+    demux = Demux(server=True, max_payload_bytes=1000, binary=True)
+    demux.feed(REQUEST)
+    assert demux.divide() == REQUEST
+    demux.on_texts = demux.on_binaries = took.append
+    return demux
+
+
+def test_binary_messages_are_taken_where_audio_comes_in_them_and_in_their_place() -> (
+    None
+):
+    took: list[list[bytes]] = []
+    demux = _opened_for_media(took)
+    media = [b"%3d" % n + b"\xff" * 200 for n in range(20)]
+    parts = [frame(0x82, each, masked=True) for each in media]
+    # A key between two frames, one that is short, and one without a sample.
+    parts[5:5] = [frame(0x81, b"key", masked=True), frame(0x82, b"\xc3", masked=True)]
+    parts.append(frame(0x82, b"", masked=True))
+    demux.feed(b"".join(parts))
+
+    while demux.holds:
+        assert demux.divide() == b""
+
+    assert took[:3] == [media[:5], [b"key"], [b"\xc3"]]
+    assert [each for call in took[3:] for each in call] == [*media[5:], b""]
+
+
+def test_a_binary_message_that_is_too_long_is_passed_on_and_all_behind_it() -> None:
+    took: list[list[bytes]] = []
+    demux = _opened_for_media(took)
+    long = frame(0x82, bytes(1001), masked=True)
+    behind = frame(0x82, bytes(200), masked=True)
+    demux.feed(long + behind)
+
+    assert demux.divide() == long + behind
+    assert not took
+
+
 def test_others_have_a_turn_after_4_frames_that_are_passed_on() -> None:
     demux = _opened([])
     ping = frame(0x89, b"", masked=False)

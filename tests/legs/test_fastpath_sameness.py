@@ -46,11 +46,13 @@ _WHOLE = _frames(0x81, _TEXTS)
 
 
 @st.composite
-def _in_pieces(draw: st.DrawFn, texts: st.SearchStrategy[bytes]) -> list[_Frame]:
+def _in_pieces(
+    draw: st.DrawFn, texts: st.SearchStrategy[bytes], first: int = 1
+) -> list[_Frame]:
     text = draw(texts)
     cuts = sorted(draw(st.lists(st.integers(0, len(text)), min_size=1, max_size=3)))
     pieces = [text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)]
-    frames: list[_Frame] = [(1, pieces[0], True, None)]
+    frames: list[_Frame] = [(first, pieces[0], True, None)]
     for piece in pieces[1:-1]:
         frames += [*draw(st.lists(_PINGS, max_size=1)), (0x00, piece, True, None)]
     frames += [*draw(st.lists(_PINGS, max_size=1)), (0x80, pieces[-1], True, None)]
@@ -64,19 +66,31 @@ def _alone(frames: st.SearchStrategy[_Frame]) -> st.SearchStrategy[_Scene]:
     return frames.map(lambda one: [one])
 
 
-_BINARY = _frames(0x82, _SMALL)
+# As media is: of the sizes of the lane for equal frames, and around them.
+_BINARY = _frames(
+    0x82,
+    st.one_of(
+        _SMALL,
+        st.sampled_from([b"\xff" * 125, b"\xc3" * 126, b"m" * LIMIT, b"\0" * LIMIT]),
+    ),
+)
+_BINARY_TOO_LONG = _frames(0x82, st.just(b"\xff" * (LIMIT + 1)))
 _GOING_ON: st.SearchStrategy[_Scene] = st.one_of(
     _alone(_WHOLE),
     st.lists(_WHOLE, min_size=2, max_size=3),
     st.tuples(_BINARY, _WHOLE).map(list),
-    st.tuples(_PINGS, _WHOLE).map(list),
+    st.lists(_BINARY, min_size=2, max_size=20),
+    st.lists(_BINARY | _WHOLE, min_size=2, max_size=5),
+    st.tuples(_PINGS, _WHOLE | _BINARY).map(list),
     _in_pieces(_TEXTS),
+    _in_pieces(_SMALL, 2),
     st.builds(Say, st.sampled_from(["", "we say", "s" * 126, b"", b"\xff" * 126])),
 )
 # Some of these do not end the connection, as it happens.
 _ENDING: st.SearchStrategy[_Scene] = st.one_of(
     _alone(_frames(0x81, _BROKEN_TEXTS)),
     _alone(_frames(0x81, _TOO_LONG)),
+    _alone(_BINARY_TOO_LONG),
     _in_pieces(_BROKEN_TEXTS),
     _in_pieces(_TOO_LONG),
     _alone(_frames(0x88, _CLOSINGS)),
@@ -141,13 +155,14 @@ def _acts(
     return pieces
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=160, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     play=_PLAYS,
     split=_SPLITS,
     lost=st.integers(0, 9),
     server=st.booleans(),
     slow=st.integers(0, 6),
+    binary=st.booleans(),
 )
 # The library stops reading at a message that is too long, but first looks at all that
 # came with its end: there a frame is broken before its header is complete.
@@ -157,6 +172,7 @@ def _acts(
     lost=1,
     server=True,
     slow=0,
+    binary=False,
 )
 @example(
     play=[[_LONG, (0x81, b"", True, b"\x7e\x00\x03")]],
@@ -164,6 +180,7 @@ def _acts(
     lost=4,
     server=True,
     slow=0,
+    binary=False,
 )
 @example(
     play=[[_LONG, (0x89, b"", True, b"\x7e\x00\x7f")]],
@@ -171,6 +188,7 @@ def _acts(
     lost=2,
     server=False,
     slow=0,
+    binary=False,
 )
 # A pong, which the tap keeps to itself, between the end and the broken frame.
 @example(
@@ -182,18 +200,21 @@ def _acts(
     lost=0,
     server=False,
     slow=0,
+    binary=False,
 )
 async def test_what_is_heard_sent_and_how_it_ends_is_the_same_for_any_split(
+    *,
     play: list[_Scene],
     split: list[int],
     lost: int,
     server: bool,
     slow: int,
+    binary: bool,
 ) -> None:
     acts = _acts(play, split, lost, masked=server)
     note(repr(acts))
     plain = await Player(server, slow, tapped=False).play(acts)
-    tapped = await Player(server, slow, tapped=True).play(acts)
+    tapped = await Player(server, slow, tapped=True, binary=binary).play(acts)
 
     if slow:
         # A plain reader that lags loses what is queued when its own end closes; what

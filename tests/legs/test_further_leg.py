@@ -85,7 +85,11 @@ class MediaLeg(CallerSide):
             for text in texts:
                 handle(_event(text))
 
-        await self._link.run(on_texts, lambda pcm: handle(CallerAudio(pcm)))
+        def on_binaries(payloads: list[bytes]) -> None:
+            for pcm in payloads:
+                handle(CallerAudio(pcm))
+
+        await self._link.run(on_texts, on_binaries)
 
     @override
     async def watch(self) -> NoReturn:
@@ -128,6 +132,7 @@ async def a_call() -> AsyncGenerator[tuple[MediaLeg, ClientConnection]]:
                     bounds=bounds,
                     fast=FAST_PATH != "off",
                     subprotocol="media",
+                    binary=True,
                 )
             )
 

@@ -173,7 +173,7 @@ class CallerLeg(CallerSide):
         await self._link.aclose(code, reason)
 
 
-def _refuse_binary(_: bytes) -> None:
+def _refuse_binary(_: list[bytes]) -> None:
     raise PeerFault(1003, "a binary message; messages here are JSON text")
 
 

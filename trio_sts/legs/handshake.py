@@ -28,6 +28,7 @@ async def accept_link(
     bounds: Bounds,
     fast: bool,
     subprotocol: str | None = None,
+    binary: bool = False,
 ) -> Link[_M]:
     """Answer a WebSocket handshake; the link owns ``stream`` from now on.
 
@@ -38,12 +39,16 @@ async def accept_link(
         bounds: How much the link holds.
         fast: Whether messages take the fast path.
         subprotocol: What the answer names, of those that the request offered.
+        binary: Audio comes in binary messages: they take the fast path as text does.
 
     Raises:
         LegClosed: There was no handshake, or none within 5 s.
     """
     transport = server_transport(
-        stream, fast=fast, max_message_bytes=bounds.max_message_bytes
+        stream,
+        fast=fast,
+        max_message_bytes=bounds.max_message_bytes,
+        binary=binary,
     )
 
     async def shake_hands(

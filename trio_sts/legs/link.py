@@ -22,11 +22,11 @@ from wsproto.utilities import ProtocolError
 from trio_sts.errors import LegClosed, LegSilent
 
 from .close_notice import BROKEN, OVERRUN, TOO_BIG, discard
-from .fastpath.demux import OnTexts
+from .fastpath.demux import OnBinaries, OnTexts
 from .fastpath.frames import Message
 from .leg import Bounds, Codec, Liveness
 from .outbox import Outbox
-from .transport import OnBinary, Transport
+from .transport import Transport
 
 _M = TypeVar("_M")
 
@@ -89,14 +89,14 @@ class Link(Generic[_M]):
         """What came was no WebSocket traffic, by our library's judgement or the peer's."""
         return self.why.code in BROKEN
 
-    async def run(self, on_texts: OnTexts, on_binary: OnBinary) -> NoReturn:
+    async def run(self, on_texts: OnTexts, on_binaries: OnBinaries) -> NoReturn:
         """Read until the end.
 
         Raises:
             LegClosed: There is nothing any more; it is `why`.
         """
         try:
-            await self._transport.run(self._ws, on_texts, on_binary)
+            await self._transport.run(self._ws, on_texts, on_binaries)
         except ConnectionClosed as exc:
             self.outbox.close()
             raise self.why from exc

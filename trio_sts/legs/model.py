@@ -85,10 +85,8 @@ class ModelLeg(ModelSide):
             LegSilent: It answered nothing for 10 s.
         """
         try:
-            await self._link.run(
-                partial(_read_together, handle),
-                lambda binary: handle(decode_or_fault(binary)),
-            )
+            read = partial(_read_together, handle)
+            await self._link.run(read, read)
         except LegClosed:
             self._read_out.set()
             raise

@@ -1,11 +1,11 @@
 """How a leg's messages get from its socket to its handler, and to the socket.
 
 `PlainTransport` is trio-websocket's message API. `TappedTransport`, the fast path, puts a
-tap under trio-websocket, which takes text off the wire and writes messages to it;
-everything else stays trio-websocket's. Both carry the same messages in the same order.
+tap under trio-websocket, which takes text off the wire, and binary messages where audio
+comes in them, and writes messages to it; everything else stays trio-websocket's. Both
+carry the same messages in the same order.
 """
 
-from collections.abc import Callable
 from typing import NoReturn, Protocol
 
 import trio
@@ -13,13 +13,11 @@ from attrs import define, field
 from trio_websocket import WebSocketConnection
 from typing_extensions import override
 
-from .fastpath.demux import OnTexts
+from .fastpath.demux import OnBinaries, OnTexts
 from .fastpath.frames import Message
 from .fastpath.tap import FrameTap
 from .http_head import ReplayStream
 from .plain_stream import PlainStream
-
-OnBinary = Callable[[bytes], None]
 
 
 class Offer(Protocol):
@@ -79,9 +77,9 @@ class Transport(Protocol):
         ...
 
     async def run(
-        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binaries: OnBinaries
     ) -> NoReturn:
-        """Read until the end; text comes as valid UTF-8, together what arrived together.
+        """Read until the end; together comes what arrived together, text as valid UTF-8.
 
         Raises:
             ConnectionClosed: There is nothing any more.
@@ -136,10 +134,10 @@ class PlainTransport(Transport):
 
     @override
     async def run(
-        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binaries: OnBinaries
     ) -> NoReturn:
         while True:
-            _dispatch(await ws.get_message(), on_texts, on_binary)
+            _dispatch(await ws.get_message(), on_texts, on_binaries)
 
     @override
     async def drain(self) -> None:
@@ -182,12 +180,13 @@ class TappedTransport(Transport):
 
     @override
     async def run(
-        self, ws: WebSocketConnection, on_texts: OnTexts, on_binary: OnBinary
+        self, ws: WebSocketConnection, on_texts: OnTexts, on_binaries: OnBinaries
     ) -> NoReturn:
         await self._tap.run(
             ws.get_message,
             on_texts=on_texts,
-            on_message=lambda message: _dispatch(message, on_texts, on_binary),
+            on_message=lambda message: _dispatch(message, on_texts, on_binaries),
+            on_binaries=on_binaries,
         )
 
     @override
@@ -196,9 +195,16 @@ class TappedTransport(Transport):
 
 
 def server_transport(
-    stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int
+    stream: trio.abc.Stream, *, fast: bool, max_message_bytes: int, binary: bool
 ) -> Transport:
-    """The transport of a leg that accepts; ``stream`` begins with the handshake."""
+    """The transport of a leg that accepts.
+
+    Args:
+        stream: Begins with the handshake.
+        fast: Whether there is a tap.
+        max_message_bytes: A longer message is not the tap's.
+        binary: Whether binary messages are the tap's as well.
+    """
     if not fast:
         return PlainTransport(PlainStream.over(stream, server=True))
     already_read = b""
@@ -208,6 +214,7 @@ def server_transport(
         stream,
         server=True,
         max_message_bytes=max_message_bytes,
+        binary=binary,
         already_read=already_read,
     )
     return TappedTransport(tap)
@@ -223,8 +230,8 @@ def client_transport(
     return TappedTransport(tap)
 
 
-def _dispatch(message: str | bytes, on_texts: OnTexts, on_binary: OnBinary) -> None:
+def _dispatch(message: str | bytes, on_texts: OnTexts, on_binaries: OnBinaries) -> None:
     if isinstance(message, str):
         on_texts([message.encode()])
     else:
-        on_binary(message)
+        on_binaries([message])

@@ -1,10 +1,11 @@
-"""What arrives on one WebSocket, divided: text messages to a callback, all else passed on.
+"""What arrives on one WebSocket, divided: messages to callbacks, all else passed on.
 
-Pure bytes, no I/O. What is not plainly a complete, unfragmented, valid text frame in its
-place is passed on untouched, and after anything that ends a connection or breaks a rule
-everything is. Passing on is never wrong, only slower. One thing comes later than without
-this: a text frame is judged when it is complete, so a peer that stops half-way through a
-broken one gets its close code at that frame's end.
+Pure bytes, no I/O. Text is taken, and binary messages where audio comes in them. What is
+not plainly a complete, unfragmented, valid frame of these in its place is passed on
+untouched, and after anything that ends a connection or breaks a rule everything is.
+Passing on is never wrong, only slower. One thing comes later than without this: a text
+frame is judged when it is complete, so a peer that stops half-way through a broken one
+gets its close code at that frame's end.
 """
 
 import re
@@ -14,11 +15,14 @@ from typing import Final
 from attrs import define, field
 
 from .frames import (
+    BINARY,
     BINARY_BEGINS,
+    BINARY_TWO_MORE,
     CLOSE,
     CONTINUATION,
     LAST_CONTINUATION,
     MASK_BYTES,
+    MASKED_BINARY_TWO_MORE,
     MASKED_TEXT_TWO_MORE,
     MIN_TWO_MORE,
     ODD,
@@ -47,6 +51,11 @@ _SWITCHING: Final = re.compile(rb"HTTP/1\.1 101[ \r\n]")
 _MAX_HEAD_BYTES: Final = 32 * 1024
 
 OnTexts = Callable[[list[bytes]], None]
+OnBinaries = Callable[[list[bytes]], None]
+
+
+def nobody(_: list[bytes]) -> None:
+    """What `on_binaries` is where no binary message is taken."""
 
 
 class HandshakeHead:
@@ -89,9 +98,12 @@ class Demux:
         server: We are the server: the peer masks its frames.
         max_payload_bytes: A longer message is passed on, for trio-websocket to judge, and
             so is all that follows it.
+        binary: Audio comes in binary messages, which are taken as well.
         on_texts: Gets the UTF-8 of messages that arrived together; what it raises comes
             out of `divide`, which may then be called again and goes on behind them. None
             passes all on.
+        on_binaries: The same for binary messages, where they are taken; no call of either
+            has messages before and behind one of the other's.
         undelivered: Messages passed on that their reader has not dealt with. Nothing
             is taken meanwhile: it would overtake them.
         close_seen: A close frame arrived.
@@ -99,7 +111,9 @@ class Demux:
 
     server: bool
     max_payload_bytes: int
+    binary: bool = False
     on_texts: OnTexts | None = field(default=None, init=False)
+    on_binaries: OnBinaries = field(default=nobody, init=False)
     undelivered: int = field(default=0, init=False)
     close_seen: bool = field(default=False, init=False)
     _head: HandshakeHead | None = field(init=False)
@@ -110,23 +124,27 @@ class Demux:
     _passing: int = field(default=0, init=False)
     # ... and with fewer than these there is nothing to decide.
     _enough: int = field(default=1, init=False)
-    # Header and payload bytes of the text frame ahead.
+    # Header and payload bytes of the frame ahead that is taken.
     _frame: tuple[int, int] = field(default=ODD, init=False)
     _fragmented: bool = field(default=False, init=False)
     # Of the message that is passed on, so far.
     _passed_bytes: int = field(default=0, init=False)
     _passes_all: bool = field(default=False, init=False)
 
-    # How a frame with audio begins, and how long its header is.
-    _audio: tuple[bytes, int] = field(init=False)
+    # How a frame with audio begins, how long its header is, and what reads its payload:
+    # no bound method, which would be a cycle.
+    _audio: "tuple[bytes, int, Callable[[Demux, int, int], bytes | None]]" = field(
+        init=False
+    )
 
     def __attrs_post_init__(self) -> None:
         self._head = HandshakeHead(server=self.server)
-        self._audio = (
-            (MASKED_TEXT_TWO_MORE, TWO_MORE_HEADER + MASK_BYTES)
-            if self.server
-            else (TEXT_TWO_MORE, TWO_MORE_HEADER)
-        )
+        masked = (MASKED_TEXT_TWO_MORE, MASKED_BINARY_TWO_MORE)
+        begins = (masked if self.server else (TEXT_TWO_MORE, BINARY_TWO_MORE))[
+            self.binary
+        ]
+        header = TWO_MORE_HEADER + self.server * MASK_BYTES
+        self._audio = (begins, header, Demux._binary if self.binary else Demux._text)
 
     @property
     def opened(self) -> bool:
@@ -150,7 +168,7 @@ class Demux:
         self._at = 0
 
     def divide(self) -> bytes:
-        """Hand the text messages at the front to `on_texts`.
+        """Hand the messages at the front that are taken to their callbacks.
 
         Returns:
             The bytes to pass on before anything else is taken; none if there is nothing
@@ -197,23 +215,26 @@ class Demux:
         if self.on_texts is None:
             return False
         held, at = self._held, self._at
-        begins, header = self._audio
-        texts: list[bytes] = []
-        while held[at : at + 2] == begins and len(texts) < _TAKEN_AT_ONCE:
+        begins, header, payload_of = self._audio
+        taken: list[bytes] = []
+        while held[at : at + 2] == begins and len(taken) < _TAKEN_AT_ONCE:
             size = int.from_bytes(held[at + 2 : at + TWO_MORE_HEADER])
             end = at + header + size
             if not MIN_TWO_MORE <= size <= self.max_payload_bytes or end > len(held):
                 break
-            text = self._text(at + header, end)
-            if text is None:
+            payload = payload_of(self, at + header, end)
+            if payload is None:
                 break
-            texts.append(text)
+            taken.append(payload)
             at = end
-        if texts:
+        if taken:
             # Behind them before the call: an error of it leaves all in order.
             self._at, self._enough = at, 1
-            self.on_texts(texts)
-        return at == len(held) or len(texts) == _TAKEN_AT_ONCE
+            if self.binary:
+                self.on_binaries(taken)
+            else:
+                self.on_texts(taken)
+        return at == len(held) or len(taken) == _TAKEN_AT_ONCE
 
     def _walk(self) -> bytes:
         """Go on to where more must arrive or others go first; what to pass on by then."""
@@ -235,21 +256,28 @@ class Demux:
             else:
                 if self._at > start or not self.holds or self.on_texts is None:
                     break
-                header, payload = self._frame
-                begin, end = self._at + header, self._at + header + payload
-                self._enough = 1
                 taken += 1
-                if self._held[self._at] == PONG:
-                    # Pings are the tap's own, and any byte answers them.
-                    self._at = start = end
-                    continue
-                text = self._text(begin, end)
-                if text is None:
-                    self._passes_all = True
-                else:
-                    self._at = start = end
-                    self.on_texts([text])
+                self._take(self.on_texts)
+                start = self._at
         return bytes(self._held[start : self._at])
+
+    def _take(self, on_texts: OnTexts) -> None:
+        """Take the frame ahead; text that is none is left, and passed on with all else."""
+        header, payload = self._frame
+        begin, end = self._at + header, self._at + header + payload
+        self._enough = 1
+        first = self._held[self._at]
+        if first == PONG:
+            # Pings are the tap's own, and any byte answers them.
+            self._at = end
+        elif first == BINARY:
+            self._at = end
+            self.on_binaries([self._binary(begin, end)])
+        elif (text := self._text(begin, end)) is not None:
+            self._at = end
+            on_texts([text])
+        else:
+            self._passes_all = True
 
     def _judge(self) -> bool:
         """Whether the frame ahead is passed on; if not, it is for us, once complete."""
@@ -265,7 +293,7 @@ class Demux:
         elif self.on_texts is not None and (
             first == PONG
             or (
-                first == TEXT
+                (first == TEXT or (self.binary and first == BINARY))
                 and not self.undelivered
                 and not self._fragmented
                 and payload <= self.max_payload_bytes
@@ -300,6 +328,12 @@ class Demux:
         if self.server:
             text = apply_mask(text, self._held[begin - MASK_BYTES : begin])
         return text if text.isascii() or _is_utf8(text) else None
+
+    def _binary(self, begin: int, end: int) -> bytes:
+        payload = bytes(self._held[begin:end])
+        if self.server:
+            return apply_mask(payload, self._held[begin - MASK_BYTES : begin])
+        return payload
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -41,9 +41,11 @@ _TWO_MORE: Final = 126
 _EIGHT_MORE: Final = 127
 _NO_SIZE: Final = 1 << 63
 
-# A text frame whose size stands in two bytes more, and the sizes that do.
+# A frame whose size stands in two bytes more, and the sizes that do.
 TEXT_TWO_MORE: Final = bytes((TEXT, _TWO_MORE))
 MASKED_TEXT_TWO_MORE: Final = bytes((TEXT, MASKED | _TWO_MORE))
+BINARY_TWO_MORE: Final = bytes((BINARY, _TWO_MORE))
+MASKED_BINARY_TWO_MORE: Final = bytes((BINARY, MASKED | _TWO_MORE))
 TWO_MORE_HEADER: Final = 4
 MIN_TWO_MORE: Final = 126
 MAX_TWO_MORE: Final = 0xFFFF

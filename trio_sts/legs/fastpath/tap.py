@@ -1,9 +1,9 @@
-"""The frame tap: a stream between a socket and trio-websocket that takes text frames.
+"""The frame tap: a stream between a socket and trio-websocket that takes messages.
 
 Four fifths of what a relay of 20 ms frames costs under trio-websocket's message API is
-scheduling and frame parsing. The tap does without: a complete, unfragmented text frame
-goes from the socket to a callback in the task that read it, and a message of ours goes
-to the socket in the task that made it. Everything else, from handshake to close, is
+scheduling and frame parsing. The tap does without: a complete, unfragmented text frame,
+or a binary one where audio comes in them, goes from the socket to a callback in the task
+that read it, and a message of ours goes to the socket in the task that made it. Everything else, from handshake to close, is
 trio-websocket's, which reads and writes *through* the tap, so there is one order of
 bytes in each direction and no frame is ever cut by another.
 
@@ -11,7 +11,7 @@ bytes in each direction and no frame is ever cut by another.
 
     trio-websocket ── wrap_server_stream(nursery, tap) or wrap_client_stream(…)
          │  all other bytes
-    ┌─ FrameTap ─┐ ── text ──────>  on_texts, called by whoever reads the wire
+    ┌─ FrameTap ─┐ ── messages ──>  on_texts, on_binaries: by whoever reads the wire
     └────────────┘ <─ messages ──   offer (never waits), send
          │  bytes
     socket, TLS, or any trio.abc.Stream
@@ -30,7 +30,7 @@ from attrs import define, field
 from typing_extensions import override
 
 from .answer_to_close import AnswerToClose
-from .demux import Demux, OnTexts
+from .demux import Demux, OnBinaries, OnTexts, nobody
 from .frames import Masks, Message, message_frame, ping_frame, says_goodbye
 from .tls import TlsStream
 from .wires import SocketWire, StreamWire, Wire
@@ -80,6 +80,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         *,
         server: bool,
         max_message_bytes: int,
+        binary: bool = False,
         already_read: bytes = b"",
     ) -> Self:
         """Put a tap on a connection on which no handshake has been made.
@@ -90,9 +91,10 @@ class FrameTap(trio.abc.HalfCloseableStream):
             server: Whether we are the WebSocket server.
             max_message_bytes: A longer frame goes to trio-websocket, which refuses it
                 with 1009 if it has more characters than its own limit.
+            binary: Whether binary messages are taken as well.
             already_read: The bytes that were read from the stream before.
         """
-        demux = Demux(server, max_message_bytes)
+        demux = Demux(server, max_message_bytes, binary)
         if already_read:
             demux.feed(already_read)
         return cls(_wire_to(stream), demux, None if server else Masks())
@@ -174,6 +176,7 @@ class FrameTap(trio.abc.HalfCloseableStream):
         *,
         on_texts: OnTexts,
         on_message: Callable[[str | bytes], None],
+        on_binaries: OnBinaries | None = None,
     ) -> NoReturn:
         """Read until the connection or a callback ends it.
 
@@ -187,15 +190,19 @@ class FrameTap(trio.abc.HalfCloseableStream):
             on_texts: Gets the valid UTF-8 of messages that arrived together, in the task
                 that reads the wire: the reactor, or trio-websocket's reader.
             on_message: Gets every other message.
+            on_binaries: Gets binary messages that arrived together, where they are taken.
         """
         self._delivered()
         self._demux.on_texts = None if self.closing else on_texts
+        if on_binaries is not None:
+            self._demux.on_binaries = on_binaries
         try:
             with trio.CancelScope() as self._running:
                 while True:
                     on_message(await self.get_message(receive))
         finally:
             self._demux.on_texts = self._running = None
+            self._demux.on_binaries = nobody
             if self._faults:
                 raise self._faults.pop()
         raise AssertionError("only a fault ends the scope")
