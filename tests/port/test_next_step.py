@@ -4,6 +4,8 @@ import pytest
 import trio
 import trio.testing
 
+from tests.system.service import serving
+from tests.system.test_port import ask as ask_port
 from trio_sts.dialplan import Target
 from trio_sts.legs.http_head import RequestHead
 from trio_sts.port.admission import PortAdmission, Told
@@ -151,3 +153,16 @@ async def test_whatever_is_asked_for_is_nowhere() -> None:
         f"/calls/{'x' * 9999}/next",
     ):
         assert await ask(admission, target) == NOWHERE
+
+
+async def test_a_stop_waits_for_the_dialplan_of_a_call_that_has_just_ended(
+    mock_clock: trio.testing.MockClock,
+) -> None:
+    # The clock stands still: only the question ends the stop.
+    async with serving("http://127.0.0.1:9/v1") as service:
+        await service.server.services.targets.keep("call-1", SALES)
+        service.signal()
+        await trio.testing.wait_all_tasks_blocked(0.01)
+        assert not service.stopped.is_set()
+        assert await ask_port(service, "/calls/call-1/next") == (200, "default,1001,1")
+        await service.stopped.wait()
