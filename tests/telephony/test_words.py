@@ -7,7 +7,7 @@ import pytest
 from .asterisk import Asterisk
 from .calls import Leg, scene
 from .conftest import Figure
-from .phones import FRAME_MS, ms
+from .phones import FRAME_MS, Samples, ms
 from .sounds import HEARD, find, for_phone, noise, pieces
 
 _GREETING_MS, _GOODBYE_MS = 1500, 1200
@@ -15,6 +15,14 @@ _GREETING_MS, _GOODBYE_MS = 1500, 1200
 # AudioSocket has no queue of its own: on a machine that is busy more comes late.
 _PIECES, _WHOLE = 10, {Leg.ASTERISK: 8, Leg.AVR_CORE: 5}
 _BYE_MS = 2000
+
+
+def _likeness(heard: Samples, sound: Samples) -> tuple[int, Samples]:
+    """Where a sound ends, and the likeness of each of its pieces."""
+    # By its middle: a phone that stretches does it at the ends.
+    quarter = len(sound) // 4
+    begins = find(heard, sound[quarter : 3 * quarter]).at - quarter
+    return begins + len(sound), pieces(heard, sound, begins)
 
 
 @pytest.mark.parametrize("leg", Leg, ids=lambda leg: leg.name)
@@ -37,15 +45,10 @@ async def test_greeting_and_goodbye_are_whole_and_then_the_line_is_hung_up(
         ended = await at.phone.over()
         assert len(at.phone.of("bye")) == 1
         heard = (await at.phone.recording()).heard
-    likes = {}
-    for name, sound in (("greeting", greeting), ("goodbye", goodbye)):
-        wanted = for_phone(sound)
-        # By its middle: a phone that stretches does it at the ends.
-        quarter = len(wanted) // 4
-        begins = find(heard, wanted[quarter : 3 * quarter]).at - quarter
-        likes[name] = pieces(heard, wanted, begins)
-    first, last = likes["greeting"][:_PIECES], likes["goodbye"][-_PIECES:]
-    after_ms = ended * FRAME_MS - ms(begins + len(wanted))
+    first = _likeness(heard, for_phone(greeting))[1][:_PIECES]
+    ends, likeness = _likeness(heard, for_phone(goodbye))
+    last = likeness[-_PIECES:]
+    after_ms = ended * FRAME_MS - ms(ends)
     figure(
         f"{leg.name}: of the greeting's first 100 ms {(first > HEARD).sum() * 10} ms "
         f"are at the phone, of the goodbye's last {(last > HEARD).sum() * 10} ms; "
