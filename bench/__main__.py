@@ -55,6 +55,9 @@ def _settings(_: object, __: object, given: Sequence[str]) -> Mapping[str, str]:
 @click.option("--repeat", default=2, show_default=True, help="Runs of each load.")
 @click.option("--burst", default=1, help="N deltas of 100 ms at once, every N*100 ms.")
 @click.option("--churn", default=0.0, help="So many more calls a second come and go.")
+@click.option(
+    "--turns", default=0.0, help="The agent speaks so long in each turn, in s."
+)
 @click.option("--relay", help="A command to measure instead of trio-sts serve.")
 @click.option("--env", multiple=True, callback=_settings, help="K=V for the relay.")
 @click.option("--against", help="Another relay's command, measured in turn.")
@@ -81,6 +84,7 @@ def main(
     repeat: int,
     burst: int,
     churn: float,
+    turns: float,
     relay: str | None,
     env: Mapping[str, str],
     against: str | None,
@@ -104,7 +108,7 @@ def main(
         relays.append(Relay("other", other, against_env, tls))
     if everything:
         relays.append(Relay(EVERYTHING, tuple(ours), {**_EVERYTHING, **env}, tls=True))
-    asked = loads(calls, churn, seconds=seconds, burst=burst)
+    asked = loads(calls, churn, seconds=seconds, burst=burst, turns_s=turns)
     rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent, spread=workers > 1))
     machine = Machine.this()
     _show(rows)

@@ -31,6 +31,9 @@
  * --asterisk F: the callers are Asterisk's, in one of its formats (slin24, slin16, slin, ulaw, alaw),
  * which dials the relay itself: samples are binary, and what was played is told. See load_asterisk.h.
  *
+ * --turns-s T: after T s the agent ends what it says, the model hears the caller for a moment,
+ * transcribes that and answers, as in a conversation; the caller is never silent.
+ *
  * --churn R: R more calls arrive each second, talk from their init on and hang up after
  * --life-s; the figures stay those of the steady calls, which notice the others or not.
  *
@@ -66,6 +69,8 @@
 #define NEVER INT64_MAX
 #define FRAME (20 * MS)
 #define DELTA (100 * MS)
+#define PLAYED_OUT (1200 * MS) /* more than a relay is ahead of the caller's ear */
+#define SPEECH (600 * MS)
 enum { RING = 1024, IN_BYTES = 1 << 18, MOST_UNSENT = 1 << 20 };
 
 static void quit(const char *why) {
@@ -90,7 +95,8 @@ typedef struct Conn {
 } Conn;
 
 typedef struct { /* one direction of one call */
-    int64_t sent_at[RING], first_sent_at, last_at, longest_gap;
+    int64_t sent_at[RING], last_at, longest_gap;
+    int64_t begun_at, begun; /* when what is said now began, and with which frame */
     int64_t sent, next; /* frames: sent so far, and the number of the one to come */
     int64_t samples;    /* that have arrived */
     int symbol;         /* of the first half of the frame that is arriving */
@@ -103,6 +109,8 @@ struct Call {
     int64_t dialled_at, ends_at;
     Stream up, down;
     Queue queue; /* Asterisk's */
+    enum { SPEAKS, HAS_SPOKEN, HEARS } agent;
+    int turn; /* each has a response and two items of its own */
 };
 
 static Format line = PCM_8_KHZ; /* what callers send and are sent */
@@ -110,6 +118,7 @@ static Call *calls;
 static int n_steady, n_slots;
 static int64_t *frame_due, *delta_due; /* by call; NEVER while it does not talk */
 static int64_t *play_due;              /* Asterisk's clock, by call; NEVER where there is none */
+static int64_t *turn_due;              /* what comes next in a conversation; NEVER where nobody answers */
 static int64_t window_from = NEVER, window_to = NEVER;
 static Times latency[2], late, set_up, churn_set_up;
 static int64_t lost[2], repeated[2], unreadable[2], odd_frames, errors, ended_early, interruptions;
@@ -130,7 +139,7 @@ static void frame_arrived(Call *c, Stream *s, bool up, int number, int64_t t) {
     lost[up] += ahead;
     s->next = frame + 1;
     if (!c->steady || sent_at < window_from || sent_at >= window_to) return;
-    int64_t paced = s->first_sent_at + frame * FRAME - (int64_t)(opt.ahead_ms * MS);
+    int64_t paced = s->begun_at + (frame - s->begun) * FRAME - (int64_t)(opt.ahead_ms * MS);
     if (!up && paced > due) due = paced;
     count_time(&latency[up], t - due);
     if (s->last_at > window_from && t - s->last_at > s->longest_gap) s->longest_gap = t - s->last_at;
@@ -147,8 +156,9 @@ static void audio_arrived(Call *c, bool up, Audio audio, int64_t t) {
         int64_t at = half * whole / 2 + whole / 4 + whole / 20;
         if (at >= end) return;
         if (at < begin) continue;
-        int symbol = symbol_of(sample_of(audio, f, (size_t)(at - begin)));
-        if (symbol < 0) unreadable[up]++;
+        int sample = sample_of(audio, f, (size_t)(at - begin)), symbol = symbol_of(sample);
+        /* What a filter still held when the agent ended comes in a frame that is silent. */
+        if (symbol < 0 && !(opt.turns_s && !up && abs(sample) < 400)) unreadable[up]++;
         if (half % 2 == 0) s->symbol = symbol;
         else if (symbol >= 0 && symbol < 15 && s->symbol >= 0) frame_arrived(c, s, up, s->symbol * 15 + symbol, t);
     }
@@ -189,7 +199,7 @@ static void drop(Conn *c) {
         call->hung_up = true;
         churn_failed++;
     }
-    frame_due[call - calls] = delta_due[call - calls] = NEVER;
+    frame_due[call - calls] = delta_due[call - calls] = turn_due[call - calls] = NEVER;
     if (c->role == CALLER) play_due[call - calls] = NEVER;
 }
 
@@ -257,6 +267,39 @@ static void say_goodbye(Conn *c) {
     if (c) c->closing = true;
 }
 
+/* ------------------------------------------------------------------ a conversation */
+
+#include "load_conversation.h"
+
+static void take_turn(Call *c, int64_t t) {
+    int64_t i = c - calls;
+    switch (c->agent) {
+    case SPEAKS:
+        say_response_done(c->endpoint, c->turn);
+        c->agent = HAS_SPOKEN;
+        delta_due[i] = NEVER;
+        turn_due[i] = t + PLAYED_OUT + DELTA * (int64_t)opt.burst;
+        break;
+    case HAS_SPOKEN: /* heard by now, so that nobody is interrupted */
+        say_heard(c->endpoint, c->turn, "speech_started");
+        c->agent = HEARS;
+        turn_due[i] = t + SPEECH;
+        break;
+    case HEARS:
+        say_heard(c->endpoint, c->turn, "speech_stopped");
+        say_heard(c->endpoint, c->turn, "committed");
+        say_words(c->endpoint, c->turn);
+        c->turn = (c->turn + 1) % 10000;
+        say_response(c->endpoint, c->turn);
+        c->agent = SPEAKS;
+        c->down.begun = c->down.sent;
+        c->down.begun_at = c->down.last_at = t;
+        delta_due[i] = t;
+        turn_due[i] = t + (int64_t)(opt.turns_s * S);
+        break;
+    }
+}
+
 /* ------------------------------------------------------------------ what is sent */
 
 static Frame caller_frames[COUNT], deltas[FORMATS][COUNT / FRAMES_PER_DELTA];
@@ -285,7 +328,7 @@ static void prepare(void) {
             base64(coded, audio, count_aloud(audio, f, n * FRAMES_PER_DELTA, FRAMES_PER_DELTA));
             int size = sprintf(text,
                                "{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_delta_%d\","
-                               "\"response_id\":\"resp_load\",\"item_id\":\"item_load\",\"output_index\":0,"
+                               "\"response_id\":\"resp_load_0000\",\"item_id\":\"item_load_0000\",\"output_index\":0,"
                                "\"content_index\":0,\"delta\":\"%s\"}",
                                n, coded);
             deltas[f][n] = ws_frame(TEXT, text, (size_t)size, false);
@@ -298,9 +341,16 @@ static void send_frame(Call *c, int64_t t) {
     put(c->caller, f->bytes, f->n);
 }
 
+static void write_turn(Frame *f, const char *before, int turn) {
+    char *at = memmem(f->bytes, f->n < 300 ? f->n : 300, before, strlen(before));
+    for (int k = 3; k >= 0; k--, turn /= 10) at[10 + k] = (char)('0' + turn % 10);
+}
+
 static void send_delta(Call *c, int64_t t) {
     Frame *f = &deltas[c->format][c->down.sent / FRAMES_PER_DELTA % (COUNT / FRAMES_PER_DELTA)];
-    if (!c->down.sent) c->down.first_sent_at = t;
+    if (!c->down.sent) c->down.begun_at = t;
+    write_turn(f, "resp_load_", c->turn);
+    write_turn(f, "item_load_", c->turn);
     for (int k = 0; k < FRAMES_PER_DELTA; k++) c->down.sent_at[c->down.sent++ % RING] = t;
     put(c->endpoint, f->bytes, f->n);
 }
@@ -331,7 +381,9 @@ static int64_t send_due(void) { /* returns when more is due */
             play_due[i] += FRAME;
             play(calls[i].caller, &calls[i].queue);
         }
+        if (turn_due[i] <= t) take_turn(&calls[i], t);
         if (frame_due[i] < next) next = frame_due[i];
+        if (turn_due[i] < next) next = turn_due[i];
         if (play_due[i] < next) next = play_due[i];
         if (delta_due[i] < next) next = delta_due[i];
     }
@@ -368,11 +420,7 @@ static bool is_type(const char *text, size_t n, const char *type) { return says(
 static void start_response(Call *c) {
     if (c->responding || !c->endpoint) return;
     c->responding = true;
-    say_text(c->endpoint, "{\"type\":\"response.created\",\"event_id\":\"event_response\",\"response\":{\"object\":"
-                          "\"realtime.response\",\"id\":\"resp_load\",\"status\":\"in_progress\",\"output\":[]}}");
-    say_text(c->endpoint, "{\"type\":\"response.output_item.added\",\"event_id\":\"event_item\",\"response_id\":"
-                          "\"resp_load\",\"output_index\":0,\"item\":{\"id\":\"item_load\",\"object\":\"realtime.item\","
-                          "\"type\":\"message\",\"status\":\"in_progress\",\"role\":\"assistant\",\"content\":[]}}");
+    say_response(c->endpoint, c->turn);
 }
 
 static int64_t spread(int64_t i, int64_t period) { /* evenly, however many there are */
@@ -384,7 +432,9 @@ static void start_talking(Call *c, int64_t t, bool caller, bool agent) {
     int64_t i = c - calls, period = DELTA * (int64_t)opt.burst;
     c->talks |= caller;
     if (caller && c->caller && (!opt.asterisk || c->queue.answered)) frame_due[i] = t + spread(i, FRAME);
-    if (agent && c->endpoint) delta_due[i] = t + spread(i * 7 + 3, period);
+    if (!agent || !c->endpoint) return;
+    delta_due[i] = t + spread(i * 7 + 3, period);
+    if (opt.turns_s && c->steady) turn_due[i] = delta_due[i] + period + spread(i, (int64_t)(opt.turns_s * S));
 }
 
 static void say_session(Conn *c, const char *event, Format f) {
@@ -694,7 +744,7 @@ static bool all_arrived(void) {
 }
 
 static void fall_silent(void) { /* what is missing now is lost, but for two frames in a filter */
-    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = NEVER;
+    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = turn_due[i] = NEVER;
     int64_t limit = now() + 2 * S + DELTA * (int64_t)opt.burst;
     while (!all_arrived() && now() < limit) turn(limit);
     for (int i = 0; i < n_steady; i++)
@@ -757,7 +807,8 @@ int main(int argc, char **argv) {
     frame_due = malloc((size_t)n_slots * sizeof *frame_due);
     delta_due = malloc((size_t)n_slots * sizeof *delta_due);
     play_due = malloc((size_t)n_slots * sizeof *play_due);
-    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = play_due[i] = NEVER;
+    turn_due = malloc((size_t)n_slots * sizeof *turn_due);
+    for (int i = 0; i < n_slots; i++) frame_due[i] = delta_due[i] = play_due[i] = turn_due[i] = NEVER;
     alarm((unsigned)(opt.seconds + opt.warm_s) + 120);
 
     find_pids((int)opt.relay_pid);

@@ -36,6 +36,8 @@ class Load:
         burst: So many deltas of 100 ms at once, that much less often.
         warm_s: How long they talk before that.
         strangers: Whether the relay may dial for calls that are not of this load.
+        turns_s: How long the agent speaks before the model says that it heard the
+            caller, and answers; 0 for an agent who never stops.
         asterisk: The media format in which Asterisk itself holds them; empty for AVR
             Core.
     """
@@ -47,13 +49,15 @@ class Load:
     warm_s: float = 2
     strangers: bool = False
     asterisk: str = ""
+    turns_s: float = 0
 
     @property
     def label(self) -> str:
         """Its name in tables."""
         arriving = f", {self.churn:g} more arrive a second" if self.churn else ""
         direct = f", Asterisk {self.asterisk}" if self.asterisk else ""
-        return f"{self.calls}{direct}{arriving}"
+        turns = f", turns of {self.turns_s:g} s" if self.turns_s else ""
+        return f"{self.calls}{direct}{turns}{arriving}"
 
 
 @frozen
@@ -244,6 +248,7 @@ async def measure(
             "burst": load.burst,
             "warm-s": load.warm_s,
             "strangers": int(load.strangers),
+            "turns-s": load.turns_s,
         }
         if load.asterisk:
             options["asterisk"] = load.asterisk

@@ -8,7 +8,7 @@
 enum { MOST_CALLS = 2000 };
 
 static struct {
-    double calls, seconds, warm_s, burst, ahead_ms, churn, life_s, strangers, relay_port, endpoint_port, relay_pid;
+    double calls, seconds, warm_s, burst, ahead_ms, churn, life_s, turns_s, strangers, relay_port, endpoint_port, relay_pid;
     const char *asterisk; /* the media format, or NULL for AVR Core */
 } opt = {.calls = 10, .seconds = 10, .warm_s = 2, .burst = 1, .ahead_ms = 300, .life_s = 2};
 
@@ -22,6 +22,7 @@ static void read_options(int argc, char **argv) {
         {"--seconds", &opt.seconds, 0.1, 600},       {"--warm-s", &opt.warm_s, 0, 60},
         {"--burst", &opt.burst, 1, 50},              {"--ahead-ms", &opt.ahead_ms, 0, 10000},
         {"--churn", &opt.churn, 0, 100},             {"--life-s", &opt.life_s, 0.2, 60},
+        {"--turns-s", &opt.turns_s, 0, 600},
         {"--strangers", &opt.strangers, 0, 1},
     };
     for (int i = 1; i < argc; i += 2) {

@@ -12,25 +12,39 @@ from .relays import Relay
 from .report import Row
 
 _CALLS = (10, 50, 100, 150, 200, 300)
+_TURNS_CALLS = 50
+_TURNS_S = 10.0
 _CHURN_CALLS = 10
 _CHURN = 5.0
 
 
 def loads(
-    calls: Sequence[int], churn: float, *, seconds: float, burst: int
+    calls: Sequence[int],
+    churn: float,
+    *,
+    seconds: float,
+    burst: int,
+    turns_s: float = 0,
 ) -> tuple[Load, ...]:
     """The loads that the options ask for.
 
     Args:
-        calls: Numbers of calls; none are the default ones, with ``churn`` at the end.
+        calls: Numbers of calls; none are the default ones, with ``churn`` at the end
+            and turns before it.
         churn: Calls that come and go a second; beside given ``calls`` 0 is none.
         seconds: How long each is measured.
         burst: Deltas at once.
+        turns_s: How long the agent speaks in each turn; beside given ``calls`` 0 is all
+            the time.
     """
     if calls:
-        return tuple(Load(number, churn, seconds, burst) for number in calls)
+        return tuple(
+            Load(number, churn, seconds, burst, turns_s=turns_s) for number in calls
+        )
     steady = [] if churn else [Load(number, 0, seconds, burst) for number in _CALLS]
-    return (*steady, Load(_CHURN_CALLS, churn or _CHURN, seconds, burst))
+    taking_turns = Load(_TURNS_CALLS, 0, seconds, burst, turns_s=turns_s or _TURNS_S)
+    arriving = Load(_CHURN_CALLS, churn or _CHURN, seconds, burst)
+    return (*steady, arriving) if churn else (*steady, taking_turns, arriving)
 
 
 @frozen

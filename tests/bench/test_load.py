@@ -41,6 +41,15 @@ async def test_a_burst_is_heard_whole_although_it_is_paced(tmp_path: Path) -> No
     assert found.down.frames >= 30
 
 
+async def test_every_frame_is_heard_of_calls_that_take_turns(tmp_path: Path) -> None:
+    relay = Relay("relay", SERVE)
+    load = Load(2, seconds=4, warm_s=0.1, turns_s=0.5)
+    found = await measure(await _bench(tmp_path), relay, load, "run")
+    assert not found.faults
+    # The agent is silent for 1.9 s in each turn, and nobody is interrupted.
+    assert 2 * 50 <= found.down.frames < found.up.frames / 2
+
+
 async def test_every_frame_is_heard_over_tls_with_records_written(
     tmp_path: Path,
 ) -> None:

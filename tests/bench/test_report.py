@@ -120,8 +120,9 @@ def test_the_documentation_has_a_place_for_figures() -> None:
 
 def test_unless_told_otherwise_arriving_calls_come_last() -> None:
     asked = loads((), 0, seconds=1, burst=1)
-    assert [load.calls for load in asked] == [10, 50, 100, 150, 200, 300, 10]
-    assert [load.churn for load in asked] == [0, 0, 0, 0, 0, 0, 5]
+    assert [load.calls for load in asked] == [10, 50, 100, 150, 200, 300, 50, 10]
+    assert [load.churn for load in asked] == [0, 0, 0, 0, 0, 0, 0, 5]
+    assert [load.turns_s for load in asked] == [0, 0, 0, 0, 0, 0, 10, 0]
 
 
 def test_numbers_of_calls_stand_alone_or_each_with_arriving_ones() -> None:
@@ -130,6 +131,12 @@ def test_numbers_of_calls_stand_alone_or_each_with_arriving_ones() -> None:
         Load(8, 0, 1, 2),
     )
     assert loads((7,), 3, seconds=1, burst=1) == (Load(7, 3, 1, 1),)
+    assert loads((), 3, seconds=1, burst=1) == (Load(10, 3, 1, 1),)
+
+
+def test_calls_that_take_turns_say_so() -> None:
+    (load,) = loads((7,), 0, seconds=1, burst=1, turns_s=4)
+    assert load.label == "7, turns of 4 s"
 
 
 def test_a_row_with_everything_on_says_so() -> None:
