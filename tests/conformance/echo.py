@@ -90,11 +90,14 @@ async def _open(nursery: trio.Nursery, url: str, *, fast: bool) -> Link[Message]
 
 async def _echo(link: Link[Message]) -> None:
     try:
-        await link.run(
-            partial(_post_all, link), lambda binary: link.post(Binary(binary))
-        )
+        await link.run(partial(_post_all, link), partial(_post_binaries, link))
     except LegClosed:
         await _leave(link)
+
+
+def _post_binaries(link: Link[Message], payloads: list[bytes]) -> None:
+    for payload in payloads:
+        link.post(Binary(payload))
 
 
 async def _leave(link: Link[Message]) -> None:
