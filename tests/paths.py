@@ -3,6 +3,7 @@
 import os
 from functools import partial
 
+from trio_sts.legs.asterisk import AsteriskLeg
 from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint
 
@@ -11,3 +12,4 @@ _FAST = FAST_PATH != "off"
 
 an_endpoint = partial(Endpoint, fast_path=_FAST)
 accept_leg = partial(CallerLeg.accept, fast=_FAST)
+accept_asterisk = partial(AsteriskLeg.accept, fast=_FAST)

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qs
 
 import h11
+import pybase64
 import structlog
 import trio
 from attrs import define, field, frozen
@@ -44,6 +45,12 @@ class RequestHead:
     query: str = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
     is_upgrade: bool
+
+    @property
+    def subprotocols(self) -> tuple[str, ...]:
+        """What it offers to speak on the WebSocket, in the peer's order."""
+        offered = self.headers.get("sec-websocket-protocol", "").split(",")
+        return tuple(name for each in offered if (name := each.strip()))
 
 
 @define(eq=False)
@@ -188,21 +195,33 @@ def written(
 
 
 def has_token(head: RequestHead, token: str) -> bool:
-    """Whether a request carries the token, in its header or its query string.
+    """Whether a request carries the token.
 
-    Compared in constant time. Where no token is set every request has it.
+    In the query string, as Bearer authorisation, or as the password of Basic with any
+    user name. Compared in constant time. Where no token is set every request has it.
     """
     if not token:
         return True
-    scheme, _, bearer = head.headers.get("authorization", "").partition(" ")
-    offers = parse_qs(head.query).get("token", [])
+    scheme, _, credentials = head.headers.get("authorization", "").partition(" ")
+    offers = [
+        offer.encode(errors="surrogateescape")
+        for offer in parse_qs(head.query).get("token", [])
+    ]
     if scheme.lower() == "bearer":
-        offers.append(bearer.strip())
+        offers.append(credentials.strip().encode(errors="surrogateescape"))
+    if scheme.lower() == "basic":
+        offers.append(_password(credentials.strip()))
     wanted = token.encode(errors="surrogateescape")
-    return any(
-        hmac.compare_digest(offer.encode(errors="surrogateescape"), wanted)
-        for offer in offers
-    )
+    return any(hmac.compare_digest(offer, wanted) for offer in offers)
+
+
+def _password(credentials: str) -> bytes:
+    """That of Basic authorisation (RFC 7617); empty where there is none."""
+    try:
+        decoded = pybase64.b64decode(credentials, validate=True)
+    except ValueError:
+        return b""
+    return decoded.partition(b":")[2]
 
 
 async def _read_head(

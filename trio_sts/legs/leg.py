@@ -1,8 +1,7 @@
 """What a leg is made of, and what a call asks of one.
 
-A leg is a codec, bounds, and a few lines above a `link.Link`. A further kind of caller
-leg, with binary media and control messages of its own, is one codec in ``wire`` and one
-file here:
+A leg is a codec, bounds, and a few lines above a `link.Link`. A caller leg is one codec
+in ``wire`` and one file here, above what all of them share in ``accepted.py``:
 
 - its `ServerCodec` says which WebSocket messages a posted message becomes: text as UTF-8,
   or `fastpath.frames.Binary`, as many as it takes and in any order, and how much audio is
@@ -11,19 +10,21 @@ file here:
   that arrives and one for binary, each of which makes `wire.avr.FromCore` messages; `post`
   takes `wire.avr.ToCore` messages; `watch` says after how long a peer that does not read
   is given up; `aclose` may post a last message before it closes the link;
-- `handshake.accept_link` answers its handshake, with the subprotocol that it names.
+- `handshake.accept_link` answers its handshake, with the subprotocol that it names, and
+  is told whether its audio is binary.
 
-Relay, call and conversation do not change; the call's `_accept` picks the class by what
-the request's head asks for. ``caller.py`` is the example.
+Which one a call is held over is decided by what the request's head asks for. ``caller.py``
+is AVR Core's; ``asterisk.py`` has binary media and control messages of its own.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NoReturn, Protocol, TypeVar
 
 from attrs import frozen
 
 from trio_sts.errors import BadMessage
 from trio_sts.wire.avr import FromCore, ToCore
+from trio_sts.wire.line import Line
 from trio_sts.wire.realtime.events import ServerEvent
 from trio_sts.wire.realtime.requests import ClientEvent
 
@@ -96,9 +97,13 @@ class CallerSide(Protocol):
 
     Attributes:
         query: The query string as it came: the call's metadata and perhaps a token.
+        line: What the caller's line is like.
+        variables: What the peer knows of the call beside the query; not to be trusted.
     """
 
     query: str
+    line: Line
+    variables: Mapping[str, str]
 
     @property
     def uuid(self) -> str | None:

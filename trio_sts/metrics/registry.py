@@ -203,7 +203,9 @@ class Metrics:
         """A series that begins with its first event shows no increase by it."""
         known: dict[Counter | Histogram, Iterable[tuple[str, ...]]] = {
             self.calls: USUAL_ENDS,
-            self.callers_refused: (("full",), ("stopping",), ("token",)),
+            self.callers_refused: (
+                *(("full",), ("stopping",), ("token",), ("asterisk",)),
+            ),
             self.first_audio_s: zip(KINDS_OF_WAITS),
             self.dead_air: zip(DEAD_AIR_STEPS),
             self.audio_dropped_s: DROPS,

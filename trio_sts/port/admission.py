@@ -12,6 +12,7 @@ from typing_extensions import override
 from trio_sts.legs.http_head import RequestHead, has_token
 from trio_sts.settings import Settings
 from trio_sts.tools.targets import Targets
+from trio_sts.wire.asterisk import SUBPROTOCOL
 
 from .answers import Answer, Readiness, answer
 from .next_step import call_in, next_step
@@ -21,6 +22,10 @@ from .places import Place, Places
 _METRICS: Final = "/metrics"
 _TOKEN_NEEDED: Final = Answer.text(
     HTTPStatus.UNAUTHORIZED, "A valid token is needed.\n"
+)
+_NO_ASTERISK: Final = Answer.text(
+    HTTPStatus.BAD_REQUEST,
+    "Calls that Asterisk dials itself are turned off here: STS_ASTERISK is off.\n",
 )
 _GET_ALONE: Final = Answer.text(
     HTTPStatus.METHOD_NOT_ALLOWED, "Metrics are read with GET.\n"
@@ -91,6 +96,10 @@ class PortAdmission(Admission):
             _log.info("refused a caller", why="token", peer=str(peer))
             self.told.refused("token")
             return _TOKEN_NEEDED
+        if SUBPROTOCOL in head.subprotocols and not self.settings.asterisk:
+            _log.info("refused a caller", why="asterisk", peer=str(peer))
+            self.told.refused("asterisk")
+            return _NO_ASTERISK
         place = await self.places.take(partial(self._refuse, peer))
         return place or no_more_calls(self._refuse(peer))
 
