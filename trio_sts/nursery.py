@@ -22,14 +22,14 @@ import structlog
 import trio
 from attrs import define, field
 
-from trio_sts import plan
+from trio_sts import incoming, plan
 from trio_sts.brief import Brief, brief
 from trio_sts.conversation.commands import EndCall, RunTool
 from trio_sts.conversation.rules.opening import is_usable_uuid
 from trio_sts.errors import LegClosed
 from trio_sts.instructions import resolve
-from trio_sts.legs.caller import CallerLeg
 from trio_sts.legs.endpoint import Endpoint, with_safety_id
+from trio_sts.legs.http_head import RequestHead
 from trio_sts.legs.leg import CallerSide
 from trio_sts.loop.alarms import Alarm
 from trio_sts.observing.observer import Observed, Observer, observe
@@ -96,14 +96,14 @@ class Call:
     _observer: Observer = field(init=False)
     _begun: trio.Event = field(factory=trio.Event)
 
-    async def run(self, stream: trio.abc.Stream) -> None:
+    async def run(self, stream: trio.abc.Stream, head: RequestHead) -> None:
         """Run the call over a socket, from the WebSocket handshake to the last frame.
 
-        Nothing outlives it, and nothing is raised but a cancellation.
+        ``head`` is the request, which ``stream`` begins with. Nothing outlives it, and nothing is raised but a cancellation.
         """
         with self.services.alarms.alarm() as self._alarm:
             async with trio.open_nursery() as self._sockets:
-                if await self._accept(stream):
+                if await self._accept(stream, head):
                     try:
                         await self._hold()
                     finally:
@@ -161,28 +161,28 @@ class Call:
                 code = _SERVICE_STOPS if stopping else 1000
                 closing.start_soon(self._upstream.aclose, code)
 
-    async def _accept(self, stream: trio.abc.Stream) -> bool:
+    async def _accept(self, stream: trio.abc.Stream, head: RequestHead) -> bool:
         settings = self.services.settings
         try:
-            caller = await CallerLeg.accept(
-                self._sockets,
-                stream,
-                stall_s=settings.caller_stall_s,
-                fast=settings.fast_path,
-            )
+            caller = await incoming.accept(self._sockets, stream, head, settings)
         except LegClosed:
             return False
         if caller.uuid is not None and is_usable_uuid(caller.uuid):
             self.uuid = caller.uuid
         structlog.contextvars.bind_contextvars(call_id=self.uuid)
-        self._metadata = clean_metadata(caller.query)
+        self._metadata = clean_metadata(caller.query, caller.variables)
         keeps_words = self.services.archive.wants_transcripts
         self._collected = Collected(self._metadata, keeps_words=keeps_words)
         self._caller = caller
         self._record = CallRecord(
             self.services.records,
             settings,
-            plan.rules(settings, self.services.registry.call_control()),
+            plan.rules(
+                settings,
+                self.services.registry.call_control(),
+                caller.line,
+                incoming.transfer_context(caller, self._metadata),
+            ),
             self._started_at,
             self._metadata.get("from", ""),
             self.uuid,
@@ -206,7 +206,14 @@ class Call:
         self._relay.log = _log.bind(call_id=uuid)
         self._relay.log.info("call begun")
         self._record.begin(uuid)
-        self._tool_context = self.services.registry.context(uuid, self._metadata, _log)
+        self._tool_context = self.services.registry.context(
+            uuid,
+            self._metadata,
+            _log,
+            incoming.own_control(
+                self._caller, uuid, self._metadata, self.services, self._relay.log
+            ),
+        )
         self._begun.set()
 
     def _new_upstream(self) -> Upstream:
@@ -250,7 +257,11 @@ class Call:
             if found.config.record is False:
                 self._record.discard()
             found_brief = brief(
-                services.settings, services.endpoint, services.registry, found
+                services.settings,
+                services.endpoint,
+                services.registry,
+                found,
+                has_control=incoming.is_asterisk(self._caller),
             )
             self._settle_brief(found_brief)
             return found_brief

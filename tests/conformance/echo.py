@@ -12,7 +12,7 @@ from typing import Final
 import trio
 
 from trio_sts.errors import LegClosed
-from trio_sts.legs.caller import MAX_MESSAGE_BYTES
+from trio_sts.legs.accepted import MAX_MESSAGE_BYTES
 from trio_sts.legs.endpoint import Endpoint
 from trio_sts.legs.fastpath.frames import Binary, Message
 from trio_sts.legs.handshake import accept_link, open_link

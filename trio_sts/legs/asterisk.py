@@ -74,6 +74,8 @@ _MOST_FAULTS: Final = 100
 _RECEIVE_BYTES: Final = 1_024
 # Audio that arrived together is joined until it is 100 ms.
 _TOGETHER_MS: Final = 100
+# Behind a flush; 20 ms are too little.
+_QUIET_MS: Final = 100
 _MARK_DIGITS: Final = 18
 # What is logged once is remembered; a peer invents the words.
 _MOST_TOLD: Final = 8
@@ -113,6 +115,10 @@ class _Codec(ServerCodec[ToCore]):
             # Outside buffering what fills no frame is dropped. A flush ends it, so it is
             # said each time: one that has begun is not begun again.
             self._before_media = [encode_command(StartMediaBuffering(), form)]
+        # Asterisk sends a phone nothing while its queue is empty, and the phone draws the
+        # last sound out for 80 ms: with silence to send it is quiet at once.
+        silence = media.encode(bytes(round(_QUIET_MS / self._ms_per_byte)))
+        self._commands[Interruption] += [*self._before_media, Binary(silence)]
 
     @override
     def encode(self, message: ToCore) -> list[Message]:

@@ -62,7 +62,7 @@ class Calls:
         place.waits(call.end)
         self._sockets[call] = admitted.socket
         try:
-            await call.run(admitted.stream)
+            await call.run(admitted.stream, admitted.head)
         finally:
             del self._sockets[call]
             self._ended.set()
