@@ -2,12 +2,16 @@
 
 A session that drops takes with it the turn that is being spoken, the one that it has not
 transcribed, and what was posted before the loss was noticed.
+
+Speech is packed, as telephone sound in mu-law: 10 s are 80 kB, whatever the line's rate; as
+they came they would be 480 kB at 24 kHz.
 """
 
 from typing import Final
 
 from attrs import define, field
 
+from trio_sts.audio.formats import Encoder, decoder, encoder
 from trio_sts.audio.framing import SAMPLE_BYTES, SAMPLE_RATE_HZ
 from trio_sts.conversation.moments import AT_ONCE
 
@@ -16,16 +20,13 @@ RECENT_S: Final = 0.5
 # Speech is kept with so much of the silence after it, and so long without a turn of it.
 _AFTER_SPEECH_S: Final = 1.5
 _LONGEST_S: Final = 30.0
-_MOST_S: Final = 10
-
-
-def _pcm_bytes_per_s(rate_hz: int) -> int:
-    return rate_hz * SAMPLE_BYTES
+_PACKED: Final = "pcmu"
+_MOST_BYTES: Final = 10 * SAMPLE_RATE_HZ
 
 
 @define
 class Replay:
-    """PCM of the caller: speech that is not answered yet, and what came last.
+    """Audio of the caller: speech that is not answered yet, and what came last.
 
     Of all of it 10 s are kept at most.
 
@@ -41,16 +42,20 @@ class Replay:
     """
 
     turn: str = ""
-    _bytes_per_s: int = field(
-        default=SAMPLE_RATE_HZ, converter=_pcm_bytes_per_s, alias="rate_hz"
-    )
+    _rate_hz: int = SAMPLE_RATE_HZ
+    _packer: Encoder = field(init=False, repr=False)
+    # Packed.
     _committed: bytearray = field(factory=bytearray, repr=False)
-    # In no turn yet.
+    # Packed, and in no turn yet.
     _speech: bytearray = field(factory=bytearray, repr=False)
     _speech_from: float = AT_ONCE
+    # As they came, and in no turn yet.
     _older: bytearray = field(factory=bytearray, repr=False)
     _newest: bytearray = field(factory=bytearray, repr=False)
     _newest_from: float = AT_ONCE
+
+    def __attrs_post_init__(self) -> None:
+        self._packer = encoder(_PACKED, self._rate_hz)
 
     def sent(self, pcm: bytes, now: float, *, speaks: bool, spoke_at: float) -> None:
         """Audio was sent.
@@ -67,8 +72,8 @@ class Replay:
 
     def committed(self, item_id: str) -> None:
         """What was sent is a turn now; it is kept until its words or its answer come."""
-        self._committed += self._speech + self._older + self._newest
-        self._cut_to_bound(self._committed)
+        self._committed += self._speech + self._packed(self._older + self._newest)
+        _cut_to_bound(self._committed)
         if self._committed:
             self.turn = item_id or self.turn
         self._speech.clear()
@@ -87,32 +92,34 @@ class Replay:
 
     def refused(self, pcm: bytes, now: float) -> None:
         """The session cannot have got the last of what was sent, be it speech or not."""
-        since = now - len(pcm) / self._bytes_per_s
+        since = now - len(pcm) / (self._rate_hz * SAMPLE_BYTES)
         holds_speech = not self._speech or self._speech_from >= since
         if holds_speech and len(pcm) > len(self._older) + len(self._newest):
             self._speech.clear()
             self._older, self._newest = bytearray(pcm), bytearray()
 
     def take(self) -> bytes:
-        """All of it, oldest first; nothing is kept of it."""
-        audio = self._committed + self._speech + self._older + self._newest
-        self._cut_to_bound(audio)
-        self.turn = ""
-        for each in (self._committed, self._speech, self._older, self._newest):
-            each.clear()
-        return bytes(audio)
+        """All of it as PCM, oldest first; nothing is kept of it."""
+        self.committed("")
+        audio = decoder(_PACKED, self._rate_hz).decode(bytes(self._committed))
+        self.answered()
+        return audio
 
     def _turn_over(self, now: float, keep: bool, spoke_at: float) -> None:
         if keep:
             if not self._speech:
                 self._speech_from = self._newest_from - RECENT_S
-            self._speech += self._older
-            self._cut_to_bound(self._speech)
+            self._speech += self._packed(self._older)
+            _cut_to_bound(self._speech)
         elif self._speech and now - spoke_at > _LONGEST_S:
             self._speech.clear()
         self._older, self._newest, self._newest_from = self._newest, bytearray(), now
 
-    def _cut_to_bound(self, audio: bytearray) -> None:
-        over = len(audio) - _MOST_S * self._bytes_per_s
-        if over > 0:
-            del audio[:over]
+    def _packed(self, pcm: bytearray) -> bytes:
+        return self._packer.encode(bytes(pcm))
+
+
+def _cut_to_bound(packed: bytearray) -> None:
+    over = len(packed) - _MOST_BYTES
+    if over > 0:
+        del packed[:over]
