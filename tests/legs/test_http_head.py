@@ -219,6 +219,13 @@ def test_garbage_never_raises(chunks: list[bytes]) -> None:
         ("", "Basic s/t", False),
         ("", "Bearer", False),
         ("", "Bearer \xfc", False),
+        # Asterisk's: "asterisk:s/t", and with an empty user; then what is no such pair.
+        ("", "Basic YXN0ZXJpc2s6cy90", True),
+        ("", "basic  OnMvdA==", True),
+        ("", "Basic cy90", False),
+        ("", "Basic YXN0ZXJpc2s6cy8=", False),
+        ("", "Basic \xfc", False),
+        ("", "Basic", False),
     ],
 )
 def test_the_token(query: str, authorization: str | None, *, fits: bool) -> None:

@@ -101,6 +101,8 @@ async def test_without_the_token_nobody_is_told(method: str) -> None:
     [
         ("/calls/call-1/next?token=let-me-in", {}),
         ("/calls/call-1/next", {"authorization": "Bearer let-me-in"}),
+        # The user "asterisk", as its CURL sends one.
+        ("/calls/call-1/next", {"authorization": "Basic YXN0ZXJpc2s6bGV0LW1lLWlu"}),
     ],
 )
 async def test_the_token_is_taken_as_the_port_takes_it(

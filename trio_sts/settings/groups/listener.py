@@ -42,8 +42,9 @@ class Listener:
         metadata=about(
             "STS_TOKEN",
             secret(),
-            "A shared secret that the caller leg and who reads `/metrics` must present, as "
-            "`Authorization: Bearer …` or as `?token=…`.",
+            "A shared secret that the caller leg must present, and who reads `/metrics` or "
+            "asks where a call goes on: as `Authorization: Bearer …`, as the password of "
+            "`Authorization: Basic …`, or as `?token=…`.",
             secret=True,
             no_words=True,
         ),
