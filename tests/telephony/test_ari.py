@@ -1,6 +1,6 @@
 """Asterisk's REST interface does to a channel what the call control by ARI relies on."""
 
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 
 import httpx
@@ -38,7 +38,7 @@ def uniqueids(asterisk: Asterisk) -> dict[str, str]:
 
 
 @contextmanager
-def waiting(asterisk: Asterisk, application: str) -> Iterator[str]:
+def waiting(asterisk: Asterisk, application: str) -> Generator[str]:
     """A channel in an application, by its unique id; nothing is left of it."""
     for line in (
         f"1,1,{application} into waiting",

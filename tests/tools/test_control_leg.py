@@ -214,7 +214,7 @@ async def test_what_ari_does_not_do_the_dialplan_does(
     autojump_clock: trio.testing.MockClock,
 ) -> None:
     autojump_clock.autojump_threshold = 0.05
-    ari = FakeAri(**{"channels": {CALLER: Channel()}, **faults})
+    ari = evolve(FakeAri({CALLER: Channel()}), **faults)
     line = Line(ari)
     with capture_logs() as lines:
         assert (await line.does(action, TO_SALES)).ok

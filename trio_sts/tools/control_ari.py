@@ -1,6 +1,6 @@
 """Call control through Asterisk's REST interface; the dialplan does what that does not."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 
 import trio
@@ -61,7 +61,7 @@ class AriControl(CallControl):
             await self.leg.transfer(target)
 
     @contextmanager
-    def _trying(self, action: str) -> Iterator[None]:
+    def _trying(self, action: str) -> Generator[None]:
         """All requests of an action together have so long."""
         why = "no answer in time"
         try:

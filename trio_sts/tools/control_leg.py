@@ -24,15 +24,20 @@ class LegControl(CallControl):
 
     Attributes:
         uuid: The call's id, by which the dialplan asks.
-        default_context: Where transfers go that name no context.
+        context: Where transfers go that name no context.
         post: Sends a message to Asterisk.
         keep: Keeps the target until the dialplan asks for it.
     """
 
     uuid: str
-    default_context: str
+    context: str
     post: Callable[[HangUp], None] = field(repr=False)
     keep: Keep = field(repr=False)
+
+    @property
+    @override
+    def default_context(self) -> str:
+        return self.context
 
     @override
     async def hang_up(self) -> None:
