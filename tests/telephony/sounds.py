@@ -16,7 +16,9 @@ _PEAK = 12_000
 _LOUD = 300
 _PIECE, _AROUND = RATE_HZ // 100, RATE_HZ * 80 // 1000
 # Two pieces of noise that have nothing to do with each other are alike by 0.5 at most.
-HEARD = 0.7
+_THERE = 0.7
+# What a phone lets through at least: it stretches some pieces when packets come late.
+WHOLE, NOTHING = 0.7, 0.1
 
 
 @cache
@@ -39,50 +41,40 @@ def for_phone(pcm: bytes, rate_hz: int = MODEL_HZ) -> Samples:
 
 
 @frozen
-class Found:
-    """Where a sound is in a recording.
+class Heard:
+    """What a recording has of a sound.
 
     Attributes:
         at: The place of its first sample.
-        likeness: The correlation there: 1 for the same up to loudness.
+        pieces: Which of its pieces of 10 ms are there.
     """
 
     at: int
-    likeness: float
+    pieces: npt.NDArray[np.bool_]
+
+    @property
+    def part(self) -> float:
+        """How much of it is there, of 1."""
+        return float(self.pieces.mean())
 
 
-def find(recording: Samples, sound: Samples) -> Found:
-    """Where a sound is most likely to be."""
+def find(recording: Samples, sound: Samples) -> int:
+    """Where a sound is most likely to begin."""
     size = 1 << (len(recording) + len(sound)).bit_length()
     product = np.fft.rfft(recording, size) * np.conj(np.fft.rfft(sound, size))
     found = np.fft.irfft(product, size)[: max(1, len(recording) - len(sound) + 1)]
-    at = int(np.argmax(found))
-    return Found(at, alike(recording[at : at + len(sound)], sound))
+    return int(np.argmax(found))
 
 
-def alike(one: Samples, other: Samples) -> float:
-    """The correlation of two pieces; 0 if one is silent or short."""
-    if len(one) != len(other):
-        return 0.0
-    size = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(np.dot(one, other)) / size if size > 0 else 0.0
+def hear(recording: Samples, sound: Samples, by: slice | None = None) -> Heard:
+    """Find a sound by a part of it, its middle if not given, and see what is there."""
+    middle = slice(len(sound) // 4, len(sound) * 3 // 4)
+    by = by or middle
+    at = find(recording, sound[by]) - by.start
+    return Heard(at, _likeness(recording, sound, at) > _THERE)
 
 
-def likeness(recording: Samples, sound: Samples, at: int, window: int) -> Samples:
-    """The correlation of each window of a sound that begins at ``at`` in a recording."""
-    whole = len(sound) // window
-    return np.array(
-        [
-            alike(
-                recording[at + n * window : at + (n + 1) * window],
-                sound[n * window : (n + 1) * window],
-            )
-            for n in range(whole)
-        ]
-    )
-
-
-def pieces(recording: Samples, sound: Samples, at: int) -> Samples:
+def _likeness(recording: Samples, sound: Samples, at: int) -> Samples:
     """The likeness of each 10 ms of a sound that should begin at ``at``.
 
     A phone plays a little later or sooner whenever packets were: each piece is looked for

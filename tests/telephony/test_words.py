@@ -7,22 +7,14 @@ import pytest
 from .asterisk import Asterisk
 from .calls import Leg, scene
 from .conftest import Figure
-from .phones import FRAME_MS, Samples, ms
-from .sounds import HEARD, find, for_phone, noise, pieces
+from .phones import FRAME_MS, ms
+from .sounds import for_phone, hear, noise
 
 _GREETING_MS, _GOODBYE_MS = 1500, 1200
 # Of the ten pieces of 100 ms, the phone may spoil two when it stretches what came late.
 # AudioSocket has no queue of its own: on a machine that is busy more comes late.
 _PIECES, _WHOLE = 10, {Leg.ASTERISK: 8, Leg.AVR_CORE: 5}
 _BYE_MS = 2000
-
-
-def _likeness(heard: Samples, sound: Samples) -> tuple[int, Samples]:
-    """Where a sound ends, and the likeness of each of its pieces."""
-    # By its middle: a phone that stretches does it at the ends.
-    quarter = len(sound) // 4
-    begins = find(heard, sound[quarter : 3 * quarter]).at - quarter
-    return begins + len(sound), pieces(heard, sound, begins)
 
 
 @pytest.mark.parametrize("leg", Leg, ids=lambda leg: leg.name)
@@ -45,16 +37,16 @@ async def test_greeting_and_goodbye_are_whole_and_then_the_line_is_hung_up(
         ended = await at.phone.over()
         assert len(at.phone.of("bye")) == 1
         heard = (await at.phone.recording()).heard
-    first = _likeness(heard, for_phone(greeting))[1][:_PIECES]
-    ends, likeness = _likeness(heard, for_phone(goodbye))
-    last = likeness[-_PIECES:]
-    after_ms = ended * FRAME_MS - ms(ends)
+    first = hear(heard, for_phone(greeting)).pieces[:_PIECES]
+    farewell = hear(heard, for_phone(goodbye))
+    last = farewell.pieces[-_PIECES:]
+    after_ms = ended * FRAME_MS - ms(farewell.at) - _GOODBYE_MS
     figure(
-        f"{leg.name}: of the greeting's first 100 ms {(first > HEARD).sum() * 10} ms "
-        f"are at the phone, of the goodbye's last {(last > HEARD).sum() * 10} ms; "
+        f"{leg.name}: of the greeting's first 100 ms {first.sum() * 10} ms are at the "
+        f"phone, of the goodbye's last {last.sum() * 10} ms; "
         f"BYE {after_ms:.0f} ms behind it"
     )
-    assert (first > HEARD).sum() >= _WHOLE[leg], first
-    assert (last > HEARD).sum() >= _WHOLE[leg], last
+    assert first.sum() >= _WHOLE[leg], first
+    assert last.sum() >= _WHOLE[leg], last
     # Nobody hung up sooner, and nobody waited long.
     assert 0 <= after_ms <= _BYE_MS
