@@ -21,7 +21,7 @@ _DIGITS_EACH: Final = 4
 # An odd number, so that each says sentences and numbers. Others of espeak-ng's breathe,
 # differently in each process, or have peaks that clip at a telephone's levels.
 VOICES: Final = ("en-us+f1", "en-us+m1", "en-us", "en-us+m4", "en-us+m3")
-_PAUSE: Final = np.zeros(SAMPLE_RATE_HZ * 3 // 10)
+_PAUSE_MS: Final = 300
 # What the embedded model's turn detection has at threshold 0.5.
 _VAD_MODE: Final = 1
 
@@ -42,10 +42,11 @@ def utterances() -> tuple[str, ...]:
     )
 
 
-def spoken(texts: Sequence[str]) -> Iterator[Samples]:
+def spoken(texts: Sequence[str], rate_hz: int = SAMPLE_RATE_HZ) -> Iterator[Samples]:
     """Each text, by several callers in turn, between two pauses of 300 ms."""
     for text, voice in zip(texts, cycle(VOICES), strict=False):
-        yield np.concatenate([_PAUSE, from_pcm(speak(text, voice=voice)), _PAUSE])
+        pcm = speak(text, voice=voice, rate_hz=rate_hz)
+        yield np.pad(from_pcm(pcm), rate_hz * _PAUSE_MS // 1_000)
 
 
 def understood(pcm8k: bytes) -> str:

@@ -1,7 +1,8 @@
 """Measure what G.711 towards the model costs in quality and saves in bandwidth.
 
 The callers are the embedded model's voices, and so are the ears that listen to them.
-Nothing is drawn at random: two runs of one version give the same figures.
+Nothing is drawn at random: two runs of one version give the same figures. Lines at 16 and
+24 kHz are measured as well, and what the service's own ear makes of them.
 """
 
 import sys
@@ -33,6 +34,7 @@ from .distortion import (
 )
 from .listening import judged_otherwise, spoken, understood, utterances, word_errors
 from .report import markdown_table, with_figures
+from .wideband import RATES_HZ, added_db, ear_differs
 
 BEGIN: Final = "<!-- figures: written by `make bench-quality` -->"
 FORMATS: Final[tuple[AudioFormat, ...]] = ("pcm", "pcmu", "pcma")
@@ -180,6 +182,24 @@ def line_figures(speech: Sequence[Samples]) -> Figures:
     )
 
 
+def rate_figures(texts: Sequence[str]) -> Figures:
+    """What each format leaves of a call at each rate, and what our own ear hears of it."""
+    rows: list[tuple[str, ...]] = []
+    for rate_hz in RATES_HZ:
+        call = np.concatenate([*spoken(texts, rate_hz)])
+        pcm = to_pcm(at_level(call, _LINE_DBOV, rate_hz))
+        found = (added_db(via, pcm, rate_hz) for via in FORMATS)
+        cells = (_slashed(f"{db:.0f}" for db in each) or "the same" for each in found)
+        ear = f"{ear_differs(pcm, rate_hz):.1%}"
+        rows.append((f"{rate_hz // 1_000} kHz", *cells, ear))
+    return Figures(
+        f"Calls at other rates at {_LINE_DBOV:.0f} dBov, there and back: segmental SNR "
+        "from 300 to 3400 Hz / from 50 to 7000 Hz, dB:",
+        ("the caller's line", *FORMATS, "the ear differs"),
+        rows,
+    )
+
+
 def wire_figures() -> Figures:
     """What a call takes on the wire."""
     return Figures(
@@ -205,7 +225,12 @@ def main(*, docs: Path | None) -> None:
     try:
         texts = utterances()
         speech = list(spoken(texts))
-        tables = [speech_figures(texts, speech), line_figures(speech), wire_figures()]
+        tables = [
+            speech_figures(texts, speech),
+            line_figures(speech),
+            rate_figures(texts),
+            wire_figures(),
+        ]
     except SpeechMissing as exc:
         _console.print(exc, style="red")
         sys.exit(_CANNOT_MEASURE)

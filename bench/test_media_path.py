@@ -17,7 +17,7 @@ import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from trio_sts.audio.formats import AudioFormat, decoder, encoder
-from trio_sts.audio.framing import FRAME_BYTES
+from trio_sts.audio.framing import FRAME_BYTES, frame_bytes
 from trio_sts.audio.portable_vad import detect_speech as detect_speech_in_numpy
 from trio_sts.audio.speedups import detect_speech
 from trio_sts.audio.voice_activity import STATE_BYTES, spectrum_table
@@ -44,6 +44,7 @@ FRAME = _SOUND[:FRAME_BYTES]
 FRAMES = _SOUND[: 5 * FRAME_BYTES]
 APPENDED = _SOUND[: 3 * FRAME_BYTES]
 FORMATS: tuple[AudioFormat, ...] = ("pcm", "pcmu", "pcma")
+RATES_HZ = (8_000, 16_000, 24_000)
 # 100 ms in each of the model's formats.
 DELTA = {"pcm": _SOUND[:4800], "pcmu": _SOUND[:800], "pcma": _SOUND[:800]}
 DELTA_EVENT = orjson.dumps(
@@ -84,18 +85,21 @@ def _at_once(coroutine: Coroutine[object, object, _T]) -> _T:
     raise AssertionError("it waits")
 
 
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("audio_format", FORMATS)
 def test_caller_frame_to_the_models_format(
-    benchmark: BenchmarkFixture, audio_format: AudioFormat
+    benchmark: BenchmarkFixture, audio_format: AudioFormat, rate_hz: int
 ) -> None:
-    assert benchmark(encoder(audio_format).encode, FRAME)
+    frame = _SOUND[: frame_bytes(rate_hz)]
+    assert benchmark(encoder(audio_format, rate_hz).encode, frame)
 
 
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
 @pytest.mark.parametrize("audio_format", FORMATS)
 def test_delta_from_the_models_format(
-    benchmark: BenchmarkFixture, audio_format: AudioFormat
+    benchmark: BenchmarkFixture, audio_format: AudioFormat, rate_hz: int
 ) -> None:
-    assert benchmark(decoder(audio_format).decode, DELTA[audio_format])
+    assert benchmark(decoder(audio_format, rate_hz).decode, DELTA[audio_format])
 
 
 def test_20_ms_from_24_khz(benchmark: BenchmarkFixture) -> None:

@@ -22,6 +22,7 @@ from bench.listening import judged_otherwise, spoken, utterances, word_errors
 from bench.quality import BEGIN, FORMATS, Condition, changed_samples, heard
 from bench.report import BEGIN as OTHER_BEGIN
 from bench.report import with_figures
+from bench.wideband import RATES_HZ, added_db, ear_differs
 from trio_sts.audio.formats import AudioFormat
 from trio_sts.embedded.speech.rates import to_pcm
 
@@ -94,6 +95,39 @@ def test_pcm_comes_back_in_step_and_whole(hertz: int) -> None:
     inner = slice(400, -400)
     assert len(heard_back) == len(sent)
     assert snr_db(sent[inner], heard_back[inner]) > 55
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+@pytest.mark.parametrize("audio_format", FORMATS)
+def test_each_rate_comes_back_in_step_from_each_format(
+    audio_format: AudioFormat, rate_hz: int
+) -> None:
+    wave = 3_000 * np.sin(2 * np.pi * 1_010 / rate_hz * np.arange(rate_hz))
+    pcm = to_pcm(wave)
+    heard_back = through(audio_format, pcm, rate_hz)
+    inner = slice(rate_hz // 20, -rate_hz // 20)
+    assert len(heard_back) == rate_hz
+    least = 55 if audio_format == "pcm" else 35
+    assert snr_db(wave[inner], heard_back[inner]) > least
+
+
+def test_a_format_is_asked_for_what_the_line_can_carry() -> None:
+    white = to_pcm(np.random.default_rng(2).normal(0, 1_000, 24_000))
+    assert added_db("pcm", white, 24_000) == ()
+    narrow, wide = added_db("pcmu", white, 24_000)
+    assert narrow > 33
+    assert wide < 5
+    assert [db > 40 for db in added_db("pcm", white, 16_000)] == [True, True]
+    assert len(added_db("pcm", white, 8_000)) == 1
+
+
+@pytest.mark.parametrize("rate_hz", RATES_HZ)
+def test_our_own_ear_hears_nearly_the_same_at_every_rate(rate_hz: int) -> None:
+    text = utterances()[:3]
+    call = to_pcm(np.concatenate([*spoken(text, rate_hz)]))
+    differs = ear_differs(call, rate_hz)
+    assert differs < 0.04
+    assert differs == 0 or rate_hz > 8_000
 
 
 @pytest.mark.parametrize("law", LAWS)

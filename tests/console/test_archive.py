@@ -20,6 +20,7 @@ from trio_sts.console.archive.client import Reader, Unanswered
 from trio_sts.console.archive.files import matches
 from trio_sts.console.archive.library import Library, NotFound, NotNow, wanted_of
 from trio_sts.console.archive.process import answer
+from trio_sts.console.archive.replayed import tell
 from trio_sts.record.finished_call import Files, FinishedCall, ToolRun, Wait
 from trio_sts.record.prices import Cost
 from trio_sts.record.recording_wav import wav_head
@@ -243,6 +244,20 @@ def test_one_call_is_told_as_a_picture(tmp_path: Path) -> None:
     assert 0.8 < first[1] - first[0] < 1.3
     assert first[2].startswith("It is")
     assert 0.7 < second[1] - second[0] < 1.0
+
+
+@pytest.mark.parametrize("rate_hz", [16_000, 24_000])
+def test_audio_is_as_long_as_it_was_on_a_wideband_line(
+    tmp_path: Path, rate_hz: int
+) -> None:
+    stage = staged(caller_rate_hz=rate_hz)
+    stage.answer(800)
+    stage.advance(4)
+    path = tmp_path / "20260301T120000.1Z-call-1.call"
+    told = tell(write(path, lines_of(stage)))
+    assert told["verdict"] == "same"
+    ((begin, end, _),) = told["spans"]["agent"]
+    assert 0.7 < end - begin < 1.0
 
 
 def test_a_call_without_texts_has_no_transcript(tmp_path: Path) -> None:
