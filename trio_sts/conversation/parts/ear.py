@@ -30,7 +30,7 @@ class SpeechDetector(Protocol):
         ...
 
     def feed(self, pcm: bytes) -> bytes:
-        """Take more of the stream: any number of bytes of PCM16LE at 8 kHz.
+        """Take more of the stream: any number of bytes of PCM16LE, at the line's rate.
 
         Returns:
             One byte for each frame of 20 ms that was judged by this call, in order: 1
@@ -59,7 +59,7 @@ class Ear:
     _answered_ms: int = 0
 
     def hear(self, pcm: bytes, now: float) -> None:
-        """Take caller audio: any amount of PCM16LE at 8 kHz, the last of it from now."""
+        """Take caller audio: any amount of PCM16LE, the last of it from now."""
         frames = self._detector.feed(pcm)
         if _SPEECH in frames:
             self._hear_speech(frames, now)
