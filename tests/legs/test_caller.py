@@ -1,7 +1,7 @@
 """The caller leg against a WebSocket library that is not ours."""
 
 import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
@@ -9,13 +9,12 @@ import psutil
 import pytest
 import trio
 import trustme
-from attrs import define, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, memory_stream_pair, wait_all_tasks_blocked
-from typing_extensions import override
 from websockets.exceptions import ConnectionClosed
 
+from tests.legs.leg_kit import Call, SlowStream, end, spelled
 from tests.paths import accept_leg
 from tests.peers.core import FakeCore, calling, silence
 from trio_sts.errors import BadMessage, LegClosed, PeerFault
@@ -35,79 +34,6 @@ from trio_sts.wire.metadata import clean_metadata
 
 URL = "ws://sts/talk?from=2000&to=5001&uuid=c-7"
 FRAME = AgentAudio(bytes(320))
-
-
-@define(eq=False)
-class Call:
-    """A leg being read and written, as a call does it."""
-
-    leg: CallerLeg
-    heard: list[FromCore | BadMessage] = field(factory=list[FromCore | BadMessage])
-    outcome: LegClosed | PeerFault | None = None
-    _news: trio.lowlevel.ParkingLot = field(factory=trio.lowlevel.ParkingLot)
-
-    async def pump(self) -> None:
-        """Until the leg ends or is at fault; that is the outcome."""
-        async with trio.open_nursery() as nursery:
-            for pump in (self._run, self.leg.watch):
-                nursery.start_soon(self._end_with, pump, nursery.cancel_scope)
-
-    async def _end_with(
-        self, pump: Callable[[], Awaitable[object]], scope: trio.CancelScope
-    ) -> None:
-        try:
-            await pump()
-        except (LegClosed, PeerFault) as exc:
-            self.outcome = self.outcome or exc
-            scope.cancel(reason="the leg is over")
-
-    async def _run(self) -> None:
-        await self.leg.run(self._hear)
-
-    def _hear(self, message: FromCore | BadMessage) -> None:
-        self.heard.append(message)
-        self._news.unpark_all()
-
-    async def hears(self, count: int) -> list[FromCore | BadMessage]:
-        with trio.fail_after(5):
-            await trio.lowlevel.checkpoint()
-            while len(self.heard) < count:
-                await self._news.park()
-        return self.heard
-
-
-class SlowStream(trio.abc.HalfCloseableStream):
-    """A service-side socket whose buffer is full whenever ``open`` is not set."""
-
-    def __init__(self, inner: trio.abc.HalfCloseableStream) -> None:
-        self.inner = inner
-        self.open = trio.Event()
-        self.open.set()
-
-    @override
-    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        half = len(data) // 2
-        if not self.open.is_set():
-            await self.inner.send_all(data[:half])
-            await self.open.wait()
-            data = data[half:]
-        await self.inner.send_all(data)
-
-    @override
-    async def wait_send_all_might_not_block(self) -> None:
-        await self.open.wait()
-
-    @override
-    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        return await self.inner.receive_some(max_bytes)
-
-    @override
-    async def send_eof(self) -> None:
-        await self.inner.send_eof()
-
-    @override
-    async def aclose(self) -> None:
-        await self.inner.aclose()
 
 
 @asynccontextmanager
@@ -131,11 +57,6 @@ async def a_call(
             nursery.start_soon(call.pump)
             yield core, call, slow
         nursery.cancel_scope.cancel(reason="the test is over")
-
-
-async def end(call: Call, code: int, reason: str = "") -> None:
-    with trio.move_on_after(2):
-        await call.leg.aclose(code, reason)
 
 
 async def test_the_query_of_the_request_is_known() -> None:
@@ -179,27 +100,13 @@ def test_audio_that_arrives_together_is_joined_and_stays_in_its_place(
 
     read_together(heard.append, [encode_from_core(message) for message in sent])
 
-    assert _spelled(heard) == _spelled(sent)
+    assert spelled(heard) == spelled(sent)
     most_bytes = max(
         (len(m.pcm) for m in heard if isinstance(m, CallerAudio)), default=0
     )
     assert most_bytes <= 1_600
     digits = sum(isinstance(message, DtmfDigit) for message in sent)
     assert len(heard) <= 2 * digits + 1 + len(sent) // 5
-
-
-def _spelled(messages: Sequence[FromCore | BadMessage]) -> list[bytes | str]:
-    """Every sample and every key, in order."""
-    spelled: list[bytes | str] = []
-    for message in messages:
-        match message:
-            case CallerAudio(pcm):
-                spelled += [pcm[at : at + 2] for at in range(0, len(pcm), 2)]
-            case DtmfDigit(digit):
-                spelled.append(digit)
-            case _:
-                raise AssertionError(message)
-    return spelled
 
 
 async def test_each_frame_is_one_message() -> None:
