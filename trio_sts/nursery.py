@@ -78,6 +78,8 @@ class Call:
     no_init: Callable[[EndCall], None]
     uuid: str = field(factory=lambda: str(uuid4()))
     ending: EndCall | None = None
+    # Asterisk's first message is awaited in it.
+    _accepting: trio.CancelScope = field(factory=trio.CancelScope)
     _scope: trio.CancelScope = field(factory=trio.CancelScope)
     _started_at: float = field(factory=trio.current_time)
     _caller: CallerSide = field(init=False)
@@ -137,6 +139,7 @@ class Call:
         """End the call, unless it is ending already."""
         if self.ending is None:
             self.ending = ending
+            self._accepting.cancel(reason=ending.outcome)
             self._scope.cancel(reason=ending.outcome)
 
     @property
@@ -163,9 +166,13 @@ class Call:
 
     async def _accept(self, stream: trio.abc.Stream, head: RequestHead) -> bool:
         settings = self.services.settings
+        caller: CallerSide | None = None
         try:
-            caller = await incoming.accept(self._sockets, stream, head, settings)
+            with self._accepting:
+                caller = await incoming.accept(self._sockets, stream, head, settings)
         except LegClosed:
+            return False
+        if caller is None:
             return False
         if caller.uuid is not None and is_usable_uuid(caller.uuid):
             self.uuid = caller.uuid
