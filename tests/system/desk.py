@@ -79,7 +79,7 @@ async def next_ask(session: ScriptedSession, *, within_s: float = 0.5) -> Event:
 
 
 @contextmanager
-def _clock_stands() -> Generator[None]:
+def clock_stands() -> Generator[None]:
     """Let no time pass: tools are loaded in threads, which no fake clock waits for."""
     clock = trio.lowlevel.current_clock()
     assert isinstance(clock, MockClock)
@@ -104,7 +104,7 @@ async def at_desk(script: Script = agree, /, **environ: str) -> AsyncGenerator[D
             quiet = {"STS_SILENCE_PROMPT_S": "0", "AMI_URL": ami_url}
             async with AsyncExitStack() as stack:
                 model = await stack.enter_async_context(scripted_model(script))
-                with _clock_stands():
+                with clock_stands():
                     service = await stack.enter_async_context(
                         serving(model.base_url, **{**quiet, **environ})
                     )
