@@ -98,7 +98,7 @@ def running(home: Path) -> Iterator[Asterisk]:
     shutil.copytree(_OURS, home / "etc")
     shutil.copytree(SHIPPED, home / "etc" / "trio-sts")
     for each in SHIPPED.glob("*.conf"):
-        if each.name != "extensions.conf":
+        if not (home / "etc" / each.name).exists():
             shutil.copy(each, home / "etc")
     (modules,) = chroot.glob(_MODULES)
     where = _WHERE.format(home=_HOME, modules=modules.relative_to(chroot))
