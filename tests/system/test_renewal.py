@@ -61,10 +61,11 @@ async def hold(folder: Path, clock: MockClock, pause_s: float) -> Held:
     lookups.RUNS.pop(uuid, None)
     lookups.write_tool(folder / "tools")
     environ = {"TOOLS_DIR": str(folder / "tools")}
+    jumps = Jumps(clock, _IDLE_S)
     with log() as lines:
         async with trio.open_nursery() as nursery, AsyncExitStack() as everybody:
             enter = everybody.enter_async_context
-            with Jumps(clock, _IDLE_S).set_up():
+            with jumps.set_up():
                 environ["AMI_URL"] = await nursery.start(partial(ami.serve, port=0))
                 model = await enter(scripted_model(agent.script))
                 service = await enter(serving(model.base_url, **environ))
@@ -77,9 +78,10 @@ async def hold(folder: Path, clock: MockClock, pause_s: float) -> Held:
                 await caller.talk(reached)
             # No session is left to its end: each is closed when it was followed, and the
             # last ones, one of which may just have followed the other, with the call.
-            await core.hang_up()
-            for session in model.sessions:
-                await session.closed.wait()
+            with jumps.set_up():
+                await core.hang_up()
+                for session in model.sessions:
+                    await session.closed.wait()
             codes = [session.close_code for session in model.sessions]
             await everybody.aclose()
             nursery.cancel_scope.cancel(reason="the call is over")
