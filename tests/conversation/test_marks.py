@@ -13,13 +13,43 @@ from .asterisk import LineStage
 from .stage import Stage
 
 
-def test_each_batch_has_a_mark_of_its_own() -> None:
-    stage = LineStage.talking()
+def marks_at_ms(stage: LineStage) -> list[int]:
+    """Behind how much audio each mark stands."""
+    sent_ms, at_ms = 0, list[int]()
+    for audio in stage.all(avr.AgentAudio):
+        sent_ms += len(audio.pcm) // 16
+        at_ms += [sent_ms] if audio.mark else []
+    return at_ms
+
+
+def test_marks_stand_behind_the_first_frame_each_300_ms_and_the_end() -> None:
+    stage = LineStage.talking(audio_format="pcmu")
     stage.answer(1000)
     stage.advance(2)
-    marks = [audio.mark for audio in stage.all(avr.AgentAudio)]
-    assert marks == [*range(1, len(marks) + 1)]
-    assert len(marks) >= 10
+    # Batches are whole.
+    assert marks_at_ms(stage) == [20, 320, 700, 1000]
+    marks = [audio.mark for audio in stage.all(avr.AgentAudio) if audio.mark]
+    assert marks == [1, 2, 3, 4]
+
+
+def test_an_end_that_is_known_late_has_a_mark_too() -> None:
+    stage = LineStage.talking(audio_format="pcmu")
+    stage.created()
+    stage.delta(200)
+    stage.advance(0.05)
+    assert marks_at_ms(stage) == [20]
+    stage.audio_done()
+    assert marks_at_ms(stage) == [20, 200]
+    assert stage.all(avr.AgentAudio)[-1].pcm == b""
+
+
+def test_a_second_answer_begins_with_a_mark_again() -> None:
+    stage = LineStage.talking(audio_format="pcmu")
+    stage.answer(100)
+    stage.advance(3)
+    stage.mark()
+    stage.answer(100, "i2", "r2")
+    assert marks_at_ms(stage) == [20, 100]
 
 
 def test_avr_core_gets_no_marks() -> None:
@@ -32,9 +62,9 @@ def test_avr_core_gets_no_marks() -> None:
 @given(
     first_tick_s=st.floats(0, 0.3),
     barge_in_s=st.floats(0.05, 3),
-    pace=st.floats(0.98, 1.02),
+    pace=st.one_of(st.just(1.0), st.floats(0.98, 1.02)),
 )
-def test_a_truncate_is_within_a_frame_of_what_was_played(
+def test_a_truncate_is_at_the_end_of_the_frame_that_is_played(
     first_tick_s: float, barge_in_s: float, pace: float
 ) -> None:
     stage = LineStage.talking(
@@ -47,8 +77,8 @@ def test_a_truncate_is_within_a_frame_of_what_was_played(
     stage.speech_started()
     [(item, heard_ms)] = stage.truncated
     assert item == "i1"
-    # The frame that is being played counts as far as it was.
-    assert played_ms - 20 - 2 <= heard_ms <= played_ms + 2
+    # A clock that is not as fast as ours may be in the next frame, or the one before.
+    assert abs(heard_ms - played_ms) <= (20 if pace != 1 else 0)
     stage.advance(1)
     assert stage.played_ms == played_ms
 
@@ -78,13 +108,13 @@ def test_a_queue_that_stands_still_is_not_fed_and_nothing_is_heard() -> None:
     before = stage.driver.most_queued
     stage.advance(0.85)
     played_ms = stage.played_ms
-    assert stage.driver.most_queued <= before + 5
+    assert stage.driver.most_queued <= before + 15
     stage.advance(0.01)
     stage.mark()
     stage.speech_started()
     [(_, heard_ms)] = stage.truncated
-    # Not past the mark that is awaited, which is up to 100 ms ahead.
-    assert heard_ms <= played_ms + 100
+    # Not past the mark that is awaited, which is up to 300 ms ahead.
+    assert heard_ms <= played_ms + 300
 
 
 @pytest.mark.parametrize("reports", [True, False])
@@ -187,8 +217,9 @@ def test_wideband_goes_through_in_frames_of_its_own_rate(rate_hz: int) -> None:
 
 def test_the_clock_stands_at_a_mark_and_goes_on_without_it_after_a_second() -> None:
     marks = Marks(used=True)
-    assert marks.next(10.0) == 1
-    assert marks.next(10.1) == 2
+    assert marks.next(10.0, is_end=False) == 1
+    assert marks.next(10.1, is_end=False) == 0
+    assert marks.next(10.1, is_end=True) == 2
     assert marks.clock(9.5) == 9.5
     assert marks.clock(10.5) == 10.0
     assert marks.clock(11.0) == 11.0

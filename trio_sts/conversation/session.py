@@ -100,6 +100,8 @@ class Conversation:
             held_up = state.out.ended or state.opening.path_awaited
             if now < self._due_at and not held_up:
                 return self._caller_audio(input_, now)
+        elif isinstance(input_, avr.MarkPlayed):
+            return self._mark_played(input_, now)
         elif isinstance(input_, Finish):
             return self._finish(now)
         return self._react(input_, now)
@@ -162,6 +164,18 @@ class Conversation:
             self._wake(dead_air.watch_at(state, now), "dead air")
         self._wake(state.intake.deadline, "intake")
         return [ToModel(AppendAudio(audio))] if audio else state.out.take()
+
+    def _mark_played(self, message: avr.MarkPlayed, now: float) -> list[Command]:
+        """The clock of the playout is put right: nothing else can become due by it."""
+        state = self._state
+        if now >= self._due_at or state.out.ended:
+            return self._react(message, now)
+        hearing.mark_played(state, message, now)
+        playing_at = hearing.play_at(state, now)
+        if playing_at <= now + _SAME_MOMENT_S:
+            return self._finish_pass(now)
+        self._wake(playing_at, "playout")
+        return []
 
     def _wake(self, at: float, rule: str) -> None:
         if at < self._due_at:

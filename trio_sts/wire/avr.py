@@ -75,7 +75,8 @@ FromCore = (
 class AgentAudio:
     """The agent's voice: whole frames; to AVR Core one WebSocket message per frame.
 
-    ``mark`` is to be reported when all of it has been played; 0 is for none.
+    ``mark`` is to be reported when all of it, and all before it, has been played; 0 is for
+    none. One may come without audio.
     """
 
     pcm: bytes = field(repr=False)

@@ -125,7 +125,8 @@ def _tell_model(state: State, cut: Cut) -> None:
 def _correct(state: State, cut: Cut) -> None:
     """Tell the model where one audio part of an item ended."""
     if cut.received_ms > 0:
-        heard_ms = int(min(cut.heard_ms, cut.received_ms))
+        # Sums of times may miss a whole number by their last bits.
+        heard_ms = int(min(cut.heard_ms, cut.received_ms) + 1e-6)
         event_id = f"truncate_{cut.item_id}"
         state.out.model(
             TruncateItem(cut.item_id, heard_ms, cut.content_index, event_id=event_id)

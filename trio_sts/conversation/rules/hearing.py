@@ -116,6 +116,9 @@ def play(state: State, now: float) -> None:
         answering.answer(state, now)
     for batch in playout.feed(now):
         state.out.caller(avr.AgentAudio(batch.pcm, batch.mark))
+        if not batch.pcm:
+            # The mark behind the end.
+            continue
         state.counters.agent_audio(batch.pcm)
         answered = state.latencies.agent_audio(playout.sent_response_id, now)
         if answered is not None:

@@ -23,6 +23,7 @@ from .track import AsItIs, Cut, Key, Track, key_of
 BATCH_FRAMES = 100 // FRAME_MS
 FRAME_S = FRAME_MS / 1000
 _EPSILON_S = 1e-6
+_EPSILON_MS = 1e-3
 # So many items are remembered after their end, so that late events are recognised.
 _REMEMBERED_TRACKS = 64
 
@@ -65,6 +66,8 @@ class Playout:
     max_ms: float
     rate_hz: int = SAMPLE_RATE_HZ
     marks: Marks = field(factory=Marks)
+    # What was sent last has no mark behind it, although there are marks.
+    _is_unmarked: bool = False
     # The peer takes nothing until then.
     _held_until: float = AT_ONCE
     _queue: deque[tuple[Track, bytes]] = field(factory=deque[tuple[Track, bytes]])
@@ -155,11 +158,9 @@ class Playout:
     def heard_at(self, item_id: str, now: float) -> float:
         """Milliseconds heard of an item by now; asking changes nothing."""
         heard_ms = self.heard_of(item_id)[0]
-        now = self.marks.clock(now)
         for stretch in self._stretches:
             if stretch.track.item_id == item_id:
-                since_ms = (now - stretch.starts_at) * 1000 - self.delay_ms
-                heard_ms += min(max(since_ms, 0.0), stretch.duration_ms)
+                heard_ms += self._begun_ms(stretch, now)
         return heard_ms
 
     def came_of(self, item_id: str) -> float:
@@ -240,7 +241,7 @@ class Playout:
             if len(batch) == most:
                 batches.append(self._batch(batch))
                 batch, most = [], BATCH_FRAMES
-        if batch:
+        if batch or (self._is_unmarked and self._is_end):
             batches.append(self._batch(batch))
         return batches
 
@@ -271,10 +272,10 @@ class Playout:
                 break
             self._stretches.popleft()
             stretch.track.played(stretch.duration_ms)
+            self._unsettled = True
         for stretch in self._stretches:
             stretch.starts_at += late_s
         self._ends_at += late_s
-        self._unsettled = True
 
     def settle(self, now: float) -> list[Track]:
         """Move what has been heard by now from playing to heard.
@@ -309,6 +310,8 @@ class Playout:
         """When `feed` or `settle` has something to do."""
         if self._unsettled:
             return AT_ONCE
+        if self._is_unmarked and self._is_end:
+            return self._held_until
         at = NEVER
         if self._queue:
             # Wait until a whole batch has room, so that batches stay batches, but never
@@ -330,14 +333,13 @@ class Playout:
             with ``received_ms`` 0 was announced and has no audio yet.
         """
         self.settle(now)
-        clock = self.marks.clock(now)
-        self.marks.forget()
         for stretch in self._stretches:
-            since_ms = (clock - stretch.starts_at) * 1000 - self.delay_ms
-            stretch.track.played(min(max(since_ms, 0.0), stretch.duration_ms))
+            stretch.track.played(self._begun_ms(stretch, now))
+        self.marks.forget()
         self._queue.clear()
         self._stretches.clear()
         self._latest = None
+        self._is_unmarked = False
         self._ends_at = now - self.delay_ms / 1000
         return [self._cut(track, track.heard_ms) for track in [*self._live.values()]]
 
@@ -387,7 +389,14 @@ class Playout:
             self._queue.extend((track, frame) for frame in track.finish())
 
     def _batch(self, frames: list[bytes]) -> Batch:
-        return Batch(b"".join(frames), self.marks.next(self._ends_at))
+        mark = self.marks.next(self._ends_at, is_end=self._is_end)
+        self._is_unmarked = self.marks.used and not mark
+        return Batch(b"".join(frames), mark)
+
+    @property
+    def _is_end(self) -> bool:
+        """Whether all that there is was sent, and nothing more of it comes."""
+        return not self._queue and self._latest is None
 
     def _play(self, track: Track) -> None:
         last = self._stretches[-1] if self._stretches else None
@@ -399,6 +408,20 @@ class Playout:
                 last.duration_ms += FRAME_MS
                 return
         self._stretches.append(_Stretch(track, starts_at, FRAME_MS))
+
+    def _begun_ms(self, stretch: _Stretch, now: float) -> float:
+        """How much of a stretch is heard if nothing follows.
+
+        A peer that reports marks plays frames: one that has begun is heard to its end,
+        and a mark is reported when the frame behind it begins.
+        """
+        clock = self.marks.clock(now)
+        since_ms = (clock - stretch.starts_at) * 1000 - self.delay_ms
+        if self.marks.used and since_ms >= -_EPSILON_MS:
+            since_ms = ((since_ms + _EPSILON_MS) // FRAME_MS + 1) * FRAME_MS
+            stands_ms = (self.marks.stands_at - stretch.starts_at) * 1000
+            since_ms = min(since_ms, stands_ms) if clock < now else since_ms
+        return min(max(since_ms, 0.0), stretch.duration_ms)
 
     def _heard_at(self, stretch: _Stretch) -> float:
         return stretch.starts_at + (stretch.duration_ms + self.delay_ms) / 1000
