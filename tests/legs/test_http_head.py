@@ -58,6 +58,30 @@ async def send(stream: trio.abc.HalfCloseableStream, chunks: Iterable[bytes]) ->
         pass
 
 
+@pytest.mark.parametrize(
+    ("lines", "offered"),
+    [
+        ([], ()),
+        (["Sec-WebSocket-Protocol: media"], ("media",)),
+        (["sec-websocket-protocol: chat , media,"], ("chat", "media")),
+        (
+            ["Sec-WebSocket-Protocol: chat", "Sec-WebSocket-Protocol: media"],
+            ("chat", "media"),
+        ),
+        (["Sec-WebSocket-Protocol: Media, mediatic"], ("Media", "mediatic")),
+    ],
+)
+async def test_subprotocols_are_known_in_their_order(
+    lines: list[str], offered: tuple[str, ...]
+) -> None:
+    ours, theirs = memory_stream_pair()
+    head = "\r\n".join(["GET / HTTP/1.1", "Host: sts", *lines, "", ""])
+    await theirs.send_all(head.encode())
+    request = await read_head(ours)
+    assert request is not None
+    assert request[0].subprotocols == offered
+
+
 async def test_nothing_that_a_request_says_shows_in_a_log_of_its_head() -> None:
     got = await knock(EARLY)
     assert got is not None

@@ -16,6 +16,7 @@ import ssl as ssl_module
 from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from math import floor
 
 import trio
 from attrs import define, field, frozen
@@ -93,6 +94,11 @@ class MediaQueue:
     _queue: deque[bytes | Event] = field(factory=deque[bytes | Event], init=False)
     _rest: bytes = field(default=b"", init=False)
     _tells_drained: bool = field(default=False, init=False)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a tick would do nothing."""
+        return not (self._queue or self._tells_drained or self.full)
 
     def push(self, media: bytes) -> list[Event]:
         """A binary message has come."""
@@ -226,6 +232,7 @@ class FakeAsterisk:
         played: Frames that were taken from the queue, as PCM; no silence.
         answered_at: When the channel was answered; None while it rings.
         hung_up_at: When it was told to hang up.
+        obeys_hangup: Whether it does so at once; the real one may take its time.
     """
 
     ws: ClientConnection
@@ -239,9 +246,14 @@ class FakeAsterisk:
     received: list[Media] = field(factory=list[Media], init=False)
     played: list[Media] = field(factory=list[Media], init=False)
     hung_up_at: float | None = field(default=None, init=False)
+    obeys_hangup: bool = field(default=True, init=False)
     close_code: int | None = field(default=None, init=False)
     close_reason: str = field(default="", init=False)
     _news: trio.lowlevel.ParkingLot = field(
+        factory=trio.lowlevel.ParkingLot, init=False
+    )
+    # Woken by all that comes: frames, and what is told of them.
+    _came: trio.lowlevel.ParkingLot = field(
         factory=trio.lowlevel.ParkingLot, init=False
     )
     _reading: trio.Event = field(factory=trio.Event, init=False)
@@ -383,21 +395,26 @@ class FakeAsterisk:
                 raw = await self.ws.recv()
                 await self._reading.wait()
                 await self.tell(*self._hear(raw))
-                if self.hung_up_at is not None:
+                if self.hung_up_at is not None and self.obeys_hangup:
                     await self.ws.aclose(1000)
+                self._came.unpark_all()
                 self._news.unpark_all()
         except ConnectionClosed as exc:
             self.close_code = 1006 if exc.rcvd is None else exc.rcvd.code
             self.close_reason = "" if exc.rcvd is None else exc.rcvd.reason
+        self._came.unpark_all()
         self._news.unpark_all()
 
     async def play(self) -> None:
         """Take a frame every 20 ms until the connection ends; `dialling` runs this."""
-        due = trio.current_time()
+        since, period_s = trio.current_time(), FRAME_MS / 1000
         with suppress(ConnectionClosed):
             while self.close_code is None:
-                due += FRAME_MS / 1000
-                await trio.sleep_until(due)
+                if self.queue.idle:
+                    # Nothing would be seen of the ticks until something comes.
+                    await self._came.park()
+                ticks = floor((trio.current_time() - since) / period_s) + 1
+                await trio.sleep_until(since + ticks * period_s)
                 frame, told = self.queue.tick()
                 if frame:
                     frame = frame.ljust(self.queue.frame_bytes, b"\0")
@@ -441,6 +458,7 @@ async def dialling(
     answered: bool = False,
     variables: Mapping[str, str] | None = None,
     start: MediaStart | None = None,
+    begins: bool = True,
     stream: trio.abc.Stream | None = None,
     ssl: ssl_module.SSLContext | None = None,
     headers: Sequence[tuple[str, str]] = (),
@@ -456,6 +474,7 @@ async def dialling(
         answered: Without ``n``: the channel is answered from the beginning.
         variables: Set on the channel.
         start: What to begin with instead of what all this makes.
+        begins: Whether it is sent.
         stream: A connected socket or memory stream to use instead of dialling.
         ssl: For ``wss://``, trusting the service's certificate.
         headers: Of the handshake.
@@ -489,7 +508,8 @@ async def dialling(
         asterisk = FakeAsterisk(ws, start, form, media, queue)
         if answered:
             asterisk.answered_at = trio.current_time()
-        await asterisk.tell(start)
+        if begins:
+            await asterisk.tell(start)
         nursery.start_soon(asterisk.listen)
         nursery.start_soon(asterisk.play)
         try:
