@@ -68,6 +68,7 @@ from .leg import ServerCodec
 from .link import Link
 
 START_S: Final = 10.0
+_NO_START: Final = "MEDIA_START did not come"
 _CLOSE_S: Final = 2.0
 # Before MEDIA_START; afterwards the call counts what is faulty.
 _MOST_FAULTS: Final = 100
@@ -331,20 +332,25 @@ async def _await_start(link: Link[ToCore]) -> tuple[MediaStart, Form]:
             too long.
     """
     with trio.move_on_after(START_S):
-        for _ in range(_MOST_FAULTS):
-            message = await link.receive()
-            if isinstance(message, bytes):
-                refuse_too_big(message)
-                continue
-            refuse_too_big(message.encode())
-            form = form_of(message)
-            try:
-                event = decode_event(message, form)
-            except BadMessage:
-                continue
-            if isinstance(event, MediaStart):
-                return event, form
-    raise PeerFault(1008, "MEDIA_START did not come")
+        return await _find_start(link)
+    raise PeerFault(1008, _NO_START)
+
+
+async def _find_start(link: Link[ToCore]) -> tuple[MediaStart, Form]:
+    for _ in range(_MOST_FAULTS):
+        message = await link.receive()
+        if isinstance(message, bytes):
+            refuse_too_big(message)
+            continue
+        refuse_too_big(message.encode())
+        form = form_of(message)
+        try:
+            event = decode_event(message, form)
+        except BadMessage:
+            continue
+        if isinstance(event, MediaStart):
+            return event, form
+    raise PeerFault(1008, _NO_START)
 
 
 def _usable_format(start: MediaStart) -> MediaFormat:
