@@ -11,7 +11,7 @@ from typing import Final
 import trio
 from attrs import frozen
 
-_TEXT, _CONTINUATION, _PING = 0x1, 0x0, 0x9
+_TEXT, _BINARY, _CONTINUATION, _PING = 0x1, 0x2, 0x0, 0x9
 _FIN, _MASKED = 0x80, 0x80
 _SHORT, _MEDIUM, _LONG, _MEDIUM_BYTES = 125, 126, 127, 65_536
 # A mask of zeros is a mask, and leaves the payload as it is.
@@ -23,7 +23,10 @@ _UPGRADE: Final = (
     b"Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
 )
+_MEDIA_UPGRADE: Final = _UPGRADE[:-2] + b"Sec-WebSocket-Protocol: media\r\n\r\n"
 _FRAME_OF_SPEECH: Final = base64.b64encode(os.urandom(320)).decode()
+
+_MARK: Final = {"event": "MEDIA_MARK_PROCESSED", "correlation_id": "999999"}
 
 Attack = Callable[[int], Awaitable[None]]
 
@@ -80,9 +83,9 @@ async def _slow_head(port: int) -> None:
             await trio.sleep(1)
 
 
-async def _idle(port: int) -> None:
+async def _idle(port: int, upgrade: bytes = _UPGRADE) -> None:
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        await stream.send_all(_UPGRADE)
+        await stream.send_all(upgrade)
         while await stream.receive_some(_RECEIVE_BYTES):
             pass
 
@@ -93,10 +96,11 @@ async def _silent(port: int) -> None:
             pass
 
 
-async def _flood(messages: bytes, port: int) -> None:
+async def _flood(messages: bytes, port: int, begins: bytes = b"") -> None:
     """An upgrade and a call's ``init``, then this as often as the socket takes it."""
+    begins = begins or _UPGRADE + _object(type="init", uuid="attack")
     async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
-        await stream.send_all(_UPGRADE + _object(type="init", uuid="attack"))
+        await stream.send_all(begins)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_read_on, stream, nursery.cancel_scope)
             while True:
@@ -135,6 +139,14 @@ def _attacker(
     return Attacker(name, told, partial(_many, one, count), descriptors)
 
 
+def _asterisk(name: str, about: str, messages: bytes) -> Attacker:
+    """A flooder that calls as Asterisk itself does."""
+    start = {"connection_id": "e", "format": "slin24", "optimal_frame_size": 960}
+    begins = _MEDIA_UPGRADE + _object(event="MEDIA_START", **start)
+    flood = partial(_flood, messages, begins=begins)
+    return _attacker(f"Asterisk: {name}", about, flood, 30)
+
+
 def _flooder(name: str, about: str, messages: bytes, count: int = 30) -> Attacker:
     return _attacker(name, about, partial(_flood, messages), count)
 
@@ -161,6 +173,22 @@ ATTACKERS: Final[Sequence[Attacker]] = (
         "audio messages of 60 kB",
         _object(type="audio", audio=base64.b64encode(bytes(45_000)).decode()) * 4,
     ),
+    _attacker(
+        "Asterisk: idle upgrades",
+        "upgraded, and no MEDIA_START",
+        partial(_idle, upgrade=_MEDIA_UPGRADE),
+        300,
+    ),
+    _asterisk(
+        "media", "as fast as the socket takes it", frame(os.urandom(960), _BINARY) * 50
+    ),
+    _asterisk(
+        "odd media",
+        "half a sample, and again when closed",
+        frame(bytes(961), _BINARY) * 50,
+    ),
+    _asterisk("marks", "that were never sent", _object(**_MARK) * 500),
+    _asterisk("tiny media", "one sample a message", frame(bytes(2), _BINARY) * 500),
     _attacker(
         "descriptor limit", "open and silent, the relay has 200", _silent, 400, 200
     ),
