@@ -182,6 +182,10 @@ async def test_the_line_is_as_wide_as_the_format_and_samples_pass_both_ways(
 @pytest.mark.parametrize("form", ["json", "plain"])
 async def test_messages_arrive_in_order_and_faults_among_them(form: Form) -> None:
     async with a_call(form=form) as (asterisk, call, _):
+        # What it reports is said here.
+        asterisk.queue.paused = True
+        call.leg.post(AgentAudio(bytes(960), 17))
+        await asterisk.wait_for(MarkMedia)
         await asterisk.say(bytes(960))
         await asterisk.press("5")
         await asterisk.send(bytes(961))
@@ -228,6 +232,22 @@ async def test_the_other_form_is_a_fault_and_the_call_goes_on() -> None:
         heard = await call.hears(3)
         assert isinstance(heard[1], BadMessage)
         assert heard[2] == DtmfDigit("6")
+
+
+async def test_only_marks_that_are_awaited_reach_the_call() -> None:
+    async with a_call() as (asterisk, call, _):
+        asterisk.queue.paused = True
+        call.leg.post(*(AgentAudio(bytes(960), mark) for mark in (1, 2, 3)))
+        await asterisk.wait_received(60)
+        # One that was passed over by a flush, one of before, one that is to come.
+        for mark in ("2", "2", "1", "4", "0", "-3", "3" * 19, "3"):
+            await asterisk.tell(MediaMarkProcessed(mark))
+        heard = await call.hears(9)
+        assert [each for each in heard if isinstance(each, MarkPlayed)] == [
+            MarkPlayed(2),
+            MarkPlayed(3),
+        ]
+        assert sum(isinstance(each, BadMessage) for each in heard) == 6
 
 
 async def test_a_mark_is_reported_when_its_audio_was_played(

@@ -155,6 +155,9 @@ class AsteriskLeg(AcceptedLeg):
     _form: Form = field(kw_only=True)
     _call_id: str = field(kw_only=True)
     _hung_up: bool = field(default=False, init=False)
+    # The marks that may still be reported: above the first, up to the second.
+    _reported: int = field(default=0, init=False)
+    _marked: int = field(default=0, init=False)
     _told: set[str] = field(factory=set[str], init=False)
 
     # There is nobody in Asterisk who would read them.
@@ -248,11 +251,19 @@ class AsteriskLeg(AcceptedLeg):
         That audio's marks go with it, as they do in Asterisk's queue.
         """
         for message in messages:
-            if isinstance(message, Failure):
-                self._tell_once("not told to asterisk", message.message)
-            elif not isinstance(message, HangUp) or not self._hung_up:
-                self._hung_up |= isinstance(message, HangUp)
-                super().post(message)
+            match message:
+                case Failure(told):
+                    self._tell_once("not told to asterisk", told)
+                    continue
+                case HangUp() if self._hung_up:
+                    continue
+                case HangUp():
+                    self._hung_up = True
+                case AgentAudio(mark=mark) if mark:
+                    self._marked = mark
+                case _:
+                    pass
+            super().post(message)
 
     @override
     async def aclose(self, code: int, reason: str = "") -> None:
@@ -271,7 +282,7 @@ class AsteriskLeg(AcceptedLeg):
         try:
             event = decode_event(text, self._form)
             if isinstance(event, MediaMarkProcessed):
-                return MarkPlayed(_mark(event.correlation_id))
+                return self._played(event.correlation_id)
         except BadMessage as fault:
             return fault
         return self._from_event(event)
@@ -290,6 +301,19 @@ class AsteriskLeg(AcceptedLeg):
             return CallerAudio(self._media.decode(media))
         except BadMessage as fault:
             return fault
+
+    def _played(self, correlation_id: str) -> MarkPlayed:
+        """A mark is reported once, and none in front of an earlier one.
+
+        Raises:
+            BadMessage: It was never sent, or nobody waits for it any more.
+        """
+        is_number = correlation_id.isascii() and correlation_id.isdecimal()
+        mark = int(correlation_id[:_MARK_DIGITS]) if is_number else 0
+        if not self._reported < mark <= self._marked:
+            raise BadMessage("MEDIA_MARK_PROCESSED: no mark that is awaited")
+        self._reported = mark
+        return MarkPlayed(mark)
 
     def _from_event(self, event: Event) -> FromCore | None:
         """What the call is told; None for nothing."""
@@ -314,13 +338,6 @@ class AsteriskLeg(AcceptedLeg):
         if told not in self._told and len(self._told) < _MOST_TOLD:
             self._told.add(told)
             _log.warning(event, text=told)
-
-
-def _mark(correlation_id: str) -> int:
-    is_number = correlation_id.isascii() and correlation_id.isdecimal()
-    if not is_number or len(correlation_id) > _MARK_DIGITS:
-        raise BadMessage("MEDIA_MARK_PROCESSED: no mark of ours")
-    return int(correlation_id)
 
 
 async def _await_start(link: Link[ToCore]) -> tuple[MediaStart, Form]:
