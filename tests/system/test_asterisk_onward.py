@@ -222,7 +222,7 @@ async def test_variables_of_the_channel_are_metadata_below_the_query(
 ) -> None:
     async with at_pbx(
         "&SKILL=billing",
-        {"SKILL": "sales", "CUSTOMER": "{{uuid}} Smith\n", "token": "hush-hush"},
+        {"SKILL": "sales", "__CUSTOMER": "{{uuid}} Smith\n", "token": "hush-hush"},
         OPENAI_INSTRUCTIONS="{{SKILL}}, {{CUSTOMER}}, {{from}}, {{token}}",
     ) as pbx:
         told = pbx.session.session["instructions"]

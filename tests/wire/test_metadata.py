@@ -59,6 +59,25 @@ def test_variables_of_the_channel_are_below_the_query() -> None:
     }
 
 
+def test_what_asterisk_s_driver_sets_itself_is_no_metadata() -> None:
+    dialled = "trio-sts/c(slin24)f(json)nv(uuid=call-1,token=hush-hush)"
+    variables = {
+        "DIALEDPEERNUMBER": dialled,
+        "MEDIA_WEBSOCKET_CONNECTION_ID": "trio-sts",
+        "MEDIA_WEBSOCKET_OPTIMAL_FRAME_SIZE": "960",
+        "__SKILL": "billing",
+        "_REGION": "it",
+        "ARGS": dialled,
+    }
+    assert clean_metadata("uuid=call-1&token=hush-hush", variables) == {
+        "uuid": "call-1",
+        "SKILL": "billing",
+        "REGION": "it",
+    }
+    # Without a token in the query there is none to hide.
+    assert clean_metadata("token=", {"A": "b"}) == {"A": "b"}
+
+
 def test_all_pairs_together_are_bounded() -> None:
     query = "&".join(f"q{number}=x" for number in range(60))
     variables = {f"v{number}": "x" * 300 for number in range(10)}

@@ -5,7 +5,7 @@ Nothing of it is trusted: it comes from a dialplan, a webhook or whoever reaches
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from urllib.parse import parse_qsl
 
@@ -15,6 +15,9 @@ MAX_VALUE_CHARS = 200
 
 # The shared secret of the caller leg travels in the same query string.
 TOKEN = "token"  # noqa: S105 - a parameter's name
+
+# The name and the number that were dialled contain the query, and its token.
+_DRIVERS_OWN = re.compile(r"DIALEDPEERNUMBER|DIALEDPEERNAME|MEDIA_WEBSOCKET_\w+")
 
 _PLACEHOLDER = re.compile(r"\{\{([^{}]{1,80})\}\}")
 
@@ -30,14 +33,17 @@ def clean_metadata(
     Args:
         query: The pairs, or a raw query string with or without its question mark. Of
             names that repeat, the first wins.
-        variables: Of the caller's channel; a name that the query has is the query's.
+        variables: Of the channel that Asterisk has made for the call, whose names may
+            have underscores before them; a name that the query has is the query's. What
+            the driver itself has set, such as all that was dialled, is left out.
 
     Returns:
         At most 64 names of 1 to 64 characters, and values of at most 200; control
         characters and braces are removed from both.
     """
     cleaned: dict[str, str] = {}
-    for raw_name, raw_value in chain(_pairs(query), (variables or {}).items()):
+    pairs = list(_pairs(query))
+    for raw_name, raw_value in chain(pairs, _inherited(variables or {}, pairs)):
         name = _clean(raw_name, MAX_NAME_CHARS).strip()
         if not name or name.lower() == TOKEN or name in cleaned:
             continue
@@ -64,6 +70,19 @@ def fill(text: str, values: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
         return placeholder[0]
 
     return _PLACEHOLDER.sub(value_of, text), tuple(unknown)
+
+
+def _inherited(
+    variables: Mapping[str, str], query: Iterable[tuple[str, str]]
+) -> Iterator[tuple[str, str]]:
+    """What the dialplan has put onto the channel, without a secret of the query."""
+    secrets = [value for name, value in query if name.lower() == TOKEN and value]
+    for name, value in variables.items():
+        # Asterisk's mark of a variable that is inherited.
+        bare = name.lstrip("_")
+        hides_token = any(secret in value for secret in secrets)
+        if _DRIVERS_OWN.fullmatch(bare) is None and not hides_token:
+            yield bare, value
 
 
 def _pairs(query: Mapping[str, str] | str) -> Iterable[tuple[str, str]]:
