@@ -156,6 +156,7 @@ class _Call:
     async def _frame(self) -> tuple[int, bytes] | None:
         """The next frame's kind and payload; None when there are no more."""
         while True:
+            await trio.lowlevel.checkpoint()
             if len(self._received) >= 3:
                 size = int.from_bytes(self._received[1:3], "big")
                 if len(self._received) >= 3 + size:

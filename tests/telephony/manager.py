@@ -68,6 +68,7 @@ async def ask(action: str, last: str | None = None, **fields: str) -> list[Messa
             buffer = b""
             answers: list[Message] = []
             while True:
+                await trio.lowlevel.checkpoint()
                 head, found, rest = buffer.partition(b"\r\n\r\n")
                 if not found:
                     more = await stream.receive_some(_RECEIVE_BYTES)

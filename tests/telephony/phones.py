@@ -167,10 +167,13 @@ async def phone(
         async with trio.open_nursery() as nursery:
             nursery.start_soon(made.read)
             await made.wait("ready")
-            yield made
-            await made._order({"end": True})
-            with trio.move_on_after(_ENDS_S):
-                await process.wait()
+            try:
+                yield made
+            finally:
+                # Its call is ended as SIP has it, whatever became of the test.
+                with trio.move_on_after(_ENDS_S, shield=True), suppress(OSError):
+                    await made._order({"end": True})
+                    await process.wait()
             nursery.cancel_scope.cancel(reason="the test is over")
     finally:
         with suppress(ProcessLookupError):

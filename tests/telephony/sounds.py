@@ -40,6 +40,11 @@ def for_phone(pcm: bytes, rate_hz: int = MODEL_HZ) -> Samples:
     return heard
 
 
+def pcm_for_phone(pcm: bytes) -> bytes:
+    """PCM16LE of the model's rate as PCM16LE of the phone's."""
+    return bytes(for_phone(pcm).astype("<i2").tobytes())
+
+
 @frozen
 class Heard:
     """What a recording has of a sound.
@@ -81,12 +86,13 @@ def _likeness(recording: Samples, sound: Samples, at: int) -> Samples:
     in 80 ms to either side.
     """
     number = len(sound) // _PIECE
-    padded = np.pad(recording, (_AROUND, _AROUND + len(sound)))
+    margin = 2 * len(sound) + 3 * _AROUND
+    padded = np.pad(recording, margin)
     found = np.zeros(number)
     for n in range(number):
         piece = sound[n * _PIECE : (n + 1) * _PIECE]
-        begins = at + n * _PIECE
-        near = padded[max(0, begins) : begins + 2 * _AROUND + _PIECE]
+        begins = margin + at + n * _PIECE
+        near = padded[begins - _AROUND : begins + _AROUND + _PIECE]
         windows = np.lib.stride_tricks.sliding_window_view(near, _PIECE)
         sizes = np.linalg.norm(windows, axis=1) * np.linalg.norm(piece)
         found[n] = np.max(windows @ piece / np.maximum(sizes, 1e-9))

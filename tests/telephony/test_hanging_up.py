@@ -11,7 +11,7 @@ from tests.peers.model import Gone, Missed, ScriptedSession
 from .asterisk import Asterisk
 from .calls import Leg, nothing_is_left, scene
 from .phones import phone
-from .sounds import for_phone, noise
+from .sounds import noise, pcm_for_phone
 
 _CALLS = {Leg.ASTERISK: 8, Leg.AVR_CORE: 3}
 _LONGEST_S = 2.5
@@ -47,7 +47,7 @@ async def test_whenever_the_caller_hangs_up_nothing_is_left(
         for moment in moments:
             async with phone(tmp_path) as caller:
                 await caller.dial(leg)
-                await caller.say(for_phone(noise(3000, 53)).astype("<i2").tobytes())
+                await caller.say(pcm_for_phone(noise(3000, 53)))
                 await trio.sleep(float(moment))
                 await caller.hang_up()
                 await caller.over()

@@ -10,7 +10,7 @@ from tests.peers.model import ScriptedSession, scripted_model
 from .asterisk import Asterisk
 from .calls import Leg, answering, nothing_is_left, scene
 from .phones import phone
-from .sounds import WHOLE, for_phone, hear, noise
+from .sounds import WHOLE, for_phone, hear, noise, pcm_for_phone
 
 _RINGS_S = 1.0
 _RINGING, _OK = ("EARLY", 180), ("CONFIRMED", 200)
@@ -66,7 +66,7 @@ async def test_a_model_that_cannot_be_had_is_never_answered_and_a_human_comes(
         # The human answers at once, and only then is the caller answered.
         await human.answered()
         await caller.answered()
-        await human.say(_at_16_khz(voice))
+        await human.say(pcm_for_phone(voice))
         await caller.wait("silence", within_s=5)
         heard = (await caller.recording()).heard
         await human.hang_up()
@@ -89,7 +89,3 @@ async def test_a_service_that_is_away_costs_seconds_and_then_a_human_comes(
         await caller.answered()
         await caller.hang_up()
         await human.over()
-
-
-def _at_16_khz(pcm: bytes) -> bytes:
-    return for_phone(pcm).astype("<i2").tobytes()

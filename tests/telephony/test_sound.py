@@ -20,6 +20,7 @@ from .sounds import (
     for_phone,
     hear,
     noise,
+    pcm_for_phone,
 )
 
 # What no narrow line carries.
@@ -32,10 +33,6 @@ _CODECS = {
     "alaw": "5102",
     "plain form": "5124",
 }
-
-
-def _at_16_khz(pcm: bytes) -> bytes:
-    return for_phone(pcm).astype("<i2").tobytes()
 
 
 def _of_model(audio: bytes) -> Samples:
@@ -58,7 +55,7 @@ async def _spoken_both_ways(
     await telephone.answered()
     await telephone.wait("silence")
     before = len(session.audio)
-    await telephone.say(_at_16_khz(caller))
+    await telephone.say(pcm_for_phone(caller))
     await telephone.wait("said")
     audio = await session.heard(before + (_MS + 500) * MODEL_HZ // 1000 * 2)
     return await telephone.recording(), _of_model(audio)
@@ -145,7 +142,7 @@ async def test_two_calls_at_once_do_not_mix(asterisk: Asterisk, tmp_path: Path) 
             async with session.response() as response:
                 await response.say(agent, "Good morning.")
             await each.answered()
-            await each.say(_at_16_khz(caller))
+            await each.say(pcm_for_phone(caller))
         for each in phones:
             await each.wait("said")
         sizes = [len(session.audio) + MODEL_HZ for session in sessions]

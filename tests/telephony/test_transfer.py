@@ -8,7 +8,7 @@ from attrs import frozen
 from .asterisk import Asterisk
 from .calls import Leg, scene
 from .phones import phone
-from .sounds import WHOLE, for_phone, hear, noise
+from .sounds import WHOLE, for_phone, hear, noise, pcm_for_phone
 from .test_ringing import RECEPTION
 
 _ARI = {
@@ -52,7 +52,7 @@ async def test_the_caller_comes_to_whom_the_agent_names(
         await human.wait("incoming")
         await human.answered()
         silences = len(at.phone.of("silence"))
-        await human.say(for_phone(voice).astype("<i2").tobytes())
+        await human.say(pcm_for_phone(voice))
         await at.phone.wait("silence", after=silences)
         heard = (await at.phone.recording()).heard
         await human.hang_up()
@@ -62,8 +62,6 @@ async def test_the_caller_comes_to_whom_the_agent_names(
     assert second.part > WHOLE
     # It was announced whole before the caller went.
     assert second.at >= first.at + len(for_phone(goodbye))
-    asked = "CURL(" in asterisk.log
-    assert asked or way.name != "dialplan"
 
 
 async def test_an_extension_that_is_not_there_ends_with_a_human(
