@@ -122,6 +122,15 @@ class Phone:
         )
         return int(end)
 
+    async def hears_out(self, sounds: int, within_s: float = 10.0) -> None:
+        """Wait for a sound behind the first ``sounds``, and for the end of all."""
+        await self.wait("sound", after=sounds, within_s=within_s)
+        await self.until(
+            lambda: len(self.of("silence")) >= len(self.of("sound")),
+            "silence",
+            within_s=within_s,
+        )
+
     async def until(
         self, is_so: Callable[[], bool], what: str, *, within_s: float
     ) -> None:

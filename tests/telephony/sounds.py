@@ -14,11 +14,11 @@ MODEL_HZ = 24_000
 NARROW_HZ, WIDE_HZ = (300, 3300), (300, 7000)
 _PEAK = 12_000
 _LOUD = 300
-_PIECE, _AROUND = RATE_HZ // 100, RATE_HZ * 80 // 1000
+_PIECE, _AROUND = RATE_HZ // 100, RATE_HZ * 120 // 1000
 # Two pieces of noise that have nothing to do with each other are alike by 0.5 at most.
 _THERE = 0.7
 # What a phone lets through at least: it stretches some pieces when packets come late.
-WHOLE, NOTHING = 0.7, 0.1
+WHOLE, NOTHING = 0.7, 0.2
 
 
 @cache
@@ -83,7 +83,7 @@ def _likeness(recording: Samples, sound: Samples, at: int) -> Samples:
     """The likeness of each 10 ms of a sound that should begin at ``at``.
 
     A phone plays a little later or sooner whenever packets were: each piece is looked for
-    in 80 ms to either side.
+    in 120 ms to either side.
     """
     number = len(sound) // _PIECE
     margin = 2 * len(sound) + 3 * _AROUND
@@ -93,9 +93,10 @@ def _likeness(recording: Samples, sound: Samples, at: int) -> Samples:
         piece = sound[n * _PIECE : (n + 1) * _PIECE]
         begins = margin + at + n * _PIECE
         near = padded[begins - _AROUND : begins + _AROUND + _PIECE]
-        windows = np.lib.stride_tricks.sliding_window_view(near, _PIECE)
-        sizes = np.linalg.norm(windows, axis=1) * np.linalg.norm(piece)
-        found[n] = np.max(windows @ piece / np.maximum(sizes, 1e-9))
+        products = np.correlate(near, piece, "valid")
+        energies = np.cumsum(np.concatenate([[0.0], near**2]))
+        sizes = np.sqrt(energies[_PIECE:] - energies[:-_PIECE]) * np.linalg.norm(piece)
+        found[n] = np.max(products / np.maximum(sizes, 1e-9))
     return found
 
 

@@ -16,7 +16,7 @@ from .phones import FRAME_MS, RATE_HZ, Phone, Samples, phone
 from .sounds import WHOLE, for_phone, hear, loud
 
 _VOICE = "marin"
-_BARGE_INS = {Leg.ASTERISK: 3, Leg.AVR_CORE: 2}
+_BARGE_INS = {Leg.ASTERISK: 2, Leg.AVR_CORE: 1}
 _HUSH_MS = {Leg.ASTERISK: 150, Leg.AVR_CORE: 250}
 _PAUSE = RATE_HZ * 300 // 1000
 

@@ -13,7 +13,7 @@ from .calls import Leg, nothing_is_left, scene
 from .phones import phone
 from .sounds import noise, pcm_for_phone
 
-_CALLS = {Leg.ASTERISK: 8, Leg.AVR_CORE: 3}
+_CALLS = {Leg.ASTERISK: 6, Leg.AVR_CORE: 2}
 _LONGEST_S = 2.5
 
 

@@ -45,7 +45,7 @@ async def test_it_rings_until_the_greeting_is_there(
         async with connection.response() as response:
             await response.say(greeting, "Good morning.")
         await at.phone.answered()
-        await at.phone.wait("silence")
+        await at.phone.hears_out(0)
         heard = (await at.phone.recording()).heard
     assert hear(heard, for_phone(greeting)).part > WHOLE
     assert at.phone.states.index(_RINGING) < at.phone.states.index(_OK)
@@ -67,7 +67,8 @@ async def test_a_model_that_cannot_be_had_is_never_answered_and_a_human_comes(
         await human.answered()
         await caller.answered()
         await human.say(pcm_for_phone(voice))
-        await caller.wait("silence", within_s=5)
+        await human.wait("said")
+        await caller.hears_out(0)
         heard = (await caller.recording()).heard
         await human.hang_up()
         await caller.over()

@@ -51,9 +51,10 @@ async def test_the_caller_comes_to_whom_the_agent_names(
             await response.call("avr_transfer", '{"transfer_extension": "200"}')
         await human.wait("incoming")
         await human.answered()
-        silences = len(at.phone.of("silence"))
+        sounds = len(at.phone.of("sound"))
         await human.say(pcm_for_phone(voice))
-        await at.phone.wait("silence", after=silences)
+        await human.wait("said")
+        await at.phone.hears_out(sounds)
         heard = (await at.phone.recording()).heard
         await human.hang_up()
         await at.phone.over()

@@ -29,7 +29,7 @@ async def test_greeting_and_goodbye_are_whole_and_then_the_line_is_hung_up(
         async with session.response() as response:
             await response.say(greeting, "Good morning.")
         await at.phone.answered()
-        await at.phone.wait("silence")
+        await at.phone.hears_out(0)
         await session.speech(transcript="Goodbye.")
         async with session.response() as response:
             await response.say(goodbye, "Goodbye.")
