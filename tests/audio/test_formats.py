@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_sts.audio.formats import (
@@ -80,6 +80,7 @@ def test_what_is_said_is_what_is_heard(audio_format: AudioFormat, rate_hz: int) 
 
 @pytest.mark.parametrize(("audio_format", "rate_hz"), BOTH)
 @given(audio=st.binary(max_size=2_000).map(lambda pcm: pcm[: len(pcm) & -2]))
+@settings(max_examples=30)
 def test_it_is_the_resampler_and_the_law_one_after_the_other(
     audio_format: Literal["pcm", "pcmu", "pcma"], rate_hz: int, audio: bytes
 ) -> None:
@@ -126,6 +127,7 @@ def test_two_calls_share_no_sound(audio_format: AudioFormat, rate_hz: int) -> No
 
 @EVERY
 @given(audio=st.binary(max_size=700), cuts=st.lists(st.integers(0, 700)))
+@settings(max_examples=40)
 def test_deltas_may_be_cut_anywhere(
     audio_format: AudioFormat, rate_hz: int, audio: bytes, cuts: list[int]
 ) -> None:
