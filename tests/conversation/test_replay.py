@@ -64,3 +64,19 @@ def test_they_take_the_same_room_at_every_rate(rate_hz: int) -> None:
     # A second of it as it came, and a bytearray has an eighth to spare.
     assert now < 1.25 * (80_000 + 2 * rate_hz)
     assert len(replay.take()) == 10 * rate_hz * 2
+
+
+def test_a_flood_of_tiny_messages_takes_no_more_room_than_its_sound() -> None:
+    sound = _tone(24_000, 1)
+    tracemalloc.start()
+    try:
+        replay = Replay(rate_hz=24_000)
+        for at in range(0, len(sound), 2):
+            replay.sent(
+                sound[at : at + 2], 0.5 * at / len(sound), speaks=False, spoke_at=-9
+            )
+        now, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert now < len(sound) + 30_000
+    assert len(replay.take()) == len(sound)

@@ -20,6 +20,8 @@ RECENT_S: Final = 0.5
 # Speech is kept with so much of the silence after it, and so long without a turn of it.
 _AFTER_SPEECH_S: Final = 1.5
 _LONGEST_S: Final = 30.0
+# Half a second is 25 messages; of more, smaller ones, the objects would take the room.
+_MOST_PARTS: Final = 250
 _PACKED: Final = "pcmu"
 _MOST_BYTES: Final = 10 * SAMPLE_RATE_HZ
 
@@ -49,9 +51,9 @@ class Replay:
     # Packed, and in no turn yet.
     _speech: bytearray = field(factory=bytearray, repr=False)
     _speech_from: float = AT_ONCE
-    # As they came, and in no turn yet.
-    _older: bytearray = field(factory=bytearray, repr=False)
-    _newest: bytearray = field(factory=bytearray, repr=False)
+    # As they came, not even copied, and in no turn yet.
+    _older: list[bytes] = field(factory=list[bytes], repr=False)
+    _newest: list[bytes] = field(factory=list[bytes], repr=False)
     _newest_from: float = AT_ONCE
 
     def __attrs_post_init__(self) -> None:
@@ -68,7 +70,10 @@ class Replay:
         """
         if now - self._newest_from >= RECENT_S:
             self._turn_over(now, speaks or now - spoke_at < _AFTER_SPEECH_S, spoke_at)
-        self._newest += pcm
+        newest = self._newest
+        newest.append(pcm)
+        if len(newest) > _MOST_PARTS:
+            self._newest = [b"".join(newest)]
 
     def committed(self, item_id: str) -> None:
         """What was sent is a turn now; it is kept until its words or its answer come."""
@@ -94,9 +99,10 @@ class Replay:
         """The session cannot have got the last of what was sent, be it speech or not."""
         since = now - len(pcm) / (self._rate_hz * SAMPLE_BYTES)
         holds_speech = not self._speech or self._speech_from >= since
-        if holds_speech and len(pcm) > len(self._older) + len(self._newest):
+        recent_bytes = sum(map(len, self._older)) + sum(map(len, self._newest))
+        if holds_speech and len(pcm) > recent_bytes:
             self._speech.clear()
-            self._older, self._newest = bytearray(pcm), bytearray()
+            self._older, self._newest = [pcm], []
 
     def take(self) -> bytes:
         """All of it as PCM, oldest first; nothing is kept of it."""
@@ -113,10 +119,10 @@ class Replay:
             _cut_to_bound(self._speech)
         elif self._speech and now - spoke_at > _LONGEST_S:
             self._speech.clear()
-        self._older, self._newest, self._newest_from = self._newest, bytearray(), now
+        self._older, self._newest, self._newest_from = self._newest, [], now
 
-    def _packed(self, pcm: bytearray) -> bytes:
-        return self._packer.encode(bytes(pcm))
+    def _packed(self, parts: list[bytes]) -> bytes:
+        return self._packer.encode(b"".join(parts))
 
 
 def _cut_to_bound(packed: bytearray) -> None:
