@@ -17,32 +17,48 @@
 #define MOST_UNIT 3 /* samples that are converted together: 8, 16 and 24 kHz */
 #define MOST_TAPS 32
 #define BLOCK 160 /* outputs of a phase at once; all that is used fits the first cache */
-#define LANES 16  /* outputs summed side by side, in registers */
+#define MOST_LANES 32 /* outputs summed side by side, in registers */
 #define CODES 65536
 
 /* Buffers begin anywhere. */
 typedef int16_t sample __attribute__((aligned(1), may_alias));
 typedef uint16_t unsigned_sample __attribute__((aligned(1), may_alias));
-/* Every machine with 64 bits has registers for two. */
+/* Every machine with 64 bits has registers for two; most PCs have some for four. */
 typedef double pair __attribute__((vector_size(16), aligned(8), may_alias));
+#if defined(__x86_64__) && !defined(WITHOUT_AVX2)
+#define WIDE __attribute__((target("avx2")))
+typedef double quad __attribute__((vector_size(32), aligned(8), may_alias));
+#endif
 
 /* Each sum is exact, whatever the order: see resample.py on its taps. */
+#define ADD_FILTERED(vector)                                                                  \
+    for (Py_ssize_t i = 0; i < n; i += 8 * (Py_ssize_t)(sizeof(vector) / sizeof(double))) {   \
+        vector *to = (vector *)(sums + i);                                                    \
+        vector a = to[0], b = to[1], c = to[2], d = to[3];                                    \
+        vector e = to[4], f = to[5], g = to[6], h = to[7];                                    \
+        for (Py_ssize_t k = 0; k < n_taps; k++) {                                             \
+            const vector *from = (const vector *)(in + i + k);                                \
+            a += taps[k] * from[0], b += taps[k] * from[1], c += taps[k] * from[2];           \
+            d += taps[k] * from[3], e += taps[k] * from[4], f += taps[k] * from[5];           \
+            g += taps[k] * from[6], h += taps[k] * from[7];                                   \
+        }                                                                                     \
+        to[0] = a, to[1] = b, to[2] = c, to[3] = d;                                           \
+        to[4] = e, to[5] = f, to[6] = g, to[7] = h;                                           \
+    }
+
 static inline void add_filtered(double *sums, const double *in, const double *taps,
                                 Py_ssize_t n_taps, Py_ssize_t n) {
-    for (Py_ssize_t i = 0; i < n; i += LANES) {
-        pair *to = (pair *)(sums + i);
-        pair a = to[0], b = to[1], c = to[2], d = to[3];
-        pair e = to[4], f = to[5], g = to[6], h = to[7];
-        for (Py_ssize_t k = 0; k < n_taps; k++) {
-            const pair *from = (const pair *)(in + i + k);
-            const pair tap = {taps[k], taps[k]};
-            a += tap * from[0], b += tap * from[1], c += tap * from[2], d += tap * from[3];
-            e += tap * from[4], f += tap * from[5], g += tap * from[6], h += tap * from[7];
-        }
-        to[0] = a, to[1] = b, to[2] = c, to[3] = d;
-        to[4] = e, to[5] = f, to[6] = g, to[7] = h;
-    }
+    ADD_FILTERED(pair)
 }
+
+#ifdef WIDE
+static inline WIDE void add_filtered_wide(double *sums, const double *in, const double *taps,
+                                          Py_ssize_t n_taps, Py_ssize_t n) {
+    ADD_FILTERED(quad)
+}
+#else
+#define add_filtered_wide add_filtered
+#endif
 
 static inline void load(double *to, const sample *from, Py_ssize_t n, Py_ssize_t step) {
     for (Py_ssize_t i = 0; i < n; i++) {
@@ -83,42 +99,57 @@ static filter without_zeros(const double *taps, Py_ssize_t n_taps) {
 
 static inline __attribute__((always_inline)) void
 convert_block(sample *out, const sample *in, const filter *filters, Py_ssize_t n_taps,
-              Py_ssize_t n, int unit_in, int unit_out) {
-    double samples[MOST_UNIT][BLOCK + MOST_TAPS + LANES];
+              Py_ssize_t n, int unit_in, int unit_out, int wide) {
+    double samples[MOST_UNIT][BLOCK + MOST_TAPS + MOST_LANES];
     for (int from = 0; from < unit_in; from++) {
         const Py_ssize_t known = n + n_taps - 1;
         load(samples[from], in + from, known, unit_in);
-        memset(samples[from] + known, 0, LANES * sizeof(double));
+        memset(samples[from] + known, 0, MOST_LANES * sizeof(double));
     }
     for (int to = 0; to < unit_out; to++) {
         double sums[BLOCK] = {0};
         for (int from = 0; from < unit_in; from++) {
             const filter *f = filters + to * unit_in + from;
-            add_filtered(sums, samples[from] + f->first, f->taps, f->count, n);
+            const double *first = samples[from] + f->first;
+            (wide ? add_filtered_wide : add_filtered)(sums, first, f->taps, f->count, n);
         }
         store(out + to, sums, n, unit_out);
     }
 }
 
 /* A loop for each pair of units: the compiler knows the steps. */
-#define CONVERT(unit_in, unit_out)                                                            \
+#define CONVERT(unit_in, unit_out, wide)                                                      \
     case 4 * unit_in + unit_out:                                                              \
-        convert_block(out, in, filters, n_taps, n, unit_in, unit_out);                        \
+        convert_block(out, in, filters, n_taps, n, unit_in, unit_out, wide);                  \
         break;
+#define CONVERT_ANY(wide)                                                                     \
+    switch (4 * unit_in + unit_out) {                                                         \
+        CONVERT(1, 3, wide) /* 8 to 24 kHz */                                                 \
+        CONVERT(3, 1, wide)                                                                   \
+        CONVERT(1, 2, wide) /* 8 to 16 kHz */                                                 \
+        CONVERT(2, 1, wide)                                                                   \
+        CONVERT(2, 3, wide) /* 16 to 24 kHz */                                                \
+        CONVERT(3, 2, wide)                                                                   \
+    default:                                                                                  \
+        convert_block(out, in, filters, n_taps, n, unit_in, unit_out, wide);                  \
+    }
 
 static void convert(sample *out, const sample *in, const filter *filters, Py_ssize_t n_taps,
                     Py_ssize_t n, int unit_in, int unit_out) {
-    switch (4 * unit_in + unit_out) {
-        CONVERT(1, 3) /* 8 to 24 kHz */
-        CONVERT(3, 1)
-        CONVERT(1, 2) /* 8 to 16 kHz */
-        CONVERT(2, 1)
-        CONVERT(2, 3) /* 16 to 24 kHz */
-        CONVERT(3, 2)
-    default:
-        convert_block(out, in, filters, n_taps, n, unit_in, unit_out);
-    }
+    CONVERT_ANY(0)
 }
+
+#ifdef WIDE
+static WIDE void convert_wide(sample *out, const sample *in, const filter *filters,
+                              Py_ssize_t n_taps, Py_ssize_t n, int unit_in, int unit_out) {
+    CONVERT_ANY(1)
+}
+
+static int is_wide(void) { return __builtin_cpu_supports("avx2"); }
+#else
+#define convert_wide convert
+static int is_wide(void) { return 0; }
+#endif
 
 static PyObject *converted(const Py_buffer *pcm, const Py_buffer *taps, int unit_in,
                            int unit_out) {
@@ -148,10 +179,11 @@ static PyObject *converted(const Py_buffer *pcm, const Py_buffer *taps, int unit
     }
     const sample *in = pcm->buf;
     sample *out = (sample *)PyBytes_AsString(result);
+    const int wide = is_wide();
     for (Py_ssize_t done = 0; done < units; done += BLOCK) {
         const Py_ssize_t n = units - done < BLOCK ? units - done : BLOCK;
-        convert(out + done * unit_out, in + done * unit_in, filters, n_taps, n, unit_in,
-                unit_out);
+        (wide ? convert_wide : convert)(out + done * unit_out, in + done * unit_in, filters,
+                                        n_taps, n, unit_in, unit_out);
     }
     return result;
 }
