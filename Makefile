@@ -13,7 +13,7 @@ ALONE_TESTS = tests/system tests/bench
 OTHER_TESTS = tests/proxies tests/telephony
 PROCESS_TESTS = $(addprefix tests/system/test_, anything.py call_file_process.py demo_kept.py \
   environments.py nothing_leaks.py process.py recording_killed.py spoken_tools.py) \
-  tests/bench/test_load.py tests/test_startup.py tests/test_watchdog.py
+  tests/bench/test_load.py tests/phone/test_asterisk_process.py tests/test_startup.py tests/test_watchdog.py
 
 .DEFAULT_GOAL := help
 .PHONY: help proxies telephony demo run test check image deploy bench bench-legs bench-micro bench-quality conformance faults mutants console screenshots sdks sdks-python sdks-node docs format clean attacks churn soak fuzz replays rolling

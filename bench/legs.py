@@ -30,13 +30,20 @@ _RELAY: Final = Relay("relay", (OURS, "serve"))
 @click.option("--calls", default=50, show_default=True, help="On each of the two.")
 @click.option("--seconds", default=10.0, show_default=True, help="Measured in a run.")
 @click.option("--repeat", default=5, show_default=True, help="Runs.")
+@click.option("--urgent", is_flag=True, help="At real-time priority; needs root.")
 @click.option("--docs", type=click.Path(path_type=Path), help="A page for the table.")
 def main(
-    *, asterisk: str, calls: int, seconds: float, repeat: int, docs: Path | None
+    *,
+    asterisk: str,
+    calls: int,
+    seconds: float,
+    repeat: int,
+    urgent: bool,
+    docs: Path | None,
 ) -> None:
     """The command line."""
     comparison = Comparison(Load(calls, seconds=seconds, asterisk=asterisk), repeat)
-    run(comparison.carry_out)
+    run(comparison.carry_out, urgent=urgent)
     click.echo(f"median ratio {median(comparison.ratios):.2f} of {repeat} runs")
     if docs:
         figures = comparison.markdown(Machine.this())

@@ -428,10 +428,17 @@ static int64_t spread(int64_t i, int64_t period) { /* evenly, however many there
     return (int64_t)((part - (double)(int64_t)part) * (double)period);
 }
 
+static int64_t on_grid(int64_t t, int64_t i) { /* from t on; whenever they begin, frames come evenly */
+    static int64_t begin;
+    if (!begin) begin = t;
+    int64_t phase = begin + spread(i, FRAME);
+    return phase >= t ? phase : phase + (t - phase + FRAME - 1) / FRAME * FRAME;
+}
+
 static void start_talking(Call *c, int64_t t, bool caller, bool agent) {
     int64_t i = c - calls, period = DELTA * (int64_t)opt.burst;
     c->talks |= caller;
-    if (caller && c->caller && (!opt.asterisk || c->queue.answered)) frame_due[i] = t + spread(i, FRAME);
+    if (caller && c->caller && (!opt.asterisk || c->queue.answered)) frame_due[i] = on_grid(t, i);
     if (!agent || !c->endpoint) return;
     delta_due[i] = t + spread(i * 7 + 3, period);
     if (opt.turns_s && c->steady) turn_due[i] = delta_due[i] + period + spread(i, (int64_t)(opt.turns_s * S));
@@ -540,7 +547,7 @@ static void start_media(Conn *c, const char *head) {
              "\"load\",\"format\":\"%s\",\"optimal_frame_size\":%zu,\"ptime\":20,\"channel_variables\":{}}",
              (int)(c->call - calls), opt.asterisk, frame_bytes(line));
     say_text(c, start);
-    play_due[c->call - calls] = now() + spread(c->call - calls, FRAME);
+    play_due[c->call - calls] = on_grid(now(), (c->call - calls) * 5 + 2);
 }
 
 static void upgrade(Conn *c, const char *head) {

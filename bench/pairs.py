@@ -19,11 +19,16 @@ CANNOT_MEASURE = 2
 OURS = str(Path(sys.executable).with_name("trio-sts"))
 
 
-def run(compare: Callable[[Bench], Awaitable[None]]) -> None:
-    """Build the load program and compare; a command that cannot is told why, and exits."""
+def run(compare: Callable[[Bench], Awaitable[None]], *, urgent: bool = False) -> None:
+    """Build the load program and compare; a command that cannot is told why, and exits.
+
+    Args:
+        compare: What is done with it.
+        urgent: Whether all of it runs at real-time priority, which needs root.
+    """
     with TemporaryDirectory(prefix="trio-sts-bench-") as folder:
         try:
-            trio.run(_prepared, Path(folder), compare)
+            trio.run(_prepared, Path(folder), compare, urgent)
         except* CannotMeasure as group:
             click.echo("\n".join(map(str, group.exceptions)), err=True)
             sys.exit(CANNOT_MEASURE)
@@ -44,8 +49,10 @@ async def together(
     return [found[number] for number in range(len(measurements))]
 
 
-async def _prepared(folder: Path, compare: Callable[[Bench], Awaitable[None]]) -> None:
-    relay_at, load_at = places(urgent=False)
+async def _prepared(
+    folder: Path, compare: Callable[[Bench], Awaitable[None]], urgent: bool
+) -> None:
+    relay_at, load_at = places(urgent=urgent)
     await compare(Bench(await build(folder), folder, relay_at, load_at))
 
 

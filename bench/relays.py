@@ -1,6 +1,7 @@
 """A relay under test, as a process."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from .machine import CannotMeasure, Place
 # Settings of this shell that must not reach a relay, by how their names begin.
 _OURS = ("OPENAI_", "STS_", "AMI_URL", "TOOLS_DIR", "PORT", "HOST")
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+# Below those that Linux gives to connections (net.ipv4.ip_local_port_range).
+_PORTS = range(20_000, 32_000)
 _START_S = 30.0
 _POLL_S = 0.02
 _STOP_S = 5.0
@@ -70,11 +73,12 @@ class Running:
 
 
 def free_port() -> int:
-    """A port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that nobody listens on, and that no connection of a load will be given."""
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @asynccontextmanager

@@ -33,6 +33,20 @@ async def test_every_frame_is_heard_in_linear_and_companded_audio(
     assert min(found.up.frames, found.down.frames) >= 2 * 25
 
 
+@pytest.mark.parametrize(
+    ("asterisk", "line"),
+    [("slin24", "pcm"), ("slin16", "pcm16k"), ("slin", "pcm8k"), ("alaw", "pcma")],
+)
+async def test_every_frame_is_heard_through_asterisks_own_leg(
+    tmp_path: Path, asterisk: str, line: str
+) -> None:
+    load = Load(2, seconds=0.5, warm_s=0.1, asterisk=asterisk)
+    found = await measure(await _bench(tmp_path), Relay("relay", SERVE), load, "run")
+    assert found.line == line
+    assert not found.faults
+    assert min(found.up.frames, found.down.frames) >= 2 * 25
+
+
 async def test_a_burst_is_heard_whole_although_it_is_paced(tmp_path: Path) -> None:
     load = Load(1, seconds=0.7, burst=6, warm_s=0.1)
     relay = Relay("relay", SERVE)
