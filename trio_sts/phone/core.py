@@ -171,14 +171,14 @@ async def _converse(call: Call, stream: trio.abc.Stream, target: Target) -> None
                 max_message_size=call.peer.max_message_bytes,
             )
         try:
-            if (ws.subprotocol or "") != call.peer.subprotocol:
+            if (ws.subprotocol or "") == call.peer.subprotocol:
+                nursery.start_soon(_read, ws, call)
+                nursery.start_soon(_write, ws, call)
+                nursery.start_soon(call.hold)
+                await call.over.wait()
+            else:
                 told = "it does not speak Asterisk's WebSocket"
                 call.end(Outcome.REFUSED, reason=told)
-                return
-            nursery.start_soon(_read, ws, call)
-            nursery.start_soon(_write, ws, call)
-            nursery.start_soon(call.hold)
-            await call.over.wait()
         finally:
             with trio.move_on_after(_GOODBYE_S, shield=True):
                 await ws.aclose(1000)
