@@ -95,7 +95,7 @@ async def call(
     refuse: Refuse | None = None,
     **kwargs: Any,
 ) -> CallReport:
-    peer = partial(Asterisk, format=FORMATS[media_format])
+    peer = partial(Asterisk, media_format=FORMATS[media_format])
     async with asterisk_service(handler, refuse) as there:
         return await place_call(URL, script, peer=peer, dial=there.dial, **kwargs)
 

@@ -64,7 +64,7 @@ class Asterisk:
     """
 
     _post: Post
-    _format: MediaFormat = FORMATS[DEFAULT_FORMAT]
+    _format: MediaFormat = field(default=FORMATS[DEFAULT_FORMAT], alias="media_format")
     playback: Playback = field(init=False)
     _channel_id: str = field(factory=lambda: str(uuid4()))
     # What is reported when so many frames have left the queue.

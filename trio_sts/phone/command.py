@@ -277,7 +277,9 @@ def call(  # noqa: PLR0917 - click passes every option by its name
         record=record,
         seconds=seconds,
         ami_port=ami_port,
-        peer=partial(Asterisk, format=FORMATS[media_format]) if asterisk else AvrCore,
+        peer=partial(Asterisk, media_format=FORMATS[media_format])
+        if asterisk
+        else AvrCore,
     )
     raise SystemExit(0 if _place(order).conversed else 1)
 
