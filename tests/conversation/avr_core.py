@@ -73,7 +73,7 @@ class AvrCore:
     def receive(self, pcm: bytes, now: float, mark: int = 0) -> None:
         """One message with agent audio, and the mark behind it."""
         self.play_until(now)
-        assert pcm
+        assert pcm or mark
         assert len(pcm) % FRAME_BYTES == 0
         for frame in self.cut(pcm):
             self._latest = self.item_of(frame)

@@ -166,13 +166,15 @@ class Conversation:
         return [ToModel(AppendAudio(audio))] if audio else state.out.take()
 
     def _mark_played(self, message: avr.MarkPlayed, now: float) -> list[Command]:
-        """The clock of the playout is put right: nothing else can become due by it."""
+        """The clock of the playout is put right: a pass is needed if things are earlier."""
         state = self._state
         if now >= self._due_at or state.out.ended:
             return self._react(message, now)
+        drained_at = state.playout.drained_at
         hearing.mark_played(state, message, now)
         playing_at = hearing.play_at(state, now)
-        if playing_at <= now + _SAME_MOMENT_S:
+        is_earlier = state.playout.drained_at < drained_at
+        if is_earlier or playing_at <= now + _SAME_MOMENT_S:
             return self._finish_pass(now)
         self._wake(playing_at, "playout")
         return []
