@@ -319,7 +319,7 @@ def test_a_stream_keeps_less_than_200_bytes(way: Way) -> None:
     stream = way.begin()
     for size in (0, 1, 2, 5, 4_801):
         stream.push(b"\1" * size)
-        assert len(stream._kept) < 200
+        assert len(stream._kept) < 200  # pyright: ignore[reportPrivateUsage]
 
 
 @pytest.mark.parametrize("way", [w for w in WAYS if w.from_hz < w.to_hz], ids=str)

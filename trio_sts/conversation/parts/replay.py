@@ -44,7 +44,7 @@ class Replay:
     """
 
     turn: str = ""
-    _rate_hz: int = SAMPLE_RATE_HZ
+    _rate_hz: int = field(default=SAMPLE_RATE_HZ, alias="rate_hz")
     _packer: Encoder = field(init=False, repr=False)
     # Packed.
     _committed: bytearray = field(factory=bytearray, repr=False)
