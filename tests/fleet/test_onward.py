@@ -21,8 +21,8 @@ async def test_the_parent_tells_where_each_worker_s_calls_go_on(tmp_path: Path) 
         async with dialling(f"{url}call-1") as one:
             session = await _greeted(model)
             async with dialling(f"{url}call-2") as other:
-                await _transferred(await _greeted(model), other)
-            await _transferred(session, one)
+                await transferred(await _greeted(model), other)
+            await transferred(session, one)
         assert len(service.calls_of()) == 2
         for number in (2, 1):
             path = f"/calls/call-{number}/next"
@@ -36,7 +36,8 @@ async def _greeted(model: ScriptedModel) -> ScriptedSession:
     return session
 
 
-async def _transferred(session: ScriptedSession, asterisk: FakeAsterisk) -> None:
+async def transferred(session: ScriptedSession, asterisk: FakeAsterisk) -> None:
+    """The agent transfers the caller, and Asterisk's leg is over."""
     async with session.response() as response:
         await response.say(loud(200), "I put you through.")
         await response.call("avr_transfer", _SALES)

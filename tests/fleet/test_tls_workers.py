@@ -8,10 +8,12 @@ import pytest
 import trustme
 from websockets.exceptions import InvalidStatus
 
+from tests.peers.asterisk import dialling
 from tests.peers.core import calling
 from tests.peers.model import scripted_model
 
 from .kit import Held, fleet
+from .test_onward import transferred
 
 
 async def test_calls_and_probes_go_through_tls_and_limits_hold(tmp_path: Path) -> None:
@@ -61,6 +63,22 @@ async def test_calls_and_probes_go_through_tls_and_limits_hold(tmp_path: Path) -
         async with calling(f"{url}/?token=let-me-in", ssl=trust) as third:
             await third.init("third")
             await service.logged("call begun", call_id="third")
+            session = await model.next_session()
+            await session.expect("response.create")
+        # Asterisk can send the token as a password alone, and its CURL does so too.
+        password = ("Authorization", "Basic YXN0ZXJpc2s6bGV0LW1lLWlu")
+        async with dialling(
+            f"{url}/media?uuid=fourth", ssl=trust, headers=[password]
+        ) as asterisk:
+            session = await model.next_session()
+            await session.expect("response.create")
+            await transferred(session, asterisk)
+        async with httpx.AsyncClient(verify=trust) as client:
+            path = f"{at}/calls/fourth/next"
+            assert (await client.get(path)).status_code == 401
+            for status, place in ((200, "default,1001,1"), (404, "")):
+                answer = await client.get(path, auth=("asterisk", "let-me-in"))
+                assert (answer.status_code, answer.text) == (status, place)
 
 
 async def _call(url: str, trust: ssl.SSLContext) -> None:
