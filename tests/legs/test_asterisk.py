@@ -323,16 +323,17 @@ async def test_an_interruption_overtakes_audio_and_marks_that_wait() -> None:
         # The first is on its way at once, whatever comes after it.
         call.leg.post(AgentAudio(bytes(960), 1))
         await wait_all_tasks_blocked()
-        call.leg.post(AgentAudio(bytes(960), 2), AgentAudio(bytes(960), 3))
-        call.leg.post(Interruption(), AgentAudio(bytes(960), 4))
+        call.leg.post(AgentAudio(bytes(960), 2), AgentAudio(b"", 3))
+        call.leg.post(Interruption(), AgentAudio(bytes(960), 4), AgentAudio(b"", 5))
         slow.open.set()
         await asterisk.wait_for(FlushMedia)
-        await asterisk.wait_for(MarkMedia, after=3)
+        await asterisk.wait_for(MarkMedia, after=4)
         assert [each.command for each in asterisk.commands] == [
             AnswerChannel(),
             MarkMedia("1"),
             FlushMedia(),
             MarkMedia("4"),
+            MarkMedia("5"),
         ]
 
 
@@ -379,6 +380,7 @@ def test_what_arrives_together_is_joined_and_stays_in_its_place(
         (MediaStart("e", "opus", 0), "slin"),
         (MediaStart("e", "slin48", 1920), "slin"),
         (MediaStart("e", "slin24", 0), "slin24"),
+        (MediaStart("e", "slin24", 65_501), "slin24"),
     ],
 )
 @pytest.mark.parametrize("form", ["json", "plain"])

@@ -78,6 +78,7 @@ _TOGETHER_MS: Final = 100
 # Behind a flush; 20 ms are too little.
 _QUIET_MS: Final = 100
 _MARK_DIGITS: Final = 18
+_LEAST_MS: Final = 0.001
 # What is logged once is remembered; a peer invents the words.
 _MOST_TOLD: Final = 8
 _TOLD_CHARS: Final = 120
@@ -139,7 +140,8 @@ class _Codec(ServerCodec[ToCore]):
     @override
     def audio_ms(self, message: ToCore) -> float:
         if isinstance(message, AgentAudio):
-            return len(message.pcm) * self._ms_per_byte
+            # An empty one has a mark, which goes where the audio before it goes.
+            return max(len(message.pcm) * self._ms_per_byte, _LEAST_MS)
         return 0
 
     @override
@@ -377,7 +379,7 @@ def _usable_format(start: MediaStart) -> MediaFormat:
         PeerFault: Frames of it cannot be made here, or not by Asterisk.
     """
     media = FORMATS.get(start.format)
-    if media is not None and start.optimal_frame_size > 0:
+    if media is not None and 0 < start.optimal_frame_size <= MAX_MEDIA_BYTES:
         return media
     _log.warning(
         "a call from asterisk cannot be held",
