@@ -236,8 +236,14 @@ MESSAGE_LIKE = st.fixed_dictionaries(
     {"event": _NAMES | JSON, "command": _NAMES | JSON},
     optional=dict.fromkeys(_KEYS, JSON),
 ).map(json.dumps)
+
+
+def _line(name: str, pairs: list[tuple[str, str]]) -> str:
+    return " ".join([name, *[f"{key}:{value}" for key, value in pairs]])
+
+
 LINE_LIKE = st.builds(
-    lambda name, pairs: " ".join([name, *[f"{key}:{value}" for key, value in pairs]]),
+    _line,
     _NAMES,
     st.lists(st.tuples(st.sampled_from(_KEYS), st.text(max_size=5)), max_size=5),
 )

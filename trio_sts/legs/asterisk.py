@@ -153,9 +153,9 @@ class _Codec(ServerCodec[ToCore]):
 class AsteriskLeg(AcceptedLeg):
     """One call's WebSocket from Asterisk; made by `accept`, ended by `aclose`."""
 
-    _media: MediaFormat = field(kw_only=True)
-    _form: Form = field(kw_only=True)
-    _call_id: str = field(kw_only=True)
+    _media: MediaFormat = field(kw_only=True, alias="media")
+    _form: Form = field(kw_only=True, alias="form")
+    _call_id: str = field(kw_only=True, alias="call_id")
     _hung_up: bool = field(default=False, init=False)
     # The marks that may still be reported: above the first, up to the second.
     _reported: int = field(default=0, init=False)
