@@ -89,7 +89,11 @@ class LineStage(Stage):
     ) -> Self:
         """A call that Asterisk has placed: nobody has answered it."""
         given: dict[str, Any] = {"greeting": False, **QUIET, **rules}
-        line = {"reports_marks": True, "awaits_answer": True, "playout_delay_ms": 0}
+        line: dict[str, Any] = {
+            "reports_marks": True,
+            "awaits_answer": True,
+            "playout_delay_ms": 0,
+        }
         stage = cls(Rules(**{**line, **given}))
         stage.driver = Driver(stage.now + first_tick_s, tick_s, reports)
         stage.init()

@@ -50,6 +50,8 @@ class State:
     caller_silence: CallerSilence
     hold_sound: HoldSound
     ear: Ear
+    replay: Replay
+    counters: Counters
     permitted: Permitted = field(factory=Permitted)
     out: Outgoing = field(factory=Outgoing)
     connection: Connection = field(factory=Connection)
@@ -61,9 +63,7 @@ class State:
     mcp: McpCalls = field(factory=McpCalls)
     apology: Apology = field(factory=Apology)
     renewal: Renewal = field(factory=Renewal)
-    replay: Replay = field(factory=Replay)
     retries: Retries = field(factory=Retries)
-    counters: Counters = field(factory=Counters)
     latencies: Latencies = field(factory=Latencies)
 
 
