@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -87,7 +87,7 @@ class Asterisk:
 
 
 @contextmanager
-def running(home: Path) -> Iterator[Asterisk]:
+def running(home: Path) -> Generator[Asterisk]:
     """Run an Asterisk whose own folder this is, in the chroot.
 
     Its mounts are this mount namespace's, which ends with the tests.

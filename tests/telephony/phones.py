@@ -68,6 +68,10 @@ class Phone:
         """Hang up, or give up calling."""
         await self._order({"hang_up": True})
 
+    async def end(self) -> None:
+        """Hang up what it still holds, and end its program; returns at once."""
+        await self._order({"end": True})
+
     async def recording(self) -> Recording:
         """What it said and heard so far."""
         written = sum(each["event"] == "written" for each in self.events)
@@ -181,7 +185,7 @@ async def phone(
             finally:
                 # Its call is ended as SIP has it, whatever became of the test.
                 with trio.move_on_after(_ENDS_S, shield=True), suppress(OSError):
-                    await made._order({"end": True})
+                    await made.end()
                     await process.wait()
             nursery.cancel_scope.cancel(reason="the test is over")
     finally:

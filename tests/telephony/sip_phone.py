@@ -6,6 +6,8 @@ Its microphone and its ear are one port of PJSIP's mixer: what was said and what
 the same 20 ms stand at the same place of the two recordings, which is the phone's only clock.
 """
 
+# pyright: reportUnnecessaryTypeIgnoreComment=false, reportUnknownMemberType=false
+
 import argparse
 import os
 import queue

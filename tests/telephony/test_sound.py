@@ -1,6 +1,7 @@
 """What a call sounds like: wideband both ways, any codec, and nobody else's voice."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -22,6 +23,9 @@ from .sounds import (
     noise,
     pcm_for_phone,
 )
+
+if TYPE_CHECKING:
+    from tests.peers.model import ScriptedSession
 
 # What no narrow line carries.
 _ABOVE_HZ = (3400, 7000)
@@ -68,7 +72,7 @@ async def test_what_is_above_the_telephones_band(
     agent, caller = noise(_MS, 31, WIDE_HZ), noise(_MS, 32, WIDE_HZ)
     async with scene(asterisk, leg, tmp_path) as at:
         recording, model = await _spoken_both_ways(at, leg, agent, caller)
-    parts = []
+    parts: list[float] = []
     for samples, sound in ((recording.heard, agent), (model, caller)):
         wanted = for_phone(sound)
         begins = find(samples, wanted)
@@ -119,7 +123,7 @@ async def test_two_calls_at_once_do_not_mix(asterisk: Asterisk, tmp_path: Path) 
         phone(tmp_path, "narrowband", "PCMU") as other,
     ):
         phones = [at.phone, other]
-        sessions = []
+        sessions: list[ScriptedSession] = []
         for each in phones:
             await each.dial(Leg.ASTERISK)
             sessions.append(await at.model.next_session())
