@@ -24,6 +24,8 @@ BATCH_FRAMES = 100 // FRAME_MS
 FRAME_S = FRAME_MS / 1000
 _EPSILON_S = 1e-6
 _EPSILON_MS = 1e-3
+# A stream that comes in real time may leave the peer without audio for moments.
+_PAUSE_S = 0.2
 # So many items are remembered after their end, so that late events are recognised.
 _REMEMBERED_TRACKS = 64
 
@@ -221,15 +223,16 @@ class Playout:
     def feed(self, now: float) -> list[Batch]:
         """The batches that are due: at most 100 ms each, never above the lead.
 
-        Where nothing plays and marks are reported, the first one is a single frame: its
-        mark tells soon when the playing has begun.
+        Where marks are reported and nothing has played for a while, the first one is a
+        single frame: its mark tells soon when the playing has begun.
         """
         batches: list[Batch] = []
         batch: list[bytes] = []
         limit = self.marks.clock(now) + self.lead_ms / 1000 + _EPSILON_S
         if now + _EPSILON_S < self._held_until:
             return batches
-        most = 1 if self.marks.used and self._ends_at <= now else BATCH_FRAMES
+        begins = self.marks.used and self._ends_at <= now - _PAUSE_S
+        most = 1 if begins else BATCH_FRAMES
         if self._queue:
             self._ends_at = max(self._ends_at, now, self._other_until)
         while self._queue and self._ends_at + FRAME_S <= limit:
