@@ -5,7 +5,7 @@ Caller-side audio is PCM16LE, mono, at the line's rate: 8 kHz unless it says oth
 
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, setters
 
 SAMPLE_RATE_HZ: Final = 8_000
 SAMPLE_BYTES: Final = 2
@@ -24,7 +24,8 @@ def ms_per_pcm_byte(rate_hz: int) -> float:
     return 1_000 / (rate_hz * SAMPLE_BYTES)
 
 
-@define
+# Converted once: a hook on each assignment costs more than the assignments do.
+@define(on_setattr=setters.NO_OP)
 class Framer:
     """Cuts a stream of PCM into frames; less than one frame is ever held back.
 

@@ -39,7 +39,7 @@ from functools import cache
 from math import cos, pi, sin
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, setters
 
 from .engine import detect_speech, thin
 from .framing import FRAME_BYTES, FRAME_MS, SAMPLE_RATE_HZ
@@ -82,7 +82,8 @@ def _ratio_to_ours(rate_hz: int) -> int:
     return rate_hz // SAMPLE_RATE_HZ
 
 
-@define
+# Converted once: a hook on each assignment costs more than the assignments do.
+@define(on_setattr=setters.NO_OP)
 class VoiceActivityDetector:
     """One stream of caller audio.
 

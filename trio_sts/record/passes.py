@@ -24,7 +24,7 @@ from hashlib import blake2b
 from typing import Any, Final, cast
 
 import orjson
-from attrs import define, field
+from attrs import define, field, setters
 from typing_extensions import override
 
 from trio_sts.audio.voice_activity import VoiceActivityDetector
@@ -49,7 +49,7 @@ _IN_PARTS: Final = frozenset({AudioDelta, TranscriptDelta})
 _TABLE: Final = bytes.maketrans(b"\0\1", b"01")
 
 
-@define(eq=False)
+@define(eq=False, on_setattr=setters.NO_OP)
 class NotedDetector(VoiceActivityDetector):
     """The ear's detector, whose verdicts are kept until they are taken."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from attrs import define, field
+from attrs import define, field, setters
 
 from trio_sts.audio.framing import SAMPLE_RATE_HZ, ms_per_pcm_byte
 from trio_sts.wire.realtime.items import Usage
@@ -27,7 +27,8 @@ Counter = Literal[
 ]
 
 
-@define
+# Converted once: a hook on each assignment costs more than the assignments do.
+@define(on_setattr=setters.NO_OP)
 class Counters:
     """Counters of one call; milliseconds of audio.
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from attrs import define, field
+from attrs import define, field, setters
 
 from trio_sts.audio.framing import FRAME_MS, SAMPLE_RATE_HZ, frame_bytes
 from trio_sts.conversation.moments import AT_ONCE, NEVER
@@ -12,7 +12,8 @@ _AHEAD_MS: Final = 60
 _FRAME_S: Final = FRAME_MS / 1000
 
 
-@define
+# Converted once: a hook on each assignment costs more than the assignments do.
+@define(on_setattr=setters.NO_OP)
 class HoldSound:
     """Plays its samples over and over; it is no part of what the caller has heard.
 
