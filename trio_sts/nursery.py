@@ -101,7 +101,8 @@ class Call:
     async def run(self, stream: trio.abc.Stream, head: RequestHead) -> None:
         """Run the call over a socket, from the WebSocket handshake to the last frame.
 
-        ``head`` is the request, which ``stream`` begins with. Nothing outlives it, and nothing is raised but a cancellation.
+        ``head`` is the request, which ``stream`` begins with. Nothing outlives the call,
+        and nothing is raised but a cancellation.
         """
         with self.services.alarms.alarm() as self._alarm:
             async with trio.open_nursery() as self._sockets:
