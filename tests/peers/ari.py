@@ -90,8 +90,10 @@ class FakeAri:
     def _answer(
         self, method: str, path: str, asked: str, content: bytes
     ) -> tuple[int, bytes]:
-        query = {name: each[0] for name, each in parse_qs(asked).items()}
-        given = {**query, **(json.loads(content) if content else {})}
+        given: dict[str, Any] = {
+            name: each[0] for name, each in parse_qs(asked).items()
+        }
+        given |= json.loads(content or "{}")
         match [method, *(unquote(each) for each in path.split("/")[1:])]:
             case ["GET", "asterisk", "info"]:
                 return _told(200, {"system": {"version": "22.10.1"}})
