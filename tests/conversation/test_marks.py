@@ -185,6 +185,17 @@ def test_a_full_queue_is_fed_again_when_it_is_free() -> None:
     assert stage.played_ms == 5000
 
 
+def test_a_full_queue_is_empty_after_an_interruption() -> None:
+    stage = LineStage.talking(audio_format="pcmu")
+    stage.answer(5000)
+    stage.caller(avr.QueueFull())
+    stage.speech_started()
+    stage.speech_stopped()
+    stage.mark()
+    stage.answer(1000, "i2", "r2")
+    assert stage.all(avr.AgentAudio) != []
+
+
 def test_a_full_queue_that_is_never_free_is_fed_when_it_must_be_empty() -> None:
     stage = LineStage.talking(audio_format="pcmu")
     stage.answer(5000)

@@ -343,6 +343,8 @@ class Playout:
         self._stretches.clear()
         self._latest = None
         self._is_unmarked = False
+        # A queue that was full is empty now, and the peer need not say so.
+        self.release()
         self._ends_at = now - self.delay_ms / 1000
         return [self._cut(track, track.heard_ms) for track in [*self._live.values()]]
 
