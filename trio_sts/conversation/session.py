@@ -21,6 +21,9 @@ from .state import State, new_state
 
 # Two sums of the same times may differ in their last bits.
 _SAME_MOMENT_S = 1e-6
+# A report is read some ms late or early. What waits for the end of all audio may be so much
+# late: the next pass puts it right.
+_JITTER_S = 0.01
 # A rule may make an earlier one of the pass due; what still is after so many rounds has
 # to wait for the next pass.
 _MOST_ROUNDS = 4
@@ -173,7 +176,7 @@ class Conversation:
         drained_at = state.playout.drained_at
         hearing.mark_played(state, message, now)
         playing_at = hearing.play_at(state, now)
-        is_earlier = state.playout.drained_at < drained_at
+        is_earlier = state.playout.drained_at < drained_at - _JITTER_S
         if is_earlier or playing_at <= now + _SAME_MOMENT_S:
             return self._finish_pass(now)
         self._wake(playing_at, "playout")

@@ -7,7 +7,7 @@ from attrs import define, field
 
 from trio_sts.conversation.moments import AT_ONCE, NEVER
 
-_EVERY_S: Final = 0.3
+_EVERY_S: Final = 0.5
 # One that is so late is not waited for any more.
 _OVERDUE_S: Final = 1.0
 # A peer that has not reported one so long after the first was due reports none.
@@ -23,7 +23,7 @@ class Marks:
     that has not been reported: a second after that was due it is not waited for.
 
     There is one behind the first frame of what is played after a silence, so that the
-    clock is right soon, one for each 300 ms then, and one at the end: more of them would
+    clock is right soon, one for each 500 ms then, and one at the end: more of them would
     cost more than they tell, for the peer's clock is as steady as ours.
 
     Written by: playout.

@@ -4,7 +4,7 @@ AVR Core sends no playback marks. It plays what it was sent in real time, so wha
 caller has heard follows from what was sent and when; ``delay_ms`` covers the way from
 AVR Core to the ear.
 
-Asterisk reports marks, one each 300 ms, and a report puts the clock right. Between
+Asterisk reports marks, one each 500 ms, and a report puts the clock right. Between
 two reports the clock goes on, but never past the next mark.
 """
 
