@@ -73,16 +73,20 @@ run: $(VENV)/run.stamp  ## run the service, with your key or with the embedded m
 	then exec $(BIN)/trio-sts serve; \
 	else echo 'OPENAI_API_KEY is not set: the built-in model answers'; exec $(BIN)/trio-sts serve --embedded; fi
 
+# Thousands of tests run in real processes, on machines that others use as well: one that
+# fails is held again, once, and the report tells which. `make test AGAIN=` holds none again.
+AGAIN = --reruns 1 -r fEsR
+
 # The core's coverage is held to a figure. Whole calls have clocks that jump, and others measure:
 # they run alone. All others run two at a time, those that start processes by the file; where they
 # are dealt out, both processes are to find them in the same order.
 test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and calls on both paths
 	$(BIN)/coverage erase
-	printf '%s\n' $(CORE_TESTS) | xargs -P 2 -n 1 $(BIN)/coverage run -m pytest -q
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS) $(OTHER_TESTS))
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -n 2 --dist loadfile $(PROCESS_TESTS)
-	$(BIN)/python -m pytest $(ALONE_TESTS) $(addprefix --ignore=,$(PROCESS_TESTS))
-	STS_FAST_PATH=off $(BIN)/python -m pytest -q tests/wire tests/legs $(CALLS_TESTS)
+	printf '%s\n' $(CORE_TESTS) | xargs -P 2 -n 1 $(BIN)/coverage run -m pytest -q $(AGAIN)
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest $(AGAIN) -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS) $(OTHER_TESTS))
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest $(AGAIN) -n 2 --dist loadfile $(PROCESS_TESTS)
+	$(BIN)/python -m pytest $(AGAIN) $(ALONE_TESTS) $(addprefix --ignore=,$(PROCESS_TESTS))
+	STS_FAST_PATH=off $(BIN)/python -m pytest -q $(AGAIN) tests/wire tests/legs $(CALLS_TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=98
 
@@ -103,7 +107,7 @@ conformance: $(VENV)/conformance.stamp  ## try both legs' WebSockets, on both pa
 
 # Those that are not installed are left out, with a line that says so.
 proxies: $(VENV)/proxies.stamp  ## restart instances behind HAProxy, nginx and Envoy while calls come and go
-	$(BIN)/python -m pytest -n 3 tests/proxies
+	$(BIN)/python -m pytest $(AGAIN) -n 3 tests/proxies
 
 # TELEPHONY takes options of pytest: TELEPHONY='-k barge -s'.
 telephony: $(VENV)/telephony.stamp  ## call through a real Asterisk with a SIP phone, as root
@@ -114,7 +118,7 @@ faults: $(VENV)/test.stamp  ## hold calls whose legs fail, at every point of a c
 	$(BIN)/python -m tests.faults $(if $(QUICK),--quick) $(FAULTS)
 
 console: $(VENV)/console.stamp  ## try the console's pages in a browser, with a microphone that speaks
-	BROWSER_TESTS=1 $(BIN)/pytest -q -n 2 --dist loadfile tests/console/browser
+	BROWSER_TESTS=1 $(BIN)/pytest -q $(AGAIN) -n 2 --dist loadfile tests/console/browser
 
 image: $(VENV)/deploy.stamp  ## build the container image and run it, as root; no image registry is asked
 	IMAGE_TESTS=1 $(BIN)/pytest -q -rAs --show-capture=no tests/image

@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -109,7 +110,8 @@ def main(
     if everything:
         relays.append(Relay(EVERYTHING, tuple(ours), {**_EVERYTHING, **env}, tls=True))
     asked = loads(calls, churn, seconds=seconds, burst=burst, turns_s=turns)
-    rows = _carry_out(Plan(tuple(relays), asked, repeat, urgent, spread=workers > 1))
+    plan = Plan(tuple(relays), asked, repeat, urgent, spread=workers > 1)
+    rows = _carry_out(plan)
     machine = Machine.this()
     _show(rows)
     path = results or _RESULTS / f"{machine.at.replace(':', '')}.json"
@@ -118,7 +120,8 @@ def main(
     if docs:
         page = docs.read_text("utf-8")
         docs.write_text(with_figures(page, markdown(rows, machine)), "utf-8")
-    sys.exit(any(row.failed for row in rows))
+    is_whole = len(rows) == len(plan.relays) * len(plan.loads)
+    sys.exit(not is_whole or any(row.failed for row in rows))
 
 
 def _carry_out(plan: Plan) -> list[Row]:
@@ -132,9 +135,9 @@ def _carry_out(plan: Plan) -> list[Row]:
 
 def _show(rows: Sequence[Row]) -> None:
     _console.print(terminal_table(rows))
-    if len({row.relay.name for row in rows}) == 1:
-        return
-    for ours, other in zip(rows[::2], rows[1::2], strict=True):
+    for ours, other in pairwise(rows):
+        if ours.load != other.load:
+            continue
         ratios = cpu_ratios(ours, other)
         shown = " ".join(f"{ratio:.2f}" for ratio in ratios)
         _console.print(

@@ -7,7 +7,7 @@ from attrs import frozen
 from rich.console import Console
 
 from .load import Bench, Load, Measured, build, measure
-from .machine import Anywhere, Place, places
+from .machine import Anywhere, CannotMeasure, Place, places
 from .relays import Relay
 from .report import Row
 
@@ -67,10 +67,11 @@ class Plan:
         besides falls on both.
 
         Returns:
-            A row for each load and relay, in this order.
+            A row for each load and relay, in this order. Where a run gave no figures, its
+            row is missing: more calls than a machine can hold may end in anything.
 
         Raises:
-            CannotMeasure: A run gave no figures.
+            CannotMeasure: In a group: no run gave any.
         """
         relay_at: Place = Anywhere()
         load_at: Place = Anywhere()
@@ -78,12 +79,25 @@ class Plan:
             relay_at, load_at = places(urgent=self.urgent)
         bench = Bench(await build(folder), folder, relay_at, load_at)
         rows: list[Row] = []
+        given_up: list[ExceptionGroup[CannotMeasure]] = []
         for number, load in enumerate(self.loads):
             found: dict[str, list[Measured]] = {r.name: [] for r in self.relays}
             for turn in range(self.repeat):
                 for relay in self.relays[:: -1 if turn % 2 else 1]:
                     console.print(f"{relay.name}, calls: {load.label} …", style="dim")
                     run = f"{relay.name}-{number}-{turn}"
-                    found[relay.name].append(await measure(bench, relay, load, run))
-            rows += [Row(r, load, tuple(found[r.name])) for r in self.relays]
+                    try:
+                        measured = await measure(bench, relay, load, run)
+                    except* CannotMeasure as group:
+                        console.print("no figures:", *group.exceptions, style="red")
+                        given_up.append(group)
+                    else:
+                        found[relay.name].append(measured)
+            rows += [
+                Row(r, load, tuple(found[r.name]))
+                for r in self.relays
+                if len(found[r.name]) == self.repeat
+            ]
+        if not rows:
+            raise given_up[-1]
         return rows
