@@ -21,7 +21,7 @@ pytestmark = pytest.mark.parametrize("name", [*KINDS])
 
 _EVERY_S = 0.25
 _DRAIN_S = 30
-_SEEN_S = 1.0
+_SEEN_S = 2.0
 
 
 def instance(
@@ -44,7 +44,7 @@ async def drained(service: Running) -> None:
 
 @asynccontextmanager
 async def seen() -> AsyncGenerator[None]:
-    """What has just said that it is ready is known to the proxy a second later."""
+    """What has just said that it is ready is known to each proxy: Envoy looks every second."""
     await trio.sleep(_SEEN_S)
     yield
 
