@@ -86,7 +86,8 @@ test: $(VENV)/test.stamp  ## run every test, the core with coverage; legs and ca
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest $(AGAIN) -n 2 $(addprefix --ignore=,$(CORE_TESTS) $(ALONE_TESTS) $(PROCESS_TESTS) $(OTHER_TESTS))
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest $(AGAIN) -n 2 --dist loadfile $(PROCESS_TESTS)
 	$(BIN)/python -m pytest $(AGAIN) $(ALONE_TESTS) $(addprefix --ignore=,$(PROCESS_TESTS))
-	STS_FAST_PATH=off $(BIN)/python -m pytest -q $(AGAIN) tests/wire tests/legs $(CALLS_TESTS)
+	STS_FAST_PATH=off PYTHONHASHSEED=0 $(BIN)/python -m pytest -q $(AGAIN) -n 2 tests/legs
+	STS_FAST_PATH=off $(BIN)/python -m pytest -q $(AGAIN) $(CALLS_TESTS)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --fail-under=98
 
