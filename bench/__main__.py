@@ -136,7 +136,8 @@ def _carry_out(plan: Plan) -> list[Row]:
 def _show(rows: Sequence[Row]) -> None:
     _console.print(terminal_table(rows))
     for ours, other in pairwise(rows):
-        if ours.load != other.load:
+        beside = ours.load == other.load and ours.relay != other.relay
+        if not beside or ours.relay != rows[0].relay:
             continue
         ratios = cpu_ratios(ours, other)
         shown = " ".join(f"{ratio:.2f}" for ratio in ratios)

@@ -3,12 +3,15 @@
 import os
 import shutil
 import sys
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench.load import Bench, Load, build, measure
-from bench.machine import Place
+from bench.machine import CannotMeasure, Place
+from bench.plan import Plan
 from bench.relays import Relay
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs gcc")
@@ -76,3 +79,20 @@ async def test_every_frame_is_heard_over_tls_with_records_written(
     assert not found.faults
     assert min(found.up.frames, found.down.frames) >= 2 * 25
     assert len(list((tmp_path / "kept").rglob("*.wav"))) == 2
+
+
+async def test_a_run_without_figures_costs_its_own_row_alone(tmp_path: Path) -> None:
+    good, bad = Relay("good", SERVE), Relay("bad", (shutil.which("true") or "true",))
+    load = Load(1, seconds=0.5, warm_s=0.1)
+    with StringIO() as told:
+        plan = Plan((good, bad), (load,), repeat=1, urgent=False, spread=True)
+        rows = await plan.carry_out(tmp_path, Console(file=told))
+        assert [row.relay.name for row in rows] == ["good"]
+        assert "no figures: bad does not listen" in told.getvalue()
+
+
+async def test_a_bench_without_any_figures_says_so(tmp_path: Path) -> None:
+    bad = Relay("bad", (shutil.which("true") or "true",))
+    plan = Plan((bad,), (Load(1),), repeat=1, urgent=False, spread=True)
+    with StringIO() as told, pytest.RaisesGroup(CannotMeasure):
+        await plan.carry_out(tmp_path, Console(file=told))
